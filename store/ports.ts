@@ -1,0 +1,65 @@
+/**
+ * Every effect of the store as an interface: disk, peers, time, randomness, log.
+ * In: nothing. Out: types only; real ones live in `store/disk` and `store/wire`, fakes in
+ * `tests/fakes`, simulated ones in `tests/sim`.
+ * Never: hides an error; each method says what it throws.
+ */
+import type { Message, SnapshotMeta } from "./raft/types.ts";
+
+/** An open file. Offsets and lengths in bytes. Every method throws the platform's error. */
+export interface DiskFile {
+  readonly path: string;
+  size(): number;
+  /** Reads up to `into.length` bytes at `offset`; returns how many. */
+  readAt(offset: number, into: Uint8Array): number;
+  /** Writes all of `bytes` at `offset`, or throws. */
+  writeAt(offset: number, bytes: Uint8Array): void;
+  /** Reserves space so that later writes change no metadata. */
+  allocate(length: number): void;
+  truncate(length: number): void;
+  /** fdatasync, awaited off the thread. A rejection means the data may be lost: never retry. */
+  sync(): Promise<void>;
+  close(): void;
+}
+
+export interface Disk {
+  /** Creates with mode 0600 when missing. */
+  open(path: string, options: { create: boolean }): DiskFile;
+  list(directory: string): string[];
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  makeDirectory(path: string): void;
+  /** fsync of a directory, after create, rename or remove. */
+  syncDirectory(path: string): Promise<void>;
+  /** Bytes free for the store. */
+  freeBytes(path: string): number;
+}
+
+/** Sends to other members; delivery is not promised, order per peer is. */
+export interface Peers {
+  send(messages: readonly Message[]): void;
+  /** Starts a chunked snapshot transfer; the outcome goes to `reportSnapshot`. */
+  sendSnapshot(to: bigint, meta: SnapshotMeta): void;
+  addPeer(id: bigint, urls: readonly string[]): void;
+  removePeer(id: bigint): void;
+  close(): Promise<void>;
+}
+
+export interface Timer {
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Wall clock, milliseconds since 1970; only for what users read. */
+  wallNow(): number;
+  /** @returns a function that stops the timer. */
+  every(intervalMillis: number, callback: () => void): () => void;
+  after(delayMillis: number, callback: () => void): () => void;
+  /** Runs the callback once the current work of the thread is done. */
+  soon(callback: () => void): void;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Structured log; values must never hold a secret. */
+export interface Log {
+  (level: LogLevel, message: string, fields?: Record<string, unknown>): void;
+}
