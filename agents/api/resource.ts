@@ -1,0 +1,107 @@
+/**
+ * What a row of the table of resources says: names, scope, verbs, and the kind's own rules.
+ * In: nothing. Out: types only; rows stand in `resources.ts`, rules in one file per kind.
+ * Never: I/O. Source: upstream's registry strategies and discovery documents (v1.36).
+ */
+import type { KubeObject } from "./meta.ts";
+
+/** One problem with one field; `status.ts` words it as upstream does. */
+export interface FieldError {
+  readonly type:
+    | "required"
+    | "invalid"
+    | "notSupported"
+    | "duplicate"
+    | "forbidden"
+    | "tooLong"
+    | "tooMany"
+    | "typeInvalid"
+    | "notFound"
+    | "internal";
+  /** `spec.containers[0].name` */
+  readonly path: string;
+  readonly value?: unknown;
+  readonly detail: string;
+}
+
+/** One column of a Table answer, as kubectl prints it. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  readonly format?: "name" | "int32" | "int64" | "";
+  readonly description: string;
+  /** 0 = always shown, 1 = only with `-o wide`. */
+  readonly priority: 0 | 1;
+  /** @param nowMillis wall clock, for ages. */
+  readonly cell: (object: KubeObject, nowMillis: number) => string | number | boolean | null;
+}
+
+/** Context that rules need but must not read by themselves. */
+export interface RuleContext {
+  /** Wall clock, milliseconds since 1970. */
+  readonly nowMillis: number;
+  /** A fresh random UUID. */
+  readonly newUid: () => string;
+}
+
+/** A kind's own rules. All work on a private, mutable draft and are synchronous. */
+export interface Rules {
+  /** Fills defaults as upstream's defaulting functions do. */
+  readonly setDefaults?: (draft: KubeObject) => void;
+  /** Clears what a creator may not set (status, generation…). */
+  readonly prepareForCreate?: (draft: KubeObject, context: RuleContext) => void;
+  /** Restores what an updater may not change (status…) and bumps nothing: generation is generic. */
+  readonly prepareForUpdate?: (draft: KubeObject, old: KubeObject, context: RuleContext) => void;
+  /** For the status subresource: keeps all but status. Default: spec and most metadata from `old`. */
+  readonly prepareForStatusUpdate?: (draft: KubeObject, old: KubeObject) => void;
+  readonly validate?: (draft: KubeObject) => FieldError[];
+  readonly validateUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
+  readonly validateStatusUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
+  /** Extra field selectors beside metadata.name and metadata.namespace. */
+  readonly selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
+  readonly columns?: readonly TableColumn[];
+  /** Seconds of grace a delete gets when it names none; absent = immediate removal. */
+  readonly defaultGraceSeconds?: (object: KubeObject) => number;
+  /** What happens to dependents when a delete names no propagation. */
+  readonly defaultPropagation?: "Background" | "Orphan";
+  /** metadata.generation moves when these top-level fields change. Default: ["spec"]. */
+  readonly generationFields?: readonly string[];
+  readonly validateName?: "dns1123Subdomain" | "dns1123Label" | "dns1035Label" | "pathSegment";
+}
+
+export interface Resource {
+  /** "" for core. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  /** Key of the type in the generated field tables. */
+  readonly typeName: string;
+  readonly verbs: readonly Verb[];
+  readonly subresources: readonly Subresource[];
+  readonly rules: Rules;
+}
+
+export type Verb =
+  | "create"
+  | "get"
+  | "list"
+  | "watch"
+  | "update"
+  | "patch"
+  | "delete"
+  | "deletecollection";
+
+export interface Subresource {
+  /** "status", "scale", "binding", "log", "exec", … */
+  readonly name: string;
+  readonly kind: string;
+  readonly group: string;
+  readonly version: string;
+  readonly typeName: string;
+  readonly verbs: readonly Verb[];
+}
