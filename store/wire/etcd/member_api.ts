@@ -1,0 +1,272 @@
+/**
+ * What the etcd API services need from the member they speak for.
+ * In: nothing. Out: types only; `store/member.ts` implements them, `fake_member.ts` for tests.
+ * Hot calls take a callback and no promise, so that every answer of one apply batch lands in one
+ * socket write. Callbacks run exactly once, from the apply loop or before the call returns.
+ * Never: gRPC codes (see `errors.ts`), sockets.
+ */
+import type {
+  DeleteRangeResponse,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  StoreFailure,
+  TxnResponse,
+  WatchNotice,
+  WatchRequest,
+} from "../../mvcc/types.ts";
+import type { StoreStatus, WatchHandle } from "../../mod.ts";
+
+/** Who calls; `null` where authentication is off or the caller showed no credential. */
+export interface Caller {
+  readonly user: string;
+  /** Revision of the auth store when the credential was accepted. */
+  readonly authRevision: number;
+}
+
+/** Requests that go through the log as the client sent them, named after their etcd message. */
+export type CommandKind =
+  | "put"
+  | "deleteRange"
+  | "txn"
+  | "compaction"
+  | "leaseGrant"
+  | "leaseRevoke"
+  | "alarm"
+  | "authEnable"
+  | "authDisable"
+  | "userAdd"
+  | "userDelete"
+  | "userChangePassword"
+  | "userGrantRole"
+  | "userRevokeRole"
+  | "roleAdd"
+  | "roleDelete"
+  | "roleGrantPermission"
+  | "roleRevokePermission";
+
+/** What an applied command answers. */
+export type CommandResult =
+  | PutResponse
+  | DeleteRangeResponse
+  | TxnResponse
+  | { readonly kind: "compactedTo"; readonly revision: number }
+  | {
+    readonly kind: "lease";
+    readonly id: bigint;
+    readonly ttlSeconds: number;
+    readonly revision: number;
+  }
+  | { readonly kind: "revoked"; readonly revision: number }
+  | { readonly kind: "alarms"; readonly alarms: readonly AlarmMember[]; readonly revision: number }
+  /** Every auth command: no body besides the header. */
+  | { readonly kind: "done"; readonly revision: number };
+
+export type AlarmType = "none" | "noSpace" | "corrupt";
+
+export interface AlarmMember {
+  readonly memberId: bigint;
+  readonly alarm: AlarmType;
+}
+
+/** Failures only a member of a group can meet; the rest are `StoreFailure`s. */
+export type MemberFailure =
+  | StoreFailure
+  | {
+    readonly kind: "member";
+    readonly reason:
+      | "memberExists"
+      | "peerUrlExists"
+      | "notEnoughStarted"
+      | "badUrls"
+      | "memberNotFound"
+      | "notLearner"
+      | "learnerNotReady"
+      | "tooManyLearners"
+      | "unhealthy"
+      | "badTransferee"
+      | "learnerUnsupported"
+      | "leaderChanged"
+      | "downgradeInProgress"
+      | "noDowngrade"
+      | "badDowngradeVersion"
+      | "downgradeTarget"
+      | "clusterVersionUnavailable";
+  };
+
+export interface MemberInfo {
+  readonly id: bigint;
+  /** Empty until the member has started once. */
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+export interface MemberList {
+  readonly kind: "members";
+  /** The member an add created; absent otherwise. */
+  readonly added?: MemberInfo;
+  readonly members: readonly MemberInfo[];
+}
+
+export interface LeaseInfo {
+  readonly kind: "lease";
+  readonly id: bigint;
+  /** Remaining; -1 when the lease does not exist. */
+  readonly ttlSeconds: number;
+  readonly grantedTtlSeconds: number;
+  /** Empty unless asked for. */
+  readonly keys: readonly Uint8Array[];
+}
+
+export type PermissionType = "read" | "write" | "readWrite";
+
+export interface Permission {
+  readonly type: PermissionType;
+  readonly key: Uint8Array;
+  readonly rangeEnd: Uint8Array;
+}
+
+/** A consistent copy of the store's data, streamed in order. */
+export interface SnapshotStream {
+  readonly kind: "snapshot";
+  readonly totalBytes: number;
+  /** @returns the next slice, or `null` after the last one; throws when the source fails. */
+  next(): Promise<Uint8Array | null>;
+  close(): void;
+}
+
+export interface HashResult {
+  readonly kind: "hash";
+  readonly hash: number;
+  readonly compactRevision: number;
+  /** Revision the hash covers. */
+  readonly revision: number;
+}
+
+export interface MemberStatus extends StoreStatus {
+  /** etcd version this API follows, "3.6.0" for example. */
+  readonly version: string;
+  readonly storageVersion: string;
+  readonly dbSizeQuotaBytes: number;
+  readonly downgrade: { readonly enabled: boolean; readonly targetVersion: string };
+}
+
+/** The questions of the auth service; its commands go through `submit`. */
+export interface AuthApi {
+  enabled(): boolean;
+  revision(): number;
+  /** Checks a password (slowly, off the apply loop) and issues a token. */
+  authenticate(name: string, password: string): Promise<
+    { readonly kind: "token"; readonly token: string } | StoreFailure
+  >;
+  /** Hashes a new password, so that the log never holds it in the clear. */
+  hashPassword(password: string): Promise<string>;
+  /** Who a token stands for. */
+  callerOfToken(token: string): { readonly kind: "caller"; readonly caller: Caller } | StoreFailure;
+  /** Who a verified client certificate stands for; the user need not exist. */
+  callerOfCertificate(commonName: string): Caller;
+  /** `adminOnly` questions check the caller; `name` empty lists all. */
+  users(caller: Caller | null): Promise<
+    { readonly kind: "names"; readonly names: readonly string[] } | StoreFailure
+  >;
+  roles(caller: Caller | null): Promise<
+    { readonly kind: "names"; readonly names: readonly string[] } | StoreFailure
+  >;
+  user(name: string, caller: Caller | null): Promise<
+    { readonly kind: "names"; readonly names: readonly string[] } | StoreFailure
+  >;
+  role(name: string, caller: Caller | null): Promise<
+    { readonly kind: "permissions"; readonly permissions: readonly Permission[] } | StoreFailure
+  >;
+  /** Whether the caller may do what only root may (members, alarms, auth, defragment). */
+  requireAdmin(caller: Caller | null): StoreFailure | null;
+}
+
+export interface MemberApi {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  /** Highest revision applied here. */
+  readonly revision: number;
+  readonly raftTerm: number;
+
+  /**
+   * Puts one command through the log.
+   *
+   * @param bytes the protobuf message as the client sent it; a view that is only valid during the
+   * call, so the member copies it into its command. Passwords were replaced by hashes.
+   * @param done runs after the command is durable on a quorum and applied here.
+   */
+  submit(
+    kind: CommandKind,
+    bytes: Uint8Array,
+    caller: Caller | null,
+    done: (result: CommandResult | MemberFailure) => void,
+  ): void;
+
+  /** Answers a range (or a read-only txn through `readOnlyTxn`), after a read index if needed. */
+  range(
+    request: RangeRequest,
+    caller: Caller | null,
+    done: (result: RangeResponse | MemberFailure) => void,
+  ): void;
+
+  /** A txn without writes: answered from the applied state, after a read index if needed. */
+  readOnlyTxn(
+    bytes: Uint8Array,
+    caller: Caller | null,
+    options: { readonly serializable: boolean },
+    done: (result: TxnResponse | MemberFailure) => void,
+  ): void;
+
+  /** Resolves once everything acknowledged before the call is applied here. */
+  readIndex(done: (failure: MemberFailure | null) => void): void;
+
+  /**
+   * Starts a watch; see `Store.watch` for the promises. `startRevision` 0 = from now on.
+   * @returns a failure when the caller may not read the range.
+   */
+  watch(
+    request: WatchRequest,
+    caller: Caller | null,
+    onNotice: (notice: WatchNotice) => void,
+  ): WatchHandle | StoreFailure;
+
+  /** Renewed by the leader; a follower forwards. */
+  leaseKeepAlive(
+    id: bigint,
+    caller: Caller | null,
+    done: (result: { kind: "lease"; id: bigint; ttlSeconds: number } | MemberFailure) => void,
+  ): void;
+  leaseTimeToLive(
+    id: bigint,
+    options: { readonly keys: boolean; readonly caller: Caller | null },
+  ): Promise<LeaseInfo | MemberFailure>;
+  leases(): Promise<{ readonly kind: "leases"; readonly ids: readonly bigint[] } | MemberFailure>;
+
+  members(options: { readonly linearizable: boolean }): Promise<MemberList | MemberFailure>;
+  memberAdd(
+    request: { readonly peerUrls: readonly string[]; readonly isLearner: boolean },
+  ): Promise<MemberList | MemberFailure>;
+  memberRemove(id: bigint): Promise<MemberList | MemberFailure>;
+  memberUpdate(id: bigint, peerUrls: readonly string[]): Promise<MemberList | MemberFailure>;
+  memberPromote(id: bigint): Promise<MemberList | MemberFailure>;
+
+  status(): MemberStatus;
+  /** Active alarms, without going through the log. */
+  alarms(): readonly AlarmMember[];
+  defragment(): Promise<{ readonly kind: "done" } | MemberFailure>;
+  /** `revision` 0 = the current one. */
+  hashKv(revision: number): Promise<HashResult | MemberFailure>;
+  /** Hash over everything stored, whatever the revision. */
+  hash(): Promise<HashResult | MemberFailure>;
+  snapshot(): Promise<SnapshotStream | MemberFailure>;
+  moveLeader(target: bigint): Promise<{ readonly kind: "done" } | MemberFailure>;
+  downgrade(
+    action: "validate" | "enable" | "cancel",
+    version: string,
+  ): Promise<{ readonly kind: "downgrade"; readonly version: string } | MemberFailure>;
+
+  readonly auth: AuthApi;
+}
