@@ -52,7 +52,7 @@ export interface Rules {
   readonly prepareForCreate?: (draft: KubeObject, context: RuleContext) => void;
   /** Restores what an updater may not change (status…) and bumps nothing: generation is generic. */
   readonly prepareForUpdate?: (draft: KubeObject, old: KubeObject, context: RuleContext) => void;
-  /** For the status subresource: keeps all but status. Default: spec and most metadata from `old`. */
+  /** For the status subresource. Default: all but status and a little metadata from `old`. */
   readonly prepareForStatusUpdate?: (draft: KubeObject, old: KubeObject) => void;
   readonly validate?: (draft: KubeObject) => FieldError[];
   readonly validateUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];

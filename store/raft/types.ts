@@ -38,7 +38,7 @@ export interface ConfChangeSingle {
 }
 
 export interface ConfChange {
-  /** One change is applied simply unless `joint`; several always jointly. None leaves a joint state. */
+  /** One change is applied simply, several jointly; none at all leaves a joint configuration. */
   readonly changes: readonly ConfChangeSingle[];
   readonly transition: "auto" | "jointImplicit" | "jointExplicit";
   /** Opaque to Raft: the member's name and URLs. */
@@ -175,7 +175,7 @@ export interface RaftCore {
   readonly conf: ConfState;
   /** One unit of the runner's clock has passed. */
   tick(): void;
-  /** A message from a peer; one of a removed member or an old term is dropped as Raft prescribes. */
+  /** A message from a peer; those of removed members or old terms are dropped as prescribed. */
   step(message: Message): void;
   campaign(): void;
   propose(data: Uint8Array): ProposeOutcome;
@@ -196,5 +196,8 @@ export interface RaftCore {
   reportUnreachable(id: bigint): void;
   reportSnapshot(id: bigint, ok: boolean): void;
   /** Per-follower progress, for status answers and metrics; empty unless leader. */
-  progress(): ReadonlyMap<bigint, { match: number; next: number; state: string; learner: boolean }>;
+  progress(): ReadonlyMap<
+    bigint,
+    { match: number; next: number; state: string; learner: boolean }
+  >;
 }
