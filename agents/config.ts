@@ -1,0 +1,119 @@
+/**
+ * Command-line flags of `balsa up` to a checked configuration.
+ * In: raw flag values as commander hands them over. Out: UpConfig, or every problem at once, each
+ * naming the flag to change. Never: touches disk or network.
+ */
+import { z } from "zod";
+
+/** What `balsa up` needs to know. */
+export interface UpConfig {
+  /** Everything that must outlive a restart. Default `.balsa`. Source: --data-dir. */
+  readonly dataDir: string;
+  /** Address that the API server listens on. Default 127.0.0.1. Source: --bind. */
+  readonly bind: string;
+  /** TCP port of the API server; 0 = any free one. Default 6443. Source: --port. */
+  readonly port: number;
+  /** Where the admin's kubeconfig is written. Default `<data-dir>/kubeconfig`. */
+  readonly kubeconfig: string;
+  /** Hollow nodes to register; null = 3 where no container runtime answers, else none. */
+  readonly hollowNodes: number | null;
+  /** Which container runtime runs this machine's pods. Default auto. Source: --cri. */
+  readonly cri: { readonly kind: "auto" | "none" } | { readonly kind: "socket"; path: string };
+  /** TCP port on which the store speaks etcd's API; null = it does not. Source: --etcd-port. */
+  readonly etcdPort: number | null;
+  /** Existing etcd to run on instead of the own store; empty = own. Source: --datastore-endpoint. */
+  readonly datastoreEndpoints: readonly string[];
+}
+
+/** One complaint about one flag. */
+export interface FlagProblem {
+  readonly flag: string;
+  readonly message: string;
+}
+
+const MAX_HOLLOW_NODES = 100_000;
+
+const wholeNumber = (least: number, most: number) =>
+  z.string().regex(/^\d+$/, "is not a whole number").transform(Number)
+    .refine((value) => value >= least && value <= most, `must lie between ${least} and ${most}`);
+
+const path = z.string().min(1, "must not be empty")
+  .refine((value) => !value.includes("\0"), "must not contain a zero byte");
+
+const address = z.string().refine(isAddress, "is not an IPv4 or IPv6 address, nor localhost");
+
+const cri = z.string().transform((value, context): UpConfig["cri"] => {
+  if (value === "auto" || value === "none") return { kind: value };
+  const socket = /^unix:\/\/(\/.+)$/.exec(value);
+  if (socket) return { kind: "socket", path: socket[1] };
+  context.addIssue({ code: "custom", message: "must be auto, none or unix:///path/to/socket" });
+  return z.NEVER;
+});
+
+const endpoints = z.string().transform((value, context): string[] => {
+  const urls = value.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  for (const url of urls) {
+    if (!/^https?:\/\/[^/\s]+$/.test(url)) {
+      context.addIssue({ code: "custom", message: `"${url}" is not http(s)://HOST:PORT` });
+    }
+  }
+  if (urls.length === 0) context.addIssue({ code: "custom", message: "names no endpoint" });
+  return urls;
+});
+
+const FLAGS = z.strictObject({
+  dataDir: path.default(".balsa"),
+  bind: address.default("127.0.0.1"),
+  port: wholeNumber(0, 65_535).default(6443),
+  kubeconfig: path.optional(),
+  hollowNodes: wholeNumber(0, MAX_HOLLOW_NODES).optional(),
+  cri: cri.default({ kind: "auto" }),
+  etcdPort: wholeNumber(0, 65_535).optional(),
+  datastoreEndpoint: endpoints.optional(),
+});
+
+/** Raw values by commander's camelCase names; an absent flag is undefined. */
+export type RawFlags = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Checks all flags together.
+ * @returns the configuration, or every problem found.
+ */
+export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem[] {
+  const parsed = FLAGS.safeParse(raw);
+  if (!parsed.success) {
+    return parsed.error.issues.map((issue) => ({
+      flag: flagName(String(issue.path[0] ?? "")),
+      message: `${JSON.stringify(raw[String(issue.path[0])] ?? "")} ${issue.message}`,
+    }));
+  }
+  const flags = parsed.data;
+  if (flags.etcdPort !== undefined && flags.datastoreEndpoint !== undefined) {
+    return [{
+      flag: "--etcd-port",
+      message: "opens the own store to clients, which --datastore-endpoint replaces: drop one",
+    }];
+  }
+  return {
+    dataDir: flags.dataDir,
+    bind: flags.bind,
+    port: flags.port,
+    kubeconfig: flags.kubeconfig ?? `${flags.dataDir.replace(/\/+$/, "")}/kubeconfig`,
+    hollowNodes: flags.hollowNodes ?? null,
+    cri: flags.cri,
+    etcdPort: flags.etcdPort ?? null,
+    datastoreEndpoints: flags.datastoreEndpoint ?? [],
+  };
+}
+
+/** `dataDir` → `--data-dir`. */
+function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function isAddress(value: string): boolean {
+  if (value === "localhost") return true;
+  const bytes = value.split(".");
+  if (bytes.length === 4) return bytes.every((part) => /^\d{1,3}$/.test(part) && +part <= 255);
+  return /^[0-9a-fA-F:]+$/.test(value) && value.includes(":");
+}
