@@ -33,6 +33,11 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>;
   /** Bytes free for the store. */
   freeBytes(path: string): number;
+  /**
+   * Claims a directory for this process until the returned function is called or the process ends.
+   * @returns null when a living process holds it
+   */
+  lock(directory: string): (() => void) | null;
 }
 
 /** Sends to other members; delivery is not promised, order per peer is. */
