@@ -84,6 +84,16 @@ export interface Resource {
   readonly verbs: readonly Verb[];
   readonly subresources: readonly Subresource[];
   readonly rules: Rules;
+  /** Set where the objects are kept as those of another resource: one store, two faces. */
+  readonly storedAs?: {
+    readonly group: string;
+    readonly version: string;
+    readonly plural: string;
+    /** From what is kept to what this resource serves. Shares unchanged parts. */
+    readonly fromStored: (stored: KubeObject) => KubeObject;
+    /** From what a client sent (defaulted, validated) to what is kept. */
+    readonly toStored: (object: KubeObject) => KubeObject;
+  };
 }
 
 export type Verb =

@@ -1,0 +1,199 @@
+/**
+ * The table of resources: one row for each collection that the API serves.
+ * In: the kinds' rules. Out: named rows for code, and look-up by path for the API server.
+ * Never: behaviour. Source: upstream's discovery documents (v1.36).
+ */
+import type { Resource } from "./resource.ts";
+import { defineResource, partOf, scaleOf, subresource } from "./row.ts";
+
+export const namespaces: Resource = defineResource({
+  kind: "Namespace",
+  plural: "namespaces",
+  shortNames: ["ns"],
+  scope: "Cluster",
+  verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
+  subresources: (parent) => [partOf(parent, "finalize", ["update"]), partOf(parent, "status")],
+});
+
+export const nodes: Resource = defineResource({
+  kind: "Node",
+  plural: "nodes",
+  shortNames: ["no"],
+  scope: "Cluster",
+  subresources: (parent) => [
+    subresource("proxy", "/v1/NodeProxyOptions", ["create", "delete", "get", "patch", "update"]),
+    partOf(parent, "status"),
+  ],
+});
+
+export const pods: Resource = defineResource({
+  kind: "Pod",
+  plural: "pods",
+  shortNames: ["po"],
+  categories: ["all"],
+  subresources: (parent) => [
+    subresource("attach", "/v1/PodAttachOptions", ["create", "get"]),
+    subresource("binding", "/v1/Binding", ["create"]),
+    partOf(parent, "ephemeralcontainers"),
+    subresource("eviction", "policy/v1/Eviction", ["create"]),
+    subresource("exec", "/v1/PodExecOptions", ["create", "get"]),
+    partOf(parent, "log", ["get"]),
+    subresource("portforward", "/v1/PodPortForwardOptions", ["create", "get"]),
+    subresource("proxy", "/v1/PodProxyOptions", ["create", "delete", "get", "patch", "update"]),
+    partOf(parent, "resize"),
+    partOf(parent, "status"),
+  ],
+});
+
+export const services: Resource = defineResource({
+  kind: "Service",
+  plural: "services",
+  shortNames: ["svc"],
+  categories: ["all"],
+  subresources: (parent) => [
+    subresource("proxy", "/v1/ServiceProxyOptions", [
+      "create",
+      "delete",
+      "get",
+      "patch",
+      "update",
+    ]),
+    partOf(parent, "status"),
+  ],
+});
+
+export const endpoints: Resource = defineResource({
+  kind: "Endpoints",
+  plural: "endpoints",
+  shortNames: ["ep"],
+});
+
+export const configMaps: Resource = defineResource({
+  kind: "ConfigMap",
+  plural: "configmaps",
+  shortNames: ["cm"],
+});
+
+export const secrets: Resource = defineResource({
+  kind: "Secret",
+  plural: "secrets",
+});
+
+export const serviceAccounts: Resource = defineResource({
+  kind: "ServiceAccount",
+  plural: "serviceaccounts",
+  shortNames: ["sa"],
+  subresources: () => [subresource("token", "authentication.k8s.io/v1/TokenRequest", ["create"])],
+});
+
+export const events: Resource = defineResource({
+  kind: "Event",
+  plural: "events",
+  shortNames: ["ev"],
+});
+
+/** The newer face of the same objects. */
+export const eventsV1: Resource = defineResource({
+  group: "events.k8s.io",
+  kind: "Event",
+  plural: "events",
+  shortNames: ["ev"],
+});
+
+export const deployments: Resource = defineResource({
+  group: "apps",
+  kind: "Deployment",
+  plural: "deployments",
+  shortNames: ["deploy"],
+  categories: ["all"],
+  subresources: (parent) => [scaleOf(), partOf(parent, "status")],
+});
+
+export const replicaSets: Resource = defineResource({
+  group: "apps",
+  kind: "ReplicaSet",
+  plural: "replicasets",
+  shortNames: ["rs"],
+  categories: ["all"],
+  subresources: (parent) => [scaleOf(), partOf(parent, "status")],
+});
+
+export const leases: Resource = defineResource({
+  group: "coordination.k8s.io",
+  kind: "Lease",
+  plural: "leases",
+});
+
+export const endpointSlices: Resource = defineResource({
+  group: "discovery.k8s.io",
+  kind: "EndpointSlice",
+  plural: "endpointslices",
+});
+
+export const priorityClasses: Resource = defineResource({
+  group: "scheduling.k8s.io",
+  kind: "PriorityClass",
+  plural: "priorityclasses",
+  shortNames: ["pc"],
+  scope: "Cluster",
+});
+
+/** Every stored collection, core first. */
+export const resources: readonly Resource[] = [
+  configMaps,
+  endpoints,
+  events,
+  namespaces,
+  nodes,
+  pods,
+  secrets,
+  serviceAccounts,
+  services,
+  deployments,
+  replicaSets,
+  leases,
+  endpointSlices,
+  eventsV1,
+  priorityClasses,
+];
+
+const review = (group: string, kind: string, scope: "Namespaced" | "Cluster" = "Cluster") =>
+  defineResource({ group, kind, plural: `${kind.toLowerCase()}s`, scope, verbs: ["create"] });
+
+const selfSubjectReviews = review("authentication.k8s.io", "SelfSubjectReview");
+const AUTHORIZATION = "authorization.k8s.io";
+
+/** Collections that answer a create and keep nothing. */
+export const virtualResources: readonly Resource[] = [
+  defineResource({ kind: "Binding", plural: "bindings", verbs: ["create"] }),
+  selfSubjectReviews,
+  review("authentication.k8s.io", "TokenReview"),
+  review(AUTHORIZATION, "LocalSubjectAccessReview", "Namespaced"),
+  review(AUTHORIZATION, "SelfSubjectAccessReview"),
+  review(AUTHORIZATION, "SelfSubjectRulesReview"),
+  review(AUTHORIZATION, "SubjectAccessReview"),
+];
+
+const byPath = new Map<string, Resource>();
+for (const resource of [...resources, ...virtualResources]) {
+  byPath.set(`${resource.group}/${resource.version}/${resource.plural}`, resource);
+}
+
+/**
+ * The row behind a path.
+ * @param group "" for core.
+ * @param plural as it stands in the path, such as `pods`.
+ */
+export function findResource(group: string, version: string, plural: string): Resource | undefined {
+  return byPath.get(`${group}/${version}/${plural}`);
+}
+
+/** The row of a kind, as manifests name it. */
+export function findKind(group: string, version: string, kind: string): Resource | undefined {
+  for (const resource of byPath.values()) {
+    if (resource.kind === kind && resource.group === group && resource.version === version) {
+      return resource;
+    }
+  }
+  return undefined;
+}
