@@ -161,7 +161,9 @@ export type ProposeOutcome =
   | { readonly kind: "notLeader"; readonly leader: bigint }
   | { readonly kind: "transferring" }
   | { readonly kind: "overloaded" }
-  | { readonly kind: "confChangePending" };
+  | { readonly kind: "confChangePending" }
+  /** The change contradicts the current membership, or would leave nobody to vote. */
+  | { readonly kind: "invalidConfChange"; readonly reason: string };
 
 /** The pure core as the runner sees it; `store/raft/raft.ts` implements it. */
 export interface RaftCore {
@@ -171,8 +173,12 @@ export interface RaftCore {
   readonly leader: bigint;
   readonly commit: number;
   readonly applied: number;
+  /** First index the log still holds; what lies before is in a snapshot. */
+  readonly firstIndex: number;
   readonly lastIndex: number;
   readonly conf: ConfState;
+  /** @returns the term of the entry at `index`, -1 when it is compacted or not written yet. */
+  termAt(index: number): number;
   /** One unit of the runner's clock has passed. */
   tick(): void;
   /** A message from a peer; those of removed members or old terms are dropped as prescribed. */
@@ -185,7 +191,12 @@ export interface RaftCore {
   transferLeader(to: bigint): void;
   hasReady(): boolean;
   ready(): Ready;
-  /** The last Ready's entries, hard state and snapshot are durable up to `index` of `term`. */
+  /**
+   * The writes of the last Ready with `mustSync` are durable. Until then later Readys carry no
+   * further writes. A call when nothing is outstanding changes nothing.
+   * @param index that Ready's last entry's index, any index when it had no entries
+   * @param term that entry's term, or any later one
+   */
   persisted(index: number, term: number): void;
   /** Committed entries up to `index` are in the state machine. */
   appliedTo(index: number): void;
