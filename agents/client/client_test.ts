@@ -1,0 +1,167 @@
+/** The same cases on each implementation of Client: the direct call and HTTPS. */
+import assert from "node:assert/strict";
+import { pods } from "../api/resources.ts";
+import { ApiError } from "../api/status.ts";
+import type { KubeObject, WatchEvent } from "../api/meta.ts";
+import { failure, MemoryApi } from "../../tests/fakes/memory_api.ts";
+import { serveHttps } from "../../tests/fakes/https_api.ts";
+import { ManualClock } from "../../tests/fakes/manual_clock.ts";
+import type { Client } from "./client.ts";
+import { createHttpsClient, pathOf } from "./https.ts";
+
+interface World {
+  readonly api: MemoryApi;
+  readonly client: Client;
+}
+
+const implementations: Record<string, (test: (world: World) => Promise<void>) => Promise<void>> = {
+  "in process": async (test) => {
+    const api = new MemoryApi(new ManualClock());
+    await test({ api, client: api.client() });
+  },
+  "https": async (test) => {
+    const api = new MemoryApi(new ManualClock());
+    const face = await serveHttps(api);
+    const client = createHttpsClient(face);
+    try {
+      await test({ api, client });
+    } finally {
+      client.close();
+      await face.close();
+    }
+  },
+};
+
+const pod = (name: string, labels: Record<string, string> = {}): KubeObject => ({
+  metadata: { name, namespace: "default", labels },
+  spec: { containers: [] },
+});
+
+const cases: Record<string, (world: World) => Promise<void>> = {
+  "an object's life": async ({ client }) => {
+    const created = await client.create(pods, pod("web"));
+    assert.equal(created.kind, "Pod");
+    assert.ok(created.metadata.uid);
+    const place = { namespace: "default", name: "web" };
+    assert.deepEqual(await client.get(pods, place), created);
+    const updated = await client.update(pods, {
+      ...created,
+      metadata: { ...created.metadata, labels: { a: "b" } },
+    });
+    assert.equal(updated.metadata.labels?.a, "b");
+    const patched = await client.patch(pods, { ...place, subresource: "status" }, {
+      type: "application/merge-patch+json",
+      body: { status: { phase: "Running" } },
+    });
+    assert.equal(patched.status.phase, "Running");
+    await client.delete(pods, place, { gracePeriodSeconds: 0 });
+    await assert.rejects(client.get(pods, place), isApiError("NotFound", 404));
+  },
+
+  "failures arrive as ApiError with the server's Status": async ({ client, api }) => {
+    await client.create(pods, pod("web"));
+    await assert.rejects(client.create(pods, pod("web")), isApiError("AlreadyExists", 409));
+    const stale = { ...pod("web"), metadata: { ...pod("web").metadata, resourceVersion: "1" } };
+    await assert.rejects(client.update(pods, stale), isApiError("Conflict", 409));
+    api.beforeCall = () => {
+      throw failure(403, "Forbidden", "no");
+    };
+    await assert.rejects(client.list(pods), isApiError("Forbidden", 403));
+  },
+
+  "lists select by namespace and label": async ({ client }) => {
+    await client.create(pods, pod("a", { app: "x" }));
+    await client.create(pods, pod("b", { app: "y" }));
+    await client.create(pods, {
+      ...pod("c", { app: "x" }),
+      metadata: { name: "c", namespace: "o" },
+    });
+    const names = async (options: Parameters<Client["list"]>[1]) =>
+      (await client.list(pods, options)).items.map((item) => item.metadata.name);
+    assert.deepEqual(await names({}), ["a", "b", "c"]);
+    assert.deepEqual(await names({ namespace: "default" }), ["a", "b"]);
+    assert.deepEqual(await names({ namespace: "default", labelSelector: "app=x" }), ["a"]);
+    await client.deleteCollection(pods, { namespace: "default", list: { labelSelector: "app=y" } });
+    assert.deepEqual(await names({}), ["a", "c"]);
+  },
+
+  "a watch resumes, follows, and ends when closed": async ({ client, api }) => {
+    const first = await client.create(pods, pod("Grün"));
+    const stream = await client.watch(pods, {
+      resourceVersion: String(Number(first.metadata.resourceVersion) - 1),
+    });
+    const got: WatchEvent[] = [];
+    const reading = (async () => {
+      for await (const batch of stream) {
+        got.push(...batch);
+        if (got.length >= 3) break;
+      }
+    })();
+    await client.create(pods, pod("b"));
+    await client.delete(pods, { namespace: "default", name: "b" });
+    await reading;
+    assert.deepEqual(
+      got.map((event) => `${event.type} ${event.object.metadata.name}`),
+      ["ADDED Grün", "ADDED b", "DELETED b"],
+    );
+    while (api.watcherCount > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  },
+
+  "an expired watch is refused": async ({ client, api }) => {
+    await client.create(pods, pod("a"));
+    api.compact();
+    await assert.rejects(client.watch(pods, { resourceVersion: "1" }), isApiError("Expired", 410));
+  },
+};
+
+for (const [implementation, withWorld] of Object.entries(implementations)) {
+  for (const [name, test] of Object.entries(cases)) {
+    Deno.test(`client, ${implementation}: ${name}`, () => withWorld(test));
+  }
+}
+
+Deno.test("client, in process: many bindings have an outcome each", async () => {
+  const api = new MemoryApi(new ManualClock());
+  const client = api.client();
+  await client.create(pods, pod("a"));
+  const to = { namespace: "default", nodeName: "n1" };
+  const outcomes = await client.bindMany([{ ...to, name: "a" }, { ...to, name: "b" }]);
+  assert.equal(outcomes[0], null);
+  assert.match(String(outcomes[1]), /not found/);
+});
+
+Deno.test("client, https: shows its certificate or its token, and trusts its authority only", async () => {
+  const face = await serveHttps(new MemoryApi(new ManualClock()));
+  const { server, ca, certificate, privateKey } = face;
+  const asAlice = createHttpsClient({ server, ca, certificate, privateKey });
+  const asToken = createHttpsClient({ server, ca, token: () => "secret", userAgent: "t" });
+  const asStranger = createHttpsClient({ server });
+  try {
+    await asAlice.list(pods);
+    await asToken.list(pods);
+    assert.deepEqual(face.seen, ["balsa | alice", "t | Bearer secret"]);
+    await assert.rejects(asStranger.list(pods), isApiError("ServiceUnavailable", 503));
+  } finally {
+    for (const client of [asAlice, asToken, asStranger]) client.close();
+    await face.close();
+  }
+});
+
+Deno.test("client, https: paths escape names and leave out what is undefined", () => {
+  const path = pathOf(pods, { namespace: "a b", name: "x/y", subresource: "log" }, {
+    limit: 5,
+    continue: undefined,
+    labelSelector: "a=b,c!=d",
+  });
+  const expected = "/api/v1/namespaces/a%20b/pods/x%2Fy/log?limit=5&labelSelector=a%3Db%2Cc!%3Dd";
+  assert.equal(path, expected);
+});
+
+function isApiError(reason: string, code: number): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof ApiError, String(error));
+    assert.equal(error.reason, reason);
+    assert.equal(error.code, code);
+    return true;
+  };
+}

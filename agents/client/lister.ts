@@ -1,0 +1,132 @@
+/**
+ * The objects of one resource as an informer last saw them, readable by name and by index.
+ * In: objects to put and keys to drop. Out: synchronous reads of frozen, shared objects.
+ * Never: copies an object or asks the API server.
+ */
+import type { KubeObject } from "../api/meta.ts";
+
+/** The index that every store has: objects by namespace. */
+export const BY_NAMESPACE = "namespace";
+
+/** Gives the values under which an object is found; none leaves it out of the index. */
+export type IndexFunction<T extends KubeObject = KubeObject> = (object: T) => readonly string[];
+
+export interface Lister<T extends KubeObject = KubeObject> {
+  get(target: { readonly namespace?: string; readonly name: string }): T | undefined;
+  /** @param namespace absent or "" for all. */
+  list(namespace?: string): readonly T[];
+  /** @param index as it was registered. */
+  byIndex(index: string, value: string): readonly T[];
+  readonly size: number;
+}
+
+/** The key of an object: `namespace/name`, or `name` for cluster-scoped kinds. */
+export function objectKey(object: KubeObject): string {
+  const { namespace, name } = object.metadata;
+  return namespace ? `${namespace}/${name}` : name ?? "";
+}
+
+/** Takes a key apart again. */
+export function parseObjectKey(
+  key: string,
+): { readonly namespace?: string; readonly name: string } {
+  const slash = key.indexOf("/");
+  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/**
+ * Orders two resourceVersions of one resource.
+ * @returns below 0 when `left` is older, 0 when equal, above 0 when newer.
+ * Source: the API concepts page allows comparing them as decimal numbers since v1.35.
+ */
+export function compareResourceVersions(left: string, right: string): number {
+  if (left.length !== right.length) return left.length - right.length;
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T> {
+  readonly #objects = new Map<string, T>();
+  readonly #functions = new Map<string, IndexFunction<T>>();
+  readonly #indexes = new Map<string, Map<string, Map<string, T>>>();
+
+  constructor(indexes: Readonly<Record<string, IndexFunction<T>>> = {}) {
+    this.addIndex(BY_NAMESPACE, (object) => [object.metadata.namespace ?? ""]);
+    for (const [name, index] of Object.entries(indexes)) this.addIndex(name, index);
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  /** Adds an index and fills it; one that exists already stays as it is. */
+  addIndex(name: string, index: IndexFunction<T>): void {
+    if (this.#functions.has(name)) return;
+    this.#functions.set(name, index);
+    this.#indexes.set(name, new Map());
+    for (const [key, object] of this.#objects) this.#link(name, key, object);
+  }
+
+  /** @returns what stood there before. */
+  put(object: T): T | undefined {
+    const key = objectKey(object);
+    const old = this.#objects.get(key);
+    if (old !== undefined) this.#unlinkAll(key, old);
+    this.#objects.set(key, object);
+    for (const name of this.#functions.keys()) this.#link(name, key, object);
+    return old;
+  }
+
+  /** @returns what was dropped. */
+  drop(key: string): T | undefined {
+    const old = this.#objects.get(key);
+    if (old === undefined) return undefined;
+    this.#unlinkAll(key, old);
+    this.#objects.delete(key);
+    return old;
+  }
+
+  getByKey(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#objects.keys();
+  }
+
+  get(target: { readonly namespace?: string; readonly name: string }): T | undefined {
+    const { namespace, name } = target;
+    return this.#objects.get(namespace ? `${namespace}/${name}` : name);
+  }
+
+  list(namespace = ""): readonly T[] {
+    return namespace === "" ? [...this.#objects.values()] : this.byIndex(BY_NAMESPACE, namespace);
+  }
+
+  byIndex(index: string, value: string): readonly T[] {
+    const values = this.#indexes.get(index);
+    if (values === undefined) throw new Error(`no index named "${index}"`);
+    const found = values.get(value);
+    return found === undefined ? [] : [...found.values()];
+  }
+
+  #link(name: string, key: string, object: T): void {
+    const index = this.#indexes.get(name)!;
+    for (const value of this.#functions.get(name)!(object)) {
+      let objects = index.get(value);
+      if (objects === undefined) index.set(value, objects = new Map());
+      objects.set(key, object);
+    }
+  }
+
+  #unlinkAll(key: string, object: T): void {
+    for (const [name, valuesOf] of this.#functions) {
+      const index = this.#indexes.get(name)!;
+      for (const value of valuesOf(object)) {
+        const objects = index.get(value);
+        if (objects === undefined) continue;
+        objects.delete(key);
+        if (objects.size === 0) index.delete(value);
+      }
+    }
+  }
+}
