@@ -5,69 +5,14 @@
  * socket write. Callbacks run exactly once, from the apply loop or before the call returns.
  * Never: gRPC codes (see `errors.ts`), sockets.
  */
-import type {
-  DeleteRangeResponse,
-  PutResponse,
-  RangeRequest,
-  RangeResponse,
-  StoreFailure,
-  TxnResponse,
-  WatchNotice,
-  WatchRequest,
-} from "../../mvcc/types.ts";
-import type { StoreStatus, WatchHandle } from "../../mod.ts";
-
-/** Who calls; `null` where authentication is off or the caller showed no credential. */
-export interface Caller {
-  readonly user: string;
-  /** Revision of the auth store when the credential was accepted. */
-  readonly authRevision: number;
-}
+import type { CommandName } from "../../mvcc/command.ts";
+import type { AlarmMember, ApplyOutcome, Identity, Permission } from "../../mvcc/outcome.ts";
+import type { StoreFailure, TxnRequest, TxnResponse, WatchRequest } from "../../mvcc/types.ts";
+import type { NoticeListener, Watcher } from "../../mvcc/api.ts";
+import type { StoreStatus } from "../../mod.ts";
 
 /** Requests that go through the log as the client sent them, named after their etcd message. */
-export type CommandKind =
-  | "put"
-  | "deleteRange"
-  | "txn"
-  | "compaction"
-  | "leaseGrant"
-  | "leaseRevoke"
-  | "alarm"
-  | "authEnable"
-  | "authDisable"
-  | "userAdd"
-  | "userDelete"
-  | "userChangePassword"
-  | "userGrantRole"
-  | "userRevokeRole"
-  | "roleAdd"
-  | "roleDelete"
-  | "roleGrantPermission"
-  | "roleRevokePermission";
-
-/** What an applied command answers. */
-export type CommandResult =
-  | PutResponse
-  | DeleteRangeResponse
-  | TxnResponse
-  | { readonly kind: "compactedTo"; readonly revision: number }
-  | {
-    readonly kind: "lease";
-    readonly id: bigint;
-    readonly ttlSeconds: number;
-    readonly revision: number;
-  }
-  | { readonly kind: "revoked"; readonly revision: number }
-  | { readonly kind: "alarms"; readonly alarms: readonly AlarmMember[]; readonly revision: number }
-  /** Every auth command: no body besides the header. */
-  | { readonly kind: "done"; readonly revision: number };
-
-export type AlarmType = "none" | "noSpace" | "corrupt";
-
-export interface AlarmMember {
-  readonly memberId: bigint;
-  readonly alarm: AlarmType;
-}
+export type WireCommand = Exclude<CommandName, "leaseCheckpoint" | "note">;
 
 /** Failures only a member of a group can meet; the rest are `StoreFailure`s. */
 export type MemberFailure =
@@ -120,14 +65,6 @@ export interface LeaseInfo {
   readonly keys: readonly Uint8Array[];
 }
 
-export type PermissionType = "read" | "write" | "readWrite";
-
-export interface Permission {
-  readonly type: PermissionType;
-  readonly key: Uint8Array;
-  readonly rangeEnd: Uint8Array;
-}
-
 /** A consistent copy of the store's data, streamed in order. */
 export interface SnapshotStream {
   readonly kind: "snapshot";
@@ -164,24 +101,26 @@ export interface AuthApi {
   /** Hashes a new password, so that the log never holds it in the clear. */
   hashPassword(password: string): Promise<string>;
   /** Who a token stands for. */
-  callerOfToken(token: string): { readonly kind: "caller"; readonly caller: Caller } | StoreFailure;
+  callerOfToken(
+    token: string,
+  ): { readonly kind: "caller"; readonly caller: Identity } | StoreFailure;
   /** Who a verified client certificate stands for; the user need not exist. */
-  callerOfCertificate(commonName: string): Caller;
+  callerOfCertificate(commonName: string): Identity;
   /** `adminOnly` questions check the caller; `name` empty lists all. */
-  users(caller: Caller | null): Promise<
+  users(caller: Identity | null): Promise<
     { readonly kind: "names"; readonly names: readonly string[] } | StoreFailure
   >;
-  roles(caller: Caller | null): Promise<
+  roles(caller: Identity | null): Promise<
     { readonly kind: "names"; readonly names: readonly string[] } | StoreFailure
   >;
-  user(name: string, caller: Caller | null): Promise<
+  user(name: string, caller: Identity | null): Promise<
     { readonly kind: "names"; readonly names: readonly string[] } | StoreFailure
   >;
-  role(name: string, caller: Caller | null): Promise<
+  role(name: string, caller: Identity | null): Promise<
     { readonly kind: "permissions"; readonly permissions: readonly Permission[] } | StoreFailure
   >;
   /** Whether the caller may do what only root may (members, alarms, auth, defragment). */
-  requireAdmin(caller: Caller | null): StoreFailure | null;
+  requireAdmin(caller: Identity | null): StoreFailure | null;
 }
 
 export interface MemberApi {
@@ -199,24 +138,32 @@ export interface MemberApi {
    * @param done runs after the command is durable on a quorum and applied here.
    */
   submit(
-    kind: CommandKind,
+    kind: WireCommand,
     bytes: Uint8Array,
-    caller: Caller | null,
-    done: (result: CommandResult | MemberFailure) => void,
+    caller: Identity | null,
+    done: (result: ApplyOutcome | MemberFailure) => void,
   ): void;
 
-  /** Answers a range (or a read-only txn through `readOnlyTxn`), after a read index if needed. */
+  /**
+   * Answers RangeRequest bytes with RangeResponse bytes, after a read index unless the request is
+   * `serializable`.
+   *
+   * @param bytes a view only valid during the call.
+   * @param done gets a view only valid during the callback; long lists may come after a while.
+   */
   range(
-    request: RangeRequest,
-    caller: Caller | null,
-    done: (result: RangeResponse | MemberFailure) => void,
+    bytes: Uint8Array,
+    caller: Identity | null,
+    done: (result: Uint8Array | MemberFailure) => void,
   ): void;
 
-  /** A txn without writes: answered from the applied state, after a read index if needed. */
-  readOnlyTxn(
-    bytes: Uint8Array,
-    caller: Caller | null,
-    options: { readonly serializable: boolean },
+  /**
+   * Answers a txn without writes from the applied state, after a read index unless `serializable`
+   * (all its ranges are).
+   */
+  readTxn(
+    request: TxnRequest,
+    options: { readonly serializable: boolean; readonly caller: Identity | null },
     done: (result: TxnResponse | MemberFailure) => void,
   ): void;
 
@@ -224,24 +171,25 @@ export interface MemberApi {
   readIndex(done: (failure: MemberFailure | null) => void): void;
 
   /**
-   * Starts a watch; see `Store.watch` for the promises. `startRevision` 0 = from now on.
+   * Starts a watch. A notice refused with `false` is read again from history after `resume`, so a
+   * slow client costs no queue.
    * @returns a failure when the caller may not read the range.
    */
   watch(
     request: WatchRequest,
-    caller: Caller | null,
-    onNotice: (notice: WatchNotice) => void,
-  ): WatchHandle | StoreFailure;
+    caller: Identity | null,
+    onNotice: NoticeListener,
+  ): Watcher | StoreFailure;
 
   /** Renewed by the leader; a follower forwards. */
   leaseKeepAlive(
     id: bigint,
-    caller: Caller | null,
+    caller: Identity | null,
     done: (result: { kind: "lease"; id: bigint; ttlSeconds: number } | MemberFailure) => void,
   ): void;
   leaseTimeToLive(
     id: bigint,
-    options: { readonly keys: boolean; readonly caller: Caller | null },
+    options: { readonly keys: boolean; readonly caller: Identity | null },
   ): Promise<LeaseInfo | MemberFailure>;
   leases(): Promise<{ readonly kind: "leases"; readonly ids: readonly bigint[] } | MemberFailure>;
 

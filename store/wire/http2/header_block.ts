@@ -1,0 +1,117 @@
+/**
+ * A validated header block: pseudo-header fields apart, the rest looked up by name.
+ * In: decoded fields. Out: an immutable `HeaderBlock`, shared between equal requests, or null.
+ * Never: keeps a malformed block; upper-case names, misplaced pseudo-headers, connection-specific
+ * fields and bad characters are refused as RFC 9113 section 8 asks.
+ * Source: RFC 9113 sections 8.1 to 8.3.
+ */
+
+/** Which message a block opens. */
+export type BlockRole = "request" | "response" | "trailers";
+
+export interface HeaderBlock {
+  /** Flat `[name, value, …]` without pseudo-header fields, in the order they came. */
+  readonly fields: readonly string[];
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  /** Responses only; 0 otherwise. */
+  readonly status: number;
+  /** Declared `content-length`, -1 when absent. */
+  readonly contentLength: number;
+  /** @returns the first value of a lower-case name; several cookies are joined. */
+  get(name: string): string | undefined;
+}
+
+class ParsedBlock implements HeaderBlock {
+  readonly fields: readonly string[];
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly status: number;
+  readonly contentLength: number;
+
+  constructor(fields: readonly string[], pseudo: ReadonlyMap<string, string>, length: number) {
+    this.fields = fields;
+    this.method = pseudo.get(":method") ?? "";
+    this.scheme = pseudo.get(":scheme") ?? "";
+    this.path = pseudo.get(":path") ?? "";
+    this.authority = pseudo.get(":authority") ?? this.get("host") ?? "";
+    this.status = Number(pseudo.get(":status") ?? 0);
+    this.contentLength = length;
+  }
+
+  get(name: string): string | undefined {
+    let joined: string | undefined;
+    for (let i = 0; i < this.fields.length; i += 2) {
+      if (this.fields[i] !== name) continue;
+      if (name !== "cookie") return this.fields[i + 1];
+      joined = joined === undefined ? this.fields[i + 1] : `${joined}; ${this.fields[i + 1]}`;
+    }
+    return joined;
+  }
+}
+
+const PSEUDO: Record<BlockRole, ReadonlySet<string>> = {
+  request: new Set([":method", ":scheme", ":authority", ":path"]),
+  response: new Set([":status"]),
+  trailers: new Set(),
+};
+
+const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+// deno-lint-ignore no-control-regex
+const REFUSED_IN_VALUE = /[\x00\r\n]|^[ \t]|[ \t]$/;
+
+/**
+ * Checks a decoded block.
+ *
+ * @param fields flat `[name, value, …]` as decoded
+ * @returns the block, or `null` when the message is malformed
+ */
+export function parseHeaderBlock(fields: readonly string[], role: BlockRole): HeaderBlock | null {
+  const pseudo = new Map<string, string>();
+  const rest: string[] = [];
+  let contentLength = -1;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i];
+    const value = fields[i + 1];
+    if (REFUSED_IN_VALUE.test(value)) return null;
+    if (name.startsWith(":")) {
+      if (rest.length > 0 || !PSEUDO[role].has(name) || pseudo.has(name)) return null;
+      pseudo.set(name, value);
+      continue;
+    }
+    if (!NAME.test(name) || CONNECTION_SPECIFIC.has(name)) return null;
+    if (name === "te" && value !== "trailers") return null;
+    if (name === "content-length") {
+      if (!/^\d{1,15}$/.test(value)) return null;
+      if (contentLength >= 0 && contentLength !== Number(value)) return null;
+      contentLength = Number(value);
+    }
+    rest.push(name, value);
+  }
+  if (!pseudoComplete(pseudo, role)) return null;
+  return new ParsedBlock(rest, pseudo, contentLength);
+}
+
+function pseudoComplete(pseudo: ReadonlyMap<string, string>, role: BlockRole): boolean {
+  if (role === "trailers") return true;
+  if (role === "response") return /^[1-5]\d\d$/.test(pseudo.get(":status") ?? "");
+  const method = pseudo.get(":method") ?? "";
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) return false;
+  if (method === "CONNECT") {
+    return pseudo.has(":authority") && !pseudo.has(":path") && !pseudo.has(":scheme");
+  }
+  const path = pseudo.get(":path") ?? "";
+  return pseudo.has(":scheme") && (path.startsWith("/") || (path === "*" && method === "OPTIONS"));
+}
