@@ -1,0 +1,347 @@
+/**
+ * One pod, one decision: filters write verdicts, scores fill columns, the best row is picked.
+ * In: table, profile, pod, nominations, seed. Out: a node, or why there is none.
+ * Never: samples nodes; every feasible node is scored. Never reads a clock or its own randomness:
+ * the same state, pod and seed give the same decision.
+ * Source: the scheduling cycle of Kubernetes v1.36 (findNodesThatFitPod, prioritizeNodes).
+ */
+
+import type { NodeTable } from "./node_table.ts";
+import { FEASIBLE, isRejection, normaliseScores, UNRESOLVABLE, verdictMark } from "./plugin.ts";
+import { DETAIL_MASK, verdictOrdinal } from "./plugin.ts";
+import type { Cycle, Feasible, FilterRun, ScoreRun } from "./plugin.ts";
+import type { PodRow } from "./pod_row.ts";
+import type { Profile } from "./profile.ts";
+import type { RowRange } from "./selector.ts";
+
+/** The ordinal of rows that a filter ruled out by name before looking at them. */
+const BY_NAME_ORDINAL = 62;
+/** The ordinal of holes in the table. */
+const HOLE_ORDINAL = 63;
+export const HOLE = verdictMark(HOLE_ORDINAL);
+
+/** Why a pod fits nowhere. */
+export interface Diagnosis {
+  readonly nodeCount: number;
+  /** Reason -> nodes that gave it. */
+  readonly reasons: ReadonlyMap<string, number>;
+  /** Set when the pod itself was rejected; then there are no reasons by node. */
+  readonly preFilterMessage: string;
+  /** Names of the plugins that rejected it anywhere. */
+  readonly plugins: ReadonlySet<string>;
+}
+
+export type Decision =
+  | {
+    readonly kind: "placed";
+    readonly row: number;
+    readonly nodeName: string;
+    readonly feasibleCount: number;
+  }
+  | { readonly kind: "unschedulable"; readonly diagnosis: Diagnosis }
+  | { readonly kind: "noNodes" };
+
+/** Pods that a preemption promised a node, by node name. */
+export type Nominations = ReadonlyMap<string, readonly PodRow[]>;
+
+export interface PreparedFilter {
+  readonly run: FilterRun;
+  readonly mark: number;
+}
+
+export interface PreparedScore {
+  readonly run: ScoreRun;
+  readonly weight: number;
+}
+
+/** Filters ready for one pod. */
+export interface Filtering {
+  readonly filters: readonly PreparedFilter[];
+  /** Rejection of the pod itself, "" when none, and by whom. */
+  readonly rejection: string;
+  /** Names of the only nodes worth looking at, null = all. */
+  readonly onlyNodes: ReadonlySet<string> | null;
+  /** Plugins that named those nodes, or that rejected the pod. */
+  readonly namedBy: readonly string[];
+}
+
+/** Columns that one decision writes; reused from decision to decision. */
+export class Scratch {
+  verdicts = new Uint32Array(0);
+  totals = new Int32Array(0);
+  raw = new Float64Array(0);
+  feasibleRows = new Int32Array(0);
+  feasibleCount = 0;
+
+  fit(rows: number): void {
+    if (this.verdicts.length >= rows) return;
+    const length = Math.max(64, 2 * rows);
+    this.verdicts = new Uint32Array(length);
+    this.totals = new Int32Array(length);
+    this.raw = new Float64Array(length);
+    this.feasibleRows = new Int32Array(length);
+  }
+
+  get feasible(): Feasible {
+    return { rows: this.feasibleRows, count: this.feasibleCount };
+  }
+}
+
+/** Prepares every filter that has a say on the pod. */
+export function prepareFilters(profile: Profile, cycle: Cycle): Filtering {
+  const filters: PreparedFilter[] = [];
+  const namedBy: string[] = [];
+  let onlyNodes: Set<string> | null = null;
+  for (let i = 0; i < profile.filters.length; i++) {
+    const plugin = profile.filters[i];
+    const run = plugin.prepareFilter!(cycle);
+    if (run === null) continue;
+    if (isRejection(run)) {
+      return { filters: [], rejection: run.reject, onlyNodes: null, namedBy: [plugin.name] };
+    }
+    filters.push({ run, mark: verdictMark(i + 1) });
+    if (run.onlyNodes === undefined) continue;
+    namedBy.push(plugin.name);
+    onlyNodes = onlyNodes === null ? new Set(run.onlyNodes) : onlyNodes.intersection(run.onlyNodes);
+    if (onlyNodes.size === 0) {
+      return { filters: [], rejection: contradiction(namedBy), onlyNodes: null, namedBy };
+    }
+  }
+  return { filters, rejection: "", onlyNodes, namedBy };
+}
+
+function contradiction(plugins: readonly string[]): string {
+  return plugins.length === 1
+    ? `node(s) didn't satisfy plugin ${plugins[0]}`
+    : `node(s) didn't satisfy plugin(s) [${plugins.toSorted().join(" ")}] simultaneously`;
+}
+
+/** Writes the verdicts of a range of rows from scratch. */
+export function filterRows(
+  table: NodeTable,
+  filtering: Filtering,
+  verdicts: Uint32Array,
+  range: RowRange,
+): void {
+  const { alive } = table;
+  for (let row = range.from; row < range.to; row++) {
+    verdicts[row] = alive[row] === 0 ? HOLE : FEASIBLE;
+  }
+  if (filtering.onlyNodes !== null) {
+    const mark = verdictMark(BY_NAME_ORDINAL) | UNRESOLVABLE;
+    for (let row = range.from; row < range.to; row++) {
+      if (verdicts[row] === FEASIBLE && !filtering.onlyNodes.has(table.nodeName(row))) {
+        verdicts[row] = mark;
+      }
+    }
+  }
+  for (const { run, mark } of filtering.filters) run.filter(verdicts, range, mark);
+}
+
+/** @returns the verdict of a row with pods put on it that aren't there (yet). */
+function verdictWith(
+  table: NodeTable,
+  filtering: Filtering,
+  verdicts: Uint32Array,
+  row: number,
+  guests: readonly PodRow[],
+): number {
+  const nodeName = table.nodeName(row);
+  for (const guest of guests) {
+    table.addPod(guest, nodeName);
+    for (const { run } of filtering.filters) run.change?.(guest, row, 1);
+  }
+  filterRows(table, filtering, verdicts, { from: row, to: row + 1 });
+  const verdict = verdicts[row];
+  for (const guest of guests) {
+    table.removePod(guest.uid);
+    for (const { run } of filtering.filters) run.change?.(guest, row, -1);
+  }
+  return verdict;
+}
+
+/** @returns the pods promised to a node that a pod may not displace. */
+function guestsOf(nominated: readonly PodRow[], pod: PodRow, table: NodeTable): PodRow[] {
+  return nominated.filter((guest) =>
+    guest.uid !== pod.uid && table.pod(guest.uid) === undefined &&
+    guest.template.spec.priority >= pod.template.spec.priority
+  );
+}
+
+/** Filters once more the rows promised to others, as if those others were there. */
+export function filterNominated(
+  table: NodeTable,
+  filtering: Filtering,
+  verdicts: Uint32Array,
+  pod: PodRow,
+  nominations: Nominations,
+): void {
+  for (const [nodeName, nominated] of nominations) {
+    const row = table.rowOf(nodeName);
+    if (row < 0) continue;
+    const guests = guestsOf(nominated, pod, table);
+    if (guests.length === 0) continue;
+    const alone = verdicts[row];
+    const together = verdictWith(table, filtering, verdicts, row, guests);
+    verdicts[row] = together === FEASIBLE ? alone : together;
+  }
+}
+
+/** Lists the feasible rows. */
+export function gatherFeasible(scratch: Scratch, rows: number): void {
+  const { verdicts, feasibleRows } = scratch;
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    if (verdicts[row] === FEASIBLE) feasibleRows[count++] = row;
+  }
+  scratch.feasibleCount = count;
+}
+
+/** Prepares every score that has a say on the pod. */
+export function prepareScores(profile: Profile, cycle: Cycle, feasible: Feasible): PreparedScore[] {
+  const scores: PreparedScore[] = [];
+  for (const { plugin, weight } of profile.scores) {
+    const run = plugin.prepareScore!(cycle, feasible);
+    if (run !== null) scores.push({ run, weight });
+  }
+  return scores;
+}
+
+/** Fills `totals` of the feasible rows. */
+export function scoreRows(scores: readonly PreparedScore[], scratch: Scratch, rows: number): void {
+  const { verdicts, raw, totals, feasible } = scratch;
+  totals.fill(0, 0, rows);
+  for (const { run, weight } of scores) {
+    run.score(raw, verdicts, { from: 0, to: rows });
+    normaliseScores(run.normalise, raw, feasible);
+    for (let i = 0; i < feasible.count; i++) {
+      const row = feasible.rows[i];
+      totals[row] += weight * raw[row];
+    }
+  }
+}
+
+/** @returns a number 0..count-1 that only the seed decides; every value is as likely. */
+export function pickRank(seed: number, count: number): number {
+  let mixed = (seed ^ 0x9e3779b9) >>> 0;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  mixed = (mixed ^ (mixed >>> 16)) >>> 0;
+  return Math.floor((mixed / 2 ** 32) * count);
+}
+
+/** @returns the row with the best total; among equals, the one that the seed picks. */
+export function pickRow(scratch: Scratch, seed: number): number {
+  const { totals, feasibleRows, feasibleCount } = scratch;
+  let best = -1;
+  let ties = 0;
+  for (let i = 0; i < feasibleCount; i++) {
+    const total = totals[feasibleRows[i]];
+    if (total > best) {
+      best = total;
+      ties = 1;
+    } else if (total === best) ties++;
+  }
+  let rank = pickRank(seed, ties);
+  for (let i = 0; i < feasibleCount; i++) {
+    const row = feasibleRows[i];
+    if (totals[row] === best && rank-- === 0) return row;
+  }
+  throw new Error("decide: no feasible row to pick");
+}
+
+/** Counts verdicts into reasons. */
+export function diagnose(
+  table: NodeTable,
+  profile: Profile,
+  filtering: Filtering,
+  verdicts: Uint32Array,
+): Diagnosis {
+  const reasons = new Map<string, number>();
+  const plugins = new Set<string>(filtering.namedBy);
+  const nodeCount = table.nodeCount;
+  if (filtering.rejection !== "") {
+    return { nodeCount, reasons, preFilterMessage: filtering.rejection, plugins };
+  }
+  const histogram = new Map<number, number>();
+  for (let row = 0; row < table.rows; row++) {
+    const verdict = verdicts[row];
+    histogram.set(verdict, (histogram.get(verdict) ?? 0) + 1);
+  }
+  for (const [verdict, count] of histogram) {
+    const ordinal = verdictOrdinal(verdict);
+    if (verdict === FEASIBLE || ordinal === HOLE_ORDINAL) continue;
+    const given = reasonsOf(filtering, verdict);
+    if (ordinal !== BY_NAME_ORDINAL) plugins.add(profile.filters[ordinal - 1].name);
+    for (const reason of given) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+  }
+  return { nodeCount, reasons, preFilterMessage: "", plugins };
+}
+
+/** @returns the words behind one verdict. */
+export function reasonsOf(filtering: Filtering, verdict: number): readonly string[] {
+  const ordinal = verdictOrdinal(verdict);
+  if (ordinal === BY_NAME_ORDINAL) {
+    return [`node(s) didn't satisfy plugin(s) [${filtering.namedBy.toSorted().join(" ")}]`];
+  }
+  const filter = filtering.filters.find(({ mark }) => verdictOrdinal(mark) === ordinal);
+  return filter?.run.reasons(verdict & DETAIL_MASK) ?? [];
+}
+
+/** What a decision looks at. */
+export interface DecideInput {
+  readonly table: NodeTable;
+  readonly profile: Profile;
+  readonly pod: PodRow;
+  readonly nominations: Nominations;
+  /** 32-bit number that breaks ties. */
+  readonly seed: number;
+}
+
+/** A decision together with the prepared filters behind it, which a preemption goes on with. */
+export interface Outcome {
+  readonly decision: Decision;
+  readonly filtering: Filtering;
+  readonly scores: readonly PreparedScore[];
+}
+
+/**
+ * Decides where a pod goes.
+ *
+ * @param scratch overwritten; holds the verdicts and, if several nodes are feasible, the totals.
+ */
+export function decide(input: DecideInput, scratch: Scratch): Outcome {
+  const { table, profile, pod, nominations, seed } = input;
+  const { rows } = table;
+  scratch.fit(rows);
+  const { verdicts } = scratch;
+  const cycle: Cycle = { table, pod, spec: pod.template.spec, verdicts };
+  if (table.nodeCount === 0) {
+    const filtering = { filters: [], rejection: "", onlyNodes: null, namedBy: [] };
+    return { decision: { kind: "noNodes" }, filtering, scores: [] };
+  }
+  const filtering = prepareFilters(profile, cycle);
+  if (filtering.rejection === "") {
+    filterRows(table, filtering, verdicts, { from: 0, to: rows });
+    filterNominated(table, filtering, verdicts, pod, nominations);
+    gatherFeasible(scratch, rows);
+  } else scratch.feasibleCount = 0;
+
+  const feasibleCount = scratch.feasibleCount;
+  if (feasibleCount === 0) {
+    const diagnosis = diagnose(table, profile, filtering, verdicts);
+    return { decision: { kind: "unschedulable", diagnosis }, filtering, scores: [] };
+  }
+  const promised = pod.nominatedNode === "" ? -1 : table.rowOf(pod.nominatedNode);
+  if (promised >= 0 && verdicts[promised] === FEASIBLE) {
+    return { decision: placed(table, promised, feasibleCount), filtering, scores: [] };
+  }
+  const scores = prepareScores(profile, cycle, scratch.feasible);
+  scoreRows(scores, scratch, rows);
+  const row = pickRow(scratch, seed);
+  return { decision: placed(table, row, feasibleCount), filtering, scores };
+}
+
+function placed(table: NodeTable, row: number, feasibleCount: number): Decision {
+  return { kind: "placed", row, nodeName: table.nodeName(row), feasibleCount };
+}

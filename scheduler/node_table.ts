@@ -1,0 +1,383 @@
+/**
+ * The cluster as columns: one typed array an attribute, one row a node, and the pods on each row.
+ * In: node rows, pods with the name of their node. Out: columns that plugins read without asking.
+ * Never: decides. Rows of removed nodes are used again; a pod whose node is unknown waits aside and
+ * counts as soon as the node appears. Every change moves a generation, so caches can be exact.
+ */
+
+import { ABSENT, Interner } from "./intern.ts";
+import type { NodeRow, Taint } from "./node_row.ts";
+import { PodIndex } from "./pod_index.ts";
+import type { PodRow, Resources, ScalarAmount } from "./pod_row.ts";
+import { labelOf } from "./selector.ts";
+import type { LabelColumns } from "./selector.ts";
+
+/** One extended resource over all rows. */
+export interface ScalarColumn {
+  allocatable: Float64Array;
+  requested: Float64Array;
+}
+
+interface Placed {
+  readonly pod: PodRow;
+  readonly nodeName: string;
+  /** -1 while the node is unknown. */
+  row: number;
+}
+
+const FIRST_CAPACITY = 64;
+const NO_ROW = -1;
+/** Changed rows remembered for caches that repair themselves; a power of two. */
+export const CHANGE_RING = 4096;
+
+function grown<T extends Float64Array | Int32Array | Uint8Array>(column: T, capacity: number): T {
+  const Column = column.constructor as new (length: number) => T;
+  const next = new Column(capacity);
+  next.set(column);
+  return next;
+}
+
+/** The node table. Columns are public for reading; only this class writes them. */
+export class NodeTable implements LabelColumns {
+  /** One more than the highest row ever used; holes have `alive[row]` 0. */
+  rows = 0;
+  nodeCount = 0;
+  /** Moves with every change of any kind. */
+  generation = 0;
+  /** Moves when a node comes, goes or changes. */
+  structureGeneration = 0;
+  /** Moves when a namespace's labels change. */
+  namespaceGeneration = 0;
+
+  alive = new Uint8Array(FIRST_CAPACITY);
+  unschedulable = new Uint8Array(FIRST_CAPACITY);
+  /** Id of the node's taint list, `ABSENT` = no taints. */
+  taintList = new Int32Array(FIRST_CAPACITY);
+  cpuAllocatable = new Float64Array(FIRST_CAPACITY);
+  cpuRequested = new Float64Array(FIRST_CAPACITY);
+  cpuNonzero = new Float64Array(FIRST_CAPACITY);
+  memoryAllocatable = new Float64Array(FIRST_CAPACITY);
+  memoryRequested = new Float64Array(FIRST_CAPACITY);
+  memoryNonzero = new Float64Array(FIRST_CAPACITY);
+  ephemeralAllocatable = new Float64Array(FIRST_CAPACITY);
+  ephemeralRequested = new Float64Array(FIRST_CAPACITY);
+  podsAllowed = new Int32Array(FIRST_CAPACITY);
+  podCount = new Int32Array(FIRST_CAPACITY);
+
+  readonly scalars = new Map<string, ScalarColumn>();
+  readonly taintLists = new Interner<readonly Taint[]>((taints) => JSON.stringify(taints));
+  /** Image name -> row -> size in bytes. */
+  readonly images = new Map<string, Map<number, number>>();
+  /** "protocol/port" -> row -> ip -> pods. */
+  readonly ports = new Map<string, Map<number, Map<string, number>>>();
+  readonly namespaceLabels = new Map<string, Readonly<Record<string, string>>>();
+  readonly nodes: (NodeRow | undefined)[] = [];
+  readonly index: PodIndex;
+
+  readonly #rowByName = new Map<string, number>();
+  readonly #freeRows: number[] = [];
+  readonly #pods = new Map<string, Placed>();
+  readonly #podsAt: PodRow[][] = [];
+  readonly #waiting = new Map<string, Set<string>>();
+  readonly #labelValues = new Interner<string>((value) => value);
+  readonly #labelColumns = new Map<string, Int32Array>();
+  readonly #changes = new Int32Array(CHANGE_RING);
+
+  constructor() {
+    this.index = new PodIndex(this);
+  }
+
+  get capacity(): number {
+    return this.alive.length;
+  }
+
+  // ---- nodes
+
+  /** Adds a node or replaces what is known of it. @returns its row. */
+  setNode(node: NodeRow): number {
+    const known = this.#rowByName.get(node.name);
+    const row = known ?? this.#takeRow(node.name);
+    const before = this.nodes[row];
+    if (before !== undefined) this.#clearNode(before, row);
+    this.nodes[row] = node;
+    this.unschedulable[row] = node.unschedulable ? 1 : 0;
+    this.taintList[row] = node.taints.length === 0 ? ABSENT : this.taintLists.acquire(node.taints);
+    this.#setAllocatable(row, node.allocatable);
+    this.podsAllowed[row] = node.allowedPods;
+    for (const [key, ids] of this.#labelColumns) ids[row] = this.#acquireLabel(node, key);
+    for (const image of node.images) {
+      for (const name of image.names) this.#imageRows(name).set(row, image.sizeBytes);
+    }
+    this.structureGeneration++;
+    this.#changed(row);
+    if (known === undefined) this.#adoptWaiting(node.name, row);
+    return row;
+  }
+
+  /** Forgets a node; its pods wait aside until they go or the node returns. */
+  removeNode(name: string): boolean {
+    const row = this.#rowByName.get(name);
+    if (row === undefined) return false;
+    for (const pod of [...this.#podsAt[row]]) {
+      this.#detach(pod, row);
+      this.#pods.get(pod.uid)!.row = -1;
+      this.#wait(pod.uid, name);
+    }
+    this.#clearNode(this.nodes[row]!, row);
+    this.nodes[row] = undefined;
+    this.alive[row] = 0;
+    this.#rowByName.delete(name);
+    this.#freeRows.push(row);
+    this.nodeCount--;
+    this.structureGeneration++;
+    this.#changed(row);
+    return true;
+  }
+
+  rowOf(name: string): number {
+    return this.#rowByName.get(name) ?? -1;
+  }
+
+  nodeName(row: number): string {
+    return this.nodes[row]?.name ?? "";
+  }
+
+  setNamespace(name: string, labels: Readonly<Record<string, string>> | null): void {
+    if (labels === null) this.namespaceLabels.delete(name);
+    else this.namespaceLabels.set(name, labels);
+    this.namespaceGeneration++;
+    this.#changed(NO_ROW);
+  }
+
+  // ---- pods
+
+  /** Puts a pod on a node: an assumption of ours or a fact from the API. Replaces an older row of it. */
+  addPod(pod: PodRow, nodeName: string): void {
+    this.removePod(pod.uid);
+    const row = this.rowOf(nodeName);
+    this.#pods.set(pod.uid, { pod, nodeName, row });
+    if (row < 0) this.#wait(pod.uid, nodeName);
+    else this.#attach(pod, row);
+  }
+
+  /** Forgets a pod. @returns whether it was known. */
+  removePod(uid: string): boolean {
+    const placed = this.#pods.get(uid);
+    if (placed === undefined) return false;
+    this.#pods.delete(uid);
+    if (placed.row >= 0) {
+      this.#detach(placed.pod, placed.row);
+      return true;
+    }
+    const waiting = this.#waiting.get(placed.nodeName);
+    waiting?.delete(uid);
+    if (waiting?.size === 0) this.#waiting.delete(placed.nodeName);
+    return true;
+  }
+
+  /** @returns the pod and its node's name, undefined when the table holds no such pod. */
+  pod(uid: string): { readonly pod: PodRow; readonly nodeName: string } | undefined {
+    return this.#pods.get(uid);
+  }
+
+  /** The pods on a row, in no particular order. */
+  podsAt(row: number): readonly PodRow[] {
+    return this.#podsAt[row];
+  }
+
+  // ---- labels
+
+  labelIds(key: string): Int32Array {
+    const known = this.#labelColumns.get(key);
+    if (known !== undefined) return known;
+    const ids = new Int32Array(this.capacity);
+    for (let row = 0; row < this.rows; row++) {
+      const node = this.nodes[row];
+      if (node !== undefined) ids[row] = this.#acquireLabel(node, key);
+    }
+    this.#labelColumns.set(key, ids);
+    return ids;
+  }
+
+  labelValue(id: number): string | undefined {
+    return this.#labelValues.item(id);
+  }
+
+  labelId(value: string): number {
+    return this.#labelValues.find(value);
+  }
+
+  /** Length of an array indexed by label value id. */
+  get labelSpan(): number {
+    return this.#labelValues.span;
+  }
+
+  // ---- changes
+
+  /**
+   * Visits the rows changed since a generation.
+   *
+   * @returns false when that is too long ago to know; the caller must start over.
+   */
+  eachChange(since: number, visit: (row: number) => void): boolean {
+    if (this.generation - since > CHANGE_RING) return false;
+    for (let at = since + 1; at <= this.generation; at++) {
+      const row = this.#changes[at % CHANGE_RING];
+      if (row >= 0) visit(row);
+    }
+    return true;
+  }
+
+  #changed(row: number): void {
+    this.generation++;
+    this.#changes[this.generation % CHANGE_RING] = row;
+  }
+
+  // ---- inside
+
+  #takeRow(name: string): number {
+    const row = this.#freeRows.pop() ?? this.rows++;
+    if (row >= this.capacity) this.#grow(this.capacity * 2);
+    this.alive[row] = 1;
+    this.#podsAt[row] ??= [];
+    this.#rowByName.set(name, row);
+    this.nodeCount++;
+    return row;
+  }
+
+  #grow(capacity: number): void {
+    this.alive = grown(this.alive, capacity);
+    this.unschedulable = grown(this.unschedulable, capacity);
+    this.taintList = grown(this.taintList, capacity);
+    this.cpuAllocatable = grown(this.cpuAllocatable, capacity);
+    this.cpuRequested = grown(this.cpuRequested, capacity);
+    this.cpuNonzero = grown(this.cpuNonzero, capacity);
+    this.memoryAllocatable = grown(this.memoryAllocatable, capacity);
+    this.memoryRequested = grown(this.memoryRequested, capacity);
+    this.memoryNonzero = grown(this.memoryNonzero, capacity);
+    this.ephemeralAllocatable = grown(this.ephemeralAllocatable, capacity);
+    this.ephemeralRequested = grown(this.ephemeralRequested, capacity);
+    this.podsAllowed = grown(this.podsAllowed, capacity);
+    this.podCount = grown(this.podCount, capacity);
+    for (const column of this.scalars.values()) {
+      column.allocatable = grown(column.allocatable, capacity);
+      column.requested = grown(column.requested, capacity);
+    }
+    for (const [key, ids] of this.#labelColumns) this.#labelColumns.set(key, grown(ids, capacity));
+    this.index.grow(capacity);
+  }
+
+  #setAllocatable(row: number, allocatable: Resources): void {
+    this.cpuAllocatable[row] = allocatable.cpuMilli;
+    this.memoryAllocatable[row] = allocatable.memoryBytes;
+    this.ephemeralAllocatable[row] = allocatable.ephemeralBytes;
+    for (const { name, amount } of allocatable.scalars) {
+      this.#scalarColumn(name).allocatable[row] = amount;
+    }
+  }
+
+  #clearNode(node: NodeRow, row: number): void {
+    this.taintLists.release(this.taintList[row]);
+    this.taintList[row] = ABSENT;
+    for (const { name } of node.allocatable.scalars) this.scalars.get(name)!.allocatable[row] = 0;
+    for (const ids of this.#labelColumns.values()) {
+      this.#labelValues.release(ids[row]);
+      ids[row] = ABSENT;
+    }
+    for (const image of node.images) {
+      for (const name of image.names) {
+        const rows = this.images.get(name);
+        rows?.delete(row);
+        if (rows?.size === 0) this.images.delete(name);
+      }
+    }
+  }
+
+  #acquireLabel(node: NodeRow, key: string): number {
+    const value = labelOf(node.labels, key);
+    return value === undefined ? ABSENT : this.#labelValues.acquire(value);
+  }
+
+  #imageRows(name: string): Map<number, number> {
+    let rows = this.images.get(name);
+    if (rows === undefined) this.images.set(name, rows = new Map());
+    return rows;
+  }
+
+  #scalarColumn(name: string): ScalarColumn {
+    let column = this.scalars.get(name);
+    if (column === undefined) {
+      column = {
+        allocatable: new Float64Array(this.capacity),
+        requested: new Float64Array(this.capacity),
+      };
+      this.scalars.set(name, column);
+    }
+    return column;
+  }
+
+  #wait(uid: string, nodeName: string): void {
+    let waiting = this.#waiting.get(nodeName);
+    if (waiting === undefined) this.#waiting.set(nodeName, waiting = new Set());
+    waiting.add(uid);
+  }
+
+  #adoptWaiting(nodeName: string, row: number): void {
+    const waiting = this.#waiting.get(nodeName);
+    if (waiting === undefined) return;
+    this.#waiting.delete(nodeName);
+    for (const uid of waiting) {
+      const placed = this.#pods.get(uid)!;
+      placed.row = row;
+      this.#attach(placed.pod, row);
+    }
+  }
+
+  #attach(pod: PodRow, row: number): void {
+    this.#podsAt[row].push(pod);
+    this.#count(pod, row, 1);
+  }
+
+  #detach(pod: PodRow, row: number): void {
+    const pods = this.#podsAt[row];
+    const at = pods.indexOf(pod);
+    if (at < 0) throw new Error(`node table: pod ${pod.uid} is not on row ${row}`);
+    pods[at] = pods[pods.length - 1];
+    pods.pop();
+    this.#count(pod, row, -1);
+  }
+
+  #count(pod: PodRow, row: number, sign: 1 | -1): void {
+    const spec = pod.template.spec;
+    this.podCount[row] += sign;
+    this.cpuRequested[row] += sign * spec.requests.cpuMilli;
+    this.cpuNonzero[row] += sign * spec.nonzeroCpuMilli;
+    this.memoryRequested[row] += sign * spec.requests.memoryBytes;
+    this.memoryNonzero[row] += sign * spec.nonzeroMemoryBytes;
+    this.ephemeralRequested[row] += sign * spec.requests.ephemeralBytes;
+    this.#countScalars(spec.requests.scalars, row, sign);
+    for (const { ip, protocol, port } of spec.hostPorts) {
+      this.#countPort(`${protocol}/${port}`, ip, row, sign);
+    }
+    this.index.change(pod, row, sign);
+    this.#changed(row);
+  }
+
+  #countScalars(scalars: readonly ScalarAmount[], row: number, sign: 1 | -1): void {
+    for (const { name, amount } of scalars) {
+      this.#scalarColumn(name).requested[row] += sign * amount;
+    }
+  }
+
+  #countPort(port: string, ip: string, row: number, sign: 1 | -1): void {
+    let rows = this.ports.get(port);
+    if (rows === undefined) this.ports.set(port, rows = new Map());
+    let ips = rows.get(row);
+    if (ips === undefined) rows.set(row, ips = new Map());
+    const count = (ips.get(ip) ?? 0) + sign;
+    if (count > 0) ips.set(ip, count);
+    else ips.delete(ip);
+    if (ips.size === 0) rows.delete(row);
+    if (rows.size === 0) this.ports.delete(port);
+  }
+}

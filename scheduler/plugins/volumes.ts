@@ -1,0 +1,195 @@
+/**
+ * The four volume plugins: VolumeRestrictions (ReadWriteOncePod claims), NodeVolumeLimits (CSI
+ * attachments), VolumeBinding (node affinity of volumes), VolumeZone (zone labels of volumes).
+ * In: the pod's volume needs, which the encoder resolved against claims and volumes. Out: verdicts.
+ * Never: binds a volume; that belongs to the runner.
+ * Source: the Kubernetes v1.36 scheduler plugins of these names.
+ */
+
+import { ABSENT } from "../intern.ts";
+import type { ClusterEvent } from "../cluster_event.ts";
+import type { NodeTable } from "../node_table.ts";
+import type { PodRow, VolumeNeeds } from "../pod_row.ts";
+import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
+import type { FilterRun, Plugin } from "../plugin.ts";
+import { keepAnyTerm } from "../selector.ts";
+
+const IN_USE_REASONS = [
+  "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already " +
+  "in-use by another pod",
+];
+const LIMIT_REASONS = ["node(s) exceed max volume count"];
+const ZONE_REASONS = ["node(s) had no available volume zone"];
+const AFFINITY_REASONS = ["node(s) didn't match PersistentVolume's node affinity"];
+const BIND_REASONS = ["node(s) didn't find available persistent volumes to bind"];
+
+function sharedClaims(pod: PodRow, claims: readonly string[]): number {
+  let count = 0;
+  for (const claim of pod.template.spec.volumes.exclusiveClaims) {
+    if (claims.includes(claim)) count++;
+  }
+  return count;
+}
+
+function afterVolumeOrNode(_pod: PodRow, event: ClusterEvent): boolean {
+  if (event.resource === "node") return event.change === "add" || event.change === "labels";
+  return event.resource === "volume";
+}
+
+/** A claim that only one pod may use keeps every other pod off every node. */
+export function createVolumeRestrictions(): Plugin {
+  return {
+    name: "VolumeRestrictions",
+    prepareFilter({ table, spec }) {
+      const claims = spec.volumes.exclusiveClaims;
+      if (claims.length === 0) return null;
+      let conflicts = 0;
+      for (let row = 0; row < table.rows; row++) {
+        for (const pod of table.podsAt(row)) conflicts += sharedClaims(pod, claims);
+      }
+      return {
+        local: false,
+        filter(verdicts, { from, to }, mark) {
+          if (conflicts === 0) return;
+          for (let row = from; row < to; row++) {
+            if (verdicts[row] === FEASIBLE) verdicts[row] = mark;
+          }
+        },
+        reasons: () => IN_USE_REASONS,
+        change(pod, _row, sign) {
+          conflicts += sign * sharedClaims(pod, claims);
+        },
+      };
+    },
+    hint(pod, event) {
+      if (event.resource === "pod") {
+        return event.change === "delete" && event.before !== null &&
+          sharedClaims(event.before, pod.template.spec.volumes.exclusiveClaims) > 0;
+      }
+      return event.resource === "volume";
+    },
+  };
+}
+
+/** @returns how many of the volumes are not attached to the row yet, beyond what it may attach. */
+function exceedsLimit(
+  table: NodeTable,
+  row: number,
+  attachments: VolumeNeeds["attachments"],
+): boolean {
+  const limits = table.nodes[row]!.attachLimits;
+  const attached = new Map<string, Set<string>>();
+  const attach = (driver: string, handle: string) => {
+    let handles = attached.get(driver);
+    if (handles === undefined) attached.set(driver, handles = new Set());
+    handles.add(handle);
+  };
+  for (const { driver } of attachments) if (driver in limits) attached.set(driver, new Set());
+  if (attached.size === 0) return false;
+  for (const pod of table.podsAt(row)) {
+    for (const { driver, handle } of pod.template.spec.volumes.attachments) attach(driver, handle);
+  }
+  for (const { driver, handle } of attachments) {
+    if (!(driver in limits) || attached.get(driver)!.has(handle)) continue;
+    attach(driver, handle);
+    if (attached.get(driver)!.size > limits[driver]) return true;
+  }
+  return false;
+}
+
+/** A node attaches only so many volumes of a driver. */
+export function createNodeVolumeLimits(): Plugin {
+  return {
+    name: "NodeVolumeLimits",
+    prepareFilter({ table, spec }) {
+      const { attachments } = spec.volumes;
+      if (attachments.length === 0) return null;
+      return {
+        local: true,
+        filter(verdicts, { from, to }, mark) {
+          for (let row = from; row < to; row++) {
+            if (verdicts[row] === FEASIBLE && exceedsLimit(table, row, attachments)) {
+              verdicts[row] = mark;
+            }
+          }
+        },
+        reasons: () => LIMIT_REASONS,
+      };
+    },
+    hint(_pod, event) {
+      if (event.resource === "pod") return event.change === "delete" && event.assigned;
+      return event.resource === "volume" ||
+        (event.resource === "node" && (event.change === "add" || event.change === "allocatable"));
+    },
+  };
+}
+
+/** Bound volumes must be reachable from the node, waiting claims must find a volume there. */
+export function createVolumeBinding(): Plugin {
+  return {
+    name: "VolumeBinding",
+    prepareFilter({ table, spec }) {
+      const { rejection, boundTerms, waitingTerms } = spec.volumes;
+      if (rejection !== "") return { reject: rejection };
+      if (boundTerms.length === 0 && waitingTerms.length === 0) return null;
+      const all = { from: 0, to: table.rows };
+      const reachable = new Uint8Array(table.rows).fill(1);
+      for (const terms of boundTerms) keepAnyTerm(table, terms, reachable, all);
+      const findable = new Uint8Array(table.rows).fill(1);
+      for (const choices of waitingTerms) {
+        const terms = choices.flat();
+        // A choice without terms is a volume that every node reaches.
+        if (!choices.some((choice) => choice.length === 0)) {
+          keepAnyTerm(table, terms, findable, all);
+        }
+      }
+      return bindingRun(reachable, findable);
+    },
+    hint: afterVolumeOrNode,
+  };
+}
+
+function bindingRun(reachable: Uint8Array, findable: Uint8Array): FilterRun {
+  const UNREACHABLE = 1;
+  return {
+    local: true,
+    filter(verdicts, { from, to }, mark) {
+      for (let row = from; row < to; row++) {
+        if (verdicts[row] !== FEASIBLE) continue;
+        if (reachable[row] === 0) verdicts[row] = mark | UNRESOLVABLE | UNREACHABLE;
+        else if (findable[row] === 0) verdicts[row] = mark | UNRESOLVABLE;
+      }
+    },
+    reasons: (detail) => detail === UNREACHABLE ? AFFINITY_REASONS : BIND_REASONS,
+  };
+}
+
+/** A volume labelled with zones is used only from nodes of those zones. */
+export function createVolumeZone(): Plugin {
+  return {
+    name: "VolumeZone",
+    prepareFilter({ table, spec }) {
+      const { zones } = spec.volumes;
+      if (zones.length === 0) return null;
+      const columns = zones.map(({ key, values }) => ({
+        ids: table.labelIds(key),
+        allowed: new Set(values.map((value) => table.labelId(value)).filter((id) => id !== ABSENT)),
+      }));
+      return {
+        local: true,
+        filter(verdicts, { from, to }, mark) {
+          for (let row = from; row < to; row++) {
+            if (verdicts[row] !== FEASIBLE) continue;
+            // A node without any zone label is not in a zoned cluster.
+            if (columns.every(({ ids }) => ids[row] === ABSENT)) continue;
+            if (columns.some(({ ids, allowed }) => !allowed.has(ids[row]))) {
+              verdicts[row] = mark | UNRESOLVABLE;
+            }
+          }
+        },
+        reasons: () => ZONE_REASONS,
+      };
+    },
+    hint: afterVolumeOrNode,
+  };
+}

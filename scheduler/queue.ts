@@ -1,0 +1,268 @@
+/**
+ * Pods waiting for a node: active, backing off, unschedulable until something changes, gated.
+ * In: pods, what became of them, cluster events, the time in milliseconds. Out: the next pod to try.
+ * Never: reads a clock; `tick` is told the time. Never tries a pod again before an event that the
+ * hints of the plugins that rejected it find helpful, except after five minutes.
+ * Source: the scheduling queue of Kubernetes v1.36, feature gates at their defaults.
+ */
+
+import type { ClusterEvent } from "./cluster_event.ts";
+import { podEvents } from "./cluster_event.ts";
+import type { NodeTable } from "./node_table.ts";
+import { goesFirst } from "./plugins/priority_sort.ts";
+import type { PodRow } from "./pod_row.ts";
+import type { Profile } from "./profile.ts";
+import { KeyedHeap } from "./structures/heap.ts";
+
+/** Backoffs end at whole windows, so that pods of one window come out by priority. */
+const WINDOW_MS = 1000;
+
+export interface QueueConfig {
+  /** First backoff. Default 1000 ms, as podInitialBackoffSeconds. */
+  readonly firstBackoffMs?: number;
+  /** Longest backoff; 0 = none. Default 10000 ms, as podMaxBackoffSeconds. */
+  readonly longestBackoffMs?: number;
+  /** After this long without a helpful event a pod is tried anyway. Default 5 minutes. */
+  readonly patienceMs?: number;
+}
+
+/** A pod in the queue and what was learned about it. */
+export interface QueuedPod {
+  readonly pod: PodRow;
+  readonly profile: Profile;
+  readonly priority: number;
+  readonly sequence: number;
+  /** When it came in or last failed, milliseconds. */
+  readonly sinceMs: number;
+  /** Times it was taken out to be tried. */
+  readonly attempts: number;
+  readonly unschedulableCount: number;
+  readonly errorCount: number;
+  /** Plugins that rejected it last; none after an error. */
+  readonly rejectedBy: ReadonlySet<string>;
+  /** Why it is held back, "" when it is not. */
+  readonly gate: string;
+}
+
+type Place = "active" | "backoff" | "unschedulable";
+
+/** How many pods wait where. */
+export interface QueueSizes {
+  readonly active: number;
+  readonly backoff: number;
+  readonly unschedulable: number;
+  readonly gated: number;
+}
+
+export class SchedulingQueue {
+  readonly #firstBackoffMs: number;
+  readonly #longestBackoffMs: number;
+  readonly #patienceMs: number;
+  readonly #table: NodeTable;
+  #sequence = 0;
+  readonly #active = new KeyedHeap<QueuedPod>(uidOf, goesFirst);
+  readonly #backoff: KeyedHeap<QueuedPod>;
+  /** After errors; not popped before their time. */
+  readonly #errorBackoff: KeyedHeap<QueuedPod>;
+  readonly #unschedulable = new Map<string, QueuedPod>();
+
+  constructor(table: NodeTable, config: QueueConfig = {}) {
+    this.#table = table;
+    this.#firstBackoffMs = config.firstBackoffMs ?? 1000;
+    this.#longestBackoffMs = config.longestBackoffMs ?? 10_000;
+    this.#patienceMs = config.patienceMs ?? 5 * 60_000;
+    const earlier = (a: QueuedPod, b: QueuedPod) => {
+      const [untilA, untilB] = [this.backoffUntilMs(a), this.backoffUntilMs(b)];
+      return untilA === untilB ? goesFirst(a, b) : untilA < untilB;
+    };
+    this.#backoff = new KeyedHeap<QueuedPod>(uidOf, earlier);
+    this.#errorBackoff = new KeyedHeap<QueuedPod>(uidOf, earlier);
+  }
+
+  get sizes(): QueueSizes {
+    let gated = 0;
+    for (const { gate } of this.#unschedulable.values()) if (gate !== "") gated++;
+    return {
+      active: this.#active.size,
+      backoff: this.#backoff.size + this.#errorBackoff.size,
+      unschedulable: this.#unschedulable.size - gated,
+      gated,
+    };
+  }
+
+  /** @returns where a pod waits, undefined when it does not. */
+  find(uid: string): { readonly place: Place; readonly entry: QueuedPod } | undefined {
+    const active = this.#active.get(uid);
+    if (active !== undefined) return { place: "active", entry: active };
+    const backoff = this.#backoff.get(uid) ?? this.#errorBackoff.get(uid);
+    if (backoff !== undefined) return { place: "backoff", entry: backoff };
+    const entry = this.#unschedulable.get(uid);
+    return entry === undefined ? undefined : { place: "unschedulable", entry };
+  }
+
+  /** Takes in a pod that was never tried. */
+  add(pod: PodRow, profile: Profile, nowMs: number): void {
+    this.remove(pod.uid);
+    this.#activate({
+      pod,
+      profile,
+      priority: pod.template.spec.priority,
+      sequence: this.#sequence++,
+      sinceMs: nowMs,
+      attempts: 0,
+      unschedulableCount: 0,
+      errorCount: 0,
+      rejectedBy: new Set(),
+      gate: "",
+    });
+  }
+
+  /** Replaces what is known of a waiting pod. @returns false when it does not wait here. */
+  update(pod: PodRow, nowMs: number): boolean {
+    const found = this.find(pod.uid);
+    if (found === undefined) return false;
+    const { place, entry } = found;
+    const updated = { ...entry, pod, priority: pod.template.spec.priority };
+    if (place === "active") this.#active.add(updated);
+    else if (place === "backoff") this.#toBackoff(updated);
+    else {
+      this.#unschedulable.set(pod.uid, updated);
+      for (const event of podEvents(entry.pod, pod, false)) {
+        if (this.#isWorthRetrying(updated, event)) {
+          this.#requeue(updated, nowMs);
+          break;
+        }
+      }
+    }
+    return true;
+  }
+
+  /** Forgets a pod that is gone or has a node. */
+  remove(uid: string): void {
+    this.#active.remove(uid);
+    this.#backoff.remove(uid);
+    this.#errorBackoff.remove(uid);
+    this.#unschedulable.delete(uid);
+  }
+
+  /** @returns the next pod to try; with none active, one that backs off though it need not. */
+  pop(): QueuedPod | undefined {
+    const entry = this.#active.pop() ?? this.#backoff.pop();
+    return entry === undefined ? undefined : { ...entry, attempts: entry.attempts + 1 };
+  }
+
+  /**
+   * Takes back a popped pod that got no node.
+   *
+   * @param rejectedBy plugins that rejected it; empty after an error, which is retried by time.
+   */
+  failed(entry: QueuedPod, rejectedBy: ReadonlySet<string>, nowMs: number): void {
+    const isError = rejectedBy.size === 0;
+    const failed: QueuedPod = {
+      ...entry,
+      sinceMs: nowMs,
+      rejectedBy,
+      unschedulableCount: entry.unschedulableCount + (isError ? 0 : 1),
+      errorCount: isError ? entry.errorCount + 1 : 0,
+    };
+    if (isError) this.#requeue(failed, nowMs);
+    else this.#unschedulable.set(entry.pod.uid, failed);
+  }
+
+  /** Moves the pods that an event may help. @returns how many moved. */
+  notify(event: ClusterEvent, nowMs: number): number {
+    let moved = 0;
+    for (const entry of [...this.#unschedulable.values()]) {
+      if (!this.#isWorthRetrying(entry, event)) continue;
+      this.#requeue(entry, nowMs);
+      moved++;
+    }
+    return moved;
+  }
+
+  /** Ends backoffs and patience that are over. */
+  tick(nowMs: number): void {
+    for (const heap of [this.#backoff, this.#errorBackoff]) {
+      for (let entry = heap.peek(); entry !== undefined; entry = heap.peek()) {
+        if (this.#isBackingOff(entry, nowMs)) break;
+        heap.pop();
+        this.#active.add(entry);
+      }
+    }
+    for (const entry of [...this.#unschedulable.values()]) {
+      if (entry.gate === "" && nowMs - entry.sinceMs > this.#patienceMs) {
+        this.#requeue(entry, nowMs);
+      }
+    }
+  }
+
+  /** @returns when `tick` has something to do next, milliseconds; Infinity = nothing waits for time. */
+  nextTickMs(): number {
+    let next = Infinity;
+    for (const heap of [this.#backoff, this.#errorBackoff]) {
+      const first = heap.peek();
+      if (first !== undefined) next = Math.min(next, this.backoffUntilMs(first) + WINDOW_MS);
+    }
+    for (const { gate, sinceMs } of this.#unschedulable.values()) {
+      if (gate === "") next = Math.min(next, sinceMs + this.#patienceMs + 1);
+    }
+    return next;
+  }
+
+  /** @returns the end of a pod's backoff, milliseconds; 0 = it never failed. */
+  backoffUntilMs({ errorCount, unschedulableCount, sinceMs }: QueuedPod): number {
+    const count = errorCount > 0 ? errorCount : unschedulableCount;
+    if (count === 0 || this.#longestBackoffMs === 0) return 0;
+    const doubled = this.#firstBackoffMs * 2 ** (count - 1);
+    return toWindow(sinceMs + Math.min(doubled, this.#longestBackoffMs));
+  }
+
+  #isBackingOff(entry: QueuedPod, nowMs: number): boolean {
+    const until = this.backoffUntilMs(entry);
+    return until !== 0 && until >= toWindow(nowMs);
+  }
+
+  #isWorthRetrying(entry: QueuedPod, event: ClusterEvent): boolean {
+    if (entry.gate !== "" && event.resource === "any") return false;
+    if (entry.rejectedBy.size === 0 || event.resource === "any") return true;
+    for (const name of entry.rejectedBy) {
+      if (entry.profile.byName.get(name)?.hint?.(entry.pod, event, this.#table)) return true;
+    }
+    return false;
+  }
+
+  #requeue(entry: QueuedPod, nowMs: number): void {
+    this.#unschedulable.delete(entry.pod.uid);
+    if (this.#isBackingOff(entry, nowMs)) this.#toBackoff(entry);
+    else this.#activate(entry);
+  }
+
+  #toBackoff(entry: QueuedPod): void {
+    if (this.#holdBack(entry)) return;
+    (entry.rejectedBy.size === 0 ? this.#errorBackoff : this.#backoff).add(entry);
+  }
+
+  #activate(entry: QueuedPod): void {
+    if (!this.#holdBack(entry)) this.#active.add({ ...entry, gate: "" });
+  }
+
+  /** Parks a pod that a gate holds back. */
+  #holdBack(entry: QueuedPod): boolean {
+    for (const plugin of entry.profile.gates) {
+      const gate = plugin.gate!(entry.pod.template.spec);
+      if (gate === null) continue;
+      const rejectedBy = new Set([...entry.rejectedBy, plugin.name]);
+      this.#unschedulable.set(entry.pod.uid, { ...entry, gate, rejectedBy });
+      return true;
+    }
+    return false;
+  }
+}
+
+function uidOf(entry: QueuedPod): string {
+  return entry.pod.uid;
+}
+
+function toWindow(timeMs: number): number {
+  return Math.floor(timeMs / WINDOW_MS) * WINDOW_MS;
+}

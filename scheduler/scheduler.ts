@@ -1,0 +1,257 @@
+/**
+ * The scheduler as one machine: what the cluster looks like goes in, actions come out.
+ * In: node, namespace and pod rows as the API tells of them; the time. Out: bindings, failures,
+ * evictions, each already assumed in the table.
+ * Never: talks to anyone. The runner performs actions and reports those that were refused.
+ * Source: the scheduling loop of Kubernetes v1.36 (schedule_one, event handlers).
+ */
+
+import { BatchDecider } from "./batch.ts";
+import { nodeEvents, podEvents } from "./cluster_event.ts";
+import type { ClusterEvent } from "./cluster_event.ts";
+import { decide } from "./decide.ts";
+import type { Diagnosis, Outcome } from "./decide.ts";
+import { explain, NO_NODES_MESSAGE } from "./explain.ts";
+import { TemplateTable } from "./intern.ts";
+import type { NodeRow } from "./node_row.ts";
+import { NodeTable } from "./node_table.ts";
+import type { PodRow } from "./pod_row.ts";
+import { preempt } from "./preempt.ts";
+import type { DisruptionBudget } from "./preempt.ts";
+import { buildProfile } from "./profile.ts";
+import type { Profile, ProfileConfig } from "./profile.ts";
+import { SchedulingQueue } from "./queue.ts";
+import type { QueueConfig, QueuedPod } from "./queue.ts";
+
+export interface SchedulerConfig {
+  /** Default: one profile with all defaults. */
+  readonly profiles?: readonly ProfileConfig[];
+  readonly queue?: QueueConfig;
+  /** Whether equal pods share score columns; false decides each pod in full. Default true. */
+  readonly shareColumns?: boolean;
+  /** 32-bit number that all ties hang on. Default 1. */
+  readonly seed?: number;
+}
+
+export type Action =
+  | {
+    readonly kind: "bind";
+    readonly entry: QueuedPod;
+    readonly nodeName: string;
+  }
+  | {
+    readonly kind: "reject";
+    readonly entry: QueuedPod;
+    /** Text of the event and of the PodScheduled condition. */
+    readonly message: string;
+    /** Node promised to the pod, "" = none, null = as it was. */
+    readonly nominatedNode: string | null;
+    /** Pods to delete, so that the promise can be kept. */
+    readonly victims: readonly PodRow[];
+  };
+
+export class Scheduler {
+  readonly table = new NodeTable();
+  readonly templates = new TemplateTable();
+  readonly queue: SchedulingQueue;
+  readonly profiles: ReadonlyMap<string, Profile>;
+  readonly #batch = new BatchDecider();
+  readonly #shareColumns: boolean;
+  #seed: number;
+  readonly #nominations = new Map<string, PodRow[]>();
+  readonly #budgets = new Map<string, DisruptionBudget>();
+  /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
+  readonly #assumed = new Map<string, QueuedPod>();
+
+  /** Errors: throws on a profile that `buildProfile` refuses. */
+  constructor(config: SchedulerConfig = {}) {
+    const profiles = (config.profiles ?? [{}]).map(buildProfile);
+    this.profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
+    this.queue = new SchedulingQueue(this.table, config.queue);
+    this.#shareColumns = config.shareColumns ?? true;
+    this.#seed = config.seed ?? 1;
+  }
+
+  // ---- what the cluster looks like
+
+  setNode(node: NodeRow, nowMs: number): void {
+    const row = this.table.rowOf(node.name);
+    const before = row < 0 ? null : this.table.nodes[row]!;
+    const events: readonly ClusterEvent[] = before === null
+      ? [{ resource: "node", change: "add", before, after: node }]
+      : nodeEvents(before, node);
+    this.table.setNode(node);
+    for (const event of events) this.queue.notify(event, nowMs);
+  }
+
+  removeNode(name: string, nowMs: number): void {
+    const row = this.table.rowOf(name);
+    if (row < 0) return;
+    const before = this.table.nodes[row]!;
+    this.table.removeNode(name);
+    this.queue.notify({ resource: "node", change: "delete", before, after: null }, nowMs);
+  }
+
+  setNamespace(name: string, labels: Readonly<Record<string, string>> | null): void {
+    this.table.setNamespace(name, labels);
+  }
+
+  setBudget(key: string, budget: DisruptionBudget | null): void {
+    if (budget === null) this.#budgets.delete(key);
+    else this.#budgets.set(key, budget);
+  }
+
+  /** A pod without a node that names one of our profiles. */
+  setPending(pod: PodRow, schedulerName: string, nowMs: number): void {
+    const profile = this.profiles.get(schedulerName);
+    if (profile === undefined || this.#assumed.has(pod.uid)) return;
+    if (!this.queue.update(pod, nowMs)) this.queue.add(pod, profile, nowMs);
+    this.#nominate(pod, pod.nominatedNode);
+  }
+
+  /** A pod that the API says is on a node: ours confirmed, or anyone's. */
+  setAssigned(pod: PodRow, nodeName: string, nowMs: number): void {
+    const before = this.table.pod(pod.uid);
+    this.#assumed.delete(pod.uid);
+    this.queue.remove(pod.uid);
+    this.#nominate(pod, "");
+    if (before?.pod.template === pod.template && before.nodeName === nodeName) {
+      if (before.pod.terminating === pod.terminating) return;
+    }
+    this.table.addPod(pod, nodeName);
+    if (before === undefined) {
+      const event = { resource: "pod", change: "add", before: null, after: pod } as const;
+      this.queue.notify({ ...event, assigned: true }, nowMs);
+      return;
+    }
+    for (const event of podEvents(before.pod, pod, true)) this.queue.notify(event, nowMs);
+  }
+
+  /** A pod that is gone or finished. */
+  removePod(uid: string, nowMs: number): void {
+    const known = this.table.pod(uid)?.pod;
+    const waiting = this.queue.find(uid)?.entry.pod;
+    this.queue.remove(uid);
+    this.#assumed.delete(uid);
+    const pod = known ?? waiting;
+    if (pod === undefined) return;
+    this.table.removePod(uid);
+    const assigned = known !== undefined || pod.nominatedNode !== "";
+    this.#nominate(pod, "");
+    const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
+    this.queue.notify({ ...event, assigned }, nowMs);
+  }
+
+  /** Anything else that may help waiting pods. */
+  notify(event: ClusterEvent, nowMs: number): void {
+    this.queue.notify(event, nowMs);
+  }
+
+  /** @returns pods promised to nodes, by node name. */
+  get nominations(): ReadonlyMap<string, readonly PodRow[]> {
+    return this.#nominations;
+  }
+
+  // ---- what to do
+
+  /**
+   * Decides for up to `limit` waiting pods.
+   *
+   * @returns one action for each pod tried; bindings are assumed until confirmed or refused.
+   */
+  plan(nowMs: number, limit: number): Action[] {
+    this.queue.tick(nowMs);
+    const actions: Action[] = [];
+    while (actions.length < limit) {
+      const entry = this.queue.pop();
+      if (entry === undefined) break;
+      if (entry.pod.terminating) continue;
+      actions.push(this.#decideOne(entry, nowMs));
+    }
+    return actions;
+  }
+
+  /** Takes back a binding that the API refused; the pod is tried again after a backoff. */
+  refuse(uid: string, nowMs: number): void {
+    const entry = this.#assumed.get(uid);
+    if (entry === undefined) return;
+    this.#assumed.delete(uid);
+    const { pod } = entry;
+    this.table.removePod(uid);
+    const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
+    this.queue.notify({ ...event, assigned: true }, nowMs);
+    this.queue.failed(entry, new Set(), nowMs);
+  }
+
+  #decideOne(entry: QueuedPod, nowMs: number): Action {
+    const { pod, profile } = entry;
+    this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0;
+    const input = {
+      table: this.table,
+      profile,
+      pod,
+      nominations: this.#nominations,
+      seed: this.#seed,
+    };
+    const outcome = this.#shareColumns
+      ? this.#batch.decide(input)
+      : decide(input, this.#batch.scratch);
+    const { decision } = outcome;
+    switch (decision.kind) {
+      case "placed": {
+        this.#nominate(pod, "");
+        this.table.addPod(pod, decision.nodeName);
+        this.#assumed.set(pod.uid, entry);
+        return { kind: "bind", entry, nodeName: decision.nodeName };
+      }
+      case "noNodes": {
+        // Nothing rejected it, yet only a node can help: the name plugin's hint is just that.
+        this.queue.failed(entry, new Set(["NodeName"]), nowMs);
+        const message = NO_NODES_MESSAGE;
+        return { kind: "reject", entry, message, nominatedNode: "", victims: [] };
+      }
+      case "unschedulable":
+        return this.#reject(entry, outcome, decision.diagnosis, nowMs);
+    }
+  }
+
+  #reject(entry: QueuedPod, outcome: Outcome, diagnosis: Diagnosis, nowMs: number): Action {
+    const { pod, profile } = entry;
+    if (!profile.preemption) {
+      this.queue.failed(entry, diagnosis.plugins, nowMs);
+      const message = explain(diagnosis);
+      return { kind: "reject", entry, message, nominatedNode: "", victims: [] };
+    }
+    const preemption = preempt({
+      table: this.table,
+      filtering: outcome.filtering,
+      verdicts: this.#batch.scratch.verdicts,
+      pod,
+      nominations: this.#nominations,
+      budgets: [...this.#budgets.values()],
+    });
+    const message = explain(diagnosis, preemption.message);
+    if (preemption.nodeName === "") {
+      const nominatedNode = preemption.keepsNomination ? null : "";
+      this.queue.failed(entry, diagnosis.plugins, nowMs);
+      if (nominatedNode !== null) this.#nominate(pod, nominatedNode);
+      return { kind: "reject", entry, message, nominatedNode, victims: [] };
+    }
+    const nominatedNode = preemption.nodeName;
+    const promised = { ...pod, nominatedNode };
+    this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs);
+    this.#nominate(promised, nominatedNode);
+    return { kind: "reject", entry, message, nominatedNode, victims: preemption.victims };
+  }
+
+  #nominate(pod: PodRow, nodeName: string): void {
+    for (const [name, pods] of this.#nominations) {
+      const others = pods.filter(({ uid }) => uid !== pod.uid);
+      if (others.length === pods.length) continue;
+      if (others.length === 0) this.#nominations.delete(name);
+      else this.#nominations.set(name, others);
+    }
+    if (nodeName === "") return;
+    this.#nominations.set(nodeName, [...this.#nominations.get(nodeName) ?? [], pod]);
+  }
+}
