@@ -47,7 +47,21 @@ export interface Peers {
   sendSnapshot(to: bigint, meta: SnapshotMeta): void;
   addPeer(id: bigint, urls: readonly string[]): void;
   removePeer(id: bigint): void;
+  /** Asks another member something outside Raft. @returns its answer, or null without one */
+  call(to: bigint, request: Uint8Array): Promise<Uint8Array | null>;
   close(): Promise<void>;
+}
+
+/** What a peer transport does to the member it belongs to. */
+export interface PeerHost {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  receive(messages: readonly Message[]): void;
+  unreachable(id: bigint): void;
+  /** The outcome of `Peers.sendSnapshot`. */
+  snapshotSent(id: bigint, ok: boolean): void;
+  /** Answers another member's `call`; null when the question is not understood. */
+  answer(request: Uint8Array): Promise<Uint8Array | null>;
 }
 
 export interface Timer {

@@ -1,0 +1,560 @@
+/**
+ * The runner of one member: proposals and messages in, Ready after Ready carried out.
+ * In: commands, reads, ticks, peers' messages. Out: durable log, applied commands, answers, notices.
+ * Never: answers a write before it is durable on a quorum and applied; retries a failed sync; works
+ * longer than about 10 ms before it gives the thread back.
+ * While one batch is being synced, the next one gathers and the last one is applied.
+ * Source: Ongaro's thesis section 10.2; etcd's raftNode for the order of effects.
+ */
+import type { SnapshotMarker } from "../disk/wal_record.ts";
+import type { StateMachineApi } from "../mvcc/api.ts";
+import { COMMAND, type CommandKind } from "../mvcc/command.ts";
+import type { Identity } from "../mvcc/outcome.ts";
+import type { StoreFailure } from "../mvcc/types.ts";
+import type { Disk, Log, Peers, Timer } from "../ports.ts";
+import { createRaft } from "../raft/raft.ts";
+import type { ConfChange, Message, RaftCore, Random, Ready } from "../raft/types.ts";
+import { Applier, type ConfChangeOutcome } from "./applier.ts";
+import { type Bootstrapped, loadSnapshot } from "./bootstrap.ts";
+import type { StoreConfig } from "./config.ts";
+import { formatId } from "./identity.ts";
+import { LogWriter } from "./log_writer.ts";
+import { encodeMember, type MemberRecord, type Membership } from "./membership.ts";
+import { type Done, Proposals } from "./proposals.ts";
+import { type ReadDone, Reads } from "./reads.ts";
+import { Snapshotter } from "./snapshotter.ts";
+
+/** The thread is given back after this long. */
+const TURN_MILLIS = 8;
+/** Entries of one write. */
+const WRITE_BYTES = 4 * 1024 * 1024;
+/** Records that lagging watchers look at in one turn: about 4 ms. */
+const CATCH_UP_RECORDS = 8_000;
+/** Keys that one slice of reclaiming looks at: about 2 ms. */
+const COMPACT_KEYS = 2_000;
+
+/** Commands that a full disk refuses; the rest free space or are needed to. */
+const GROWING: ReadonlySet<CommandKind> = new Set([COMMAND.put, COMMAND.txn, COMMAND.leaseGrant]);
+
+export interface MemberParts {
+  readonly config: StoreConfig;
+  readonly disk: Disk;
+  readonly timer: Timer;
+  readonly log: Log;
+  readonly random: Random;
+  readonly machine: StateMachineApi;
+  readonly started: Bootstrapped;
+}
+
+export class Member {
+  readonly id: bigint;
+  readonly clusterId: bigint;
+  readonly machine: StateMachineApi;
+  readonly config: StoreConfig;
+  readonly #parts: MemberParts;
+  readonly #timer: Timer;
+  readonly #log: Log;
+  readonly #raft: RaftCore;
+  readonly #writer: LogWriter;
+  readonly #applier: Applier;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  readonly #snapshotter: Snapshotter;
+  readonly #tickers: (() => void)[] = [];
+  #peers: Peers | null = null;
+  #stopTicks: () => void = () => {};
+  #wakeScheduled = false;
+  /** Membership as of the snapshot being written. */
+  #snapshotConf: RaftCore["conf"] | null = null;
+  #compacting = true;
+  #failure: StoreFailure | null = null;
+  #errors: string[] = [];
+  #readyWaiters: (() => void)[] = [];
+
+  constructor(parts: MemberParts) {
+    const { config, started, random } = parts;
+    this.#parts = parts;
+    this.id = started.identity.memberId;
+    this.clusterId = started.identity.clusterId;
+    this.machine = parts.machine;
+    this.config = config;
+    this.#timer = parts.timer;
+    this.#log = parts.log;
+    this.#writer = new LogWriter(started.wal);
+    this.#proposals = new Proposals(this.id, random.nextInt(2 ** 31) * 2 ** 20);
+    const firstRead = (this.id & 0xffffffn) << 40n | BigInt(random.nextInt(2 ** 30));
+    this.#reads = new Reads(firstRead, config.electionTimeoutMillis / 2);
+    this.#snapshotter = new Snapshotter({
+      disk: parts.disk,
+      directory: started.snapshotDirectory,
+      policy: config,
+      log: parts.log,
+      kept: started.kept,
+    });
+    this.#raft = createRaft({
+      id: this.id,
+      electionTicks: Math.max(
+        2,
+        Math.round(config.electionTimeoutMillis / config.heartbeatIntervalMillis),
+      ),
+      heartbeatTicks: 1,
+      preVote: true,
+      checkQuorum: true,
+      readMode: "readIndex",
+      maxAppendBytes: 1024 * 1024,
+      maxInflightMessages: 256,
+      maxUncommittedBytes: 64 * 1024 * 1024,
+      random,
+    }, started.initial);
+    this.#applier = new Applier({
+      raft: this.#raft,
+      machine: parts.machine,
+      proposals: this.#proposals,
+      timer: parts.timer,
+      log: parts.log,
+      membership: started.membership,
+      applied: { index: started.initial.applied, term: started.initial.snapshot.term },
+      onApplied: (bytes) => {
+        this.#snapshotter.count(1, bytes);
+        this.#compacting = true;
+      },
+      onMembership: (change, left) => this.#membershipChanged(change, left),
+    });
+  }
+
+  get raft(): Pick<RaftCore, "term" | "role" | "leader" | "commit" | "lastIndex" | "conf"> {
+    return this.#raft;
+  }
+
+  get applied(): number {
+    return this.#applier.index;
+  }
+
+  get membership(): Membership {
+    return this.#applier.membership;
+  }
+
+  get isLeader(): boolean {
+    return this.#raft.role === "leader";
+  }
+
+  /** Whether this leader has applied everything that earlier leaders committed. */
+  get isServingLeader(): boolean {
+    return this.isLeader && this.#applier.servingTerm === this.#raft.term;
+  }
+
+  get stopped(): boolean {
+    return this.#failure !== null;
+  }
+
+  get errors(): readonly string[] {
+    return this.spaceLow ? [...this.#errors, "no space left on the disk"] : this.#errors;
+  }
+
+  /** Whether the disk refuses new data; deletes and compactions may still fit. */
+  get spaceLow(): boolean {
+    return this.#parts.started.wal.spaceLow;
+  }
+
+  /** Milliseconds, for deadlines of callers. */
+  now(): number {
+    return this.#timer.now();
+  }
+
+  /** Starts ticking; a member that votes alone elects itself at once. */
+  start(peers: Peers | null): void {
+    this.#peers = peers;
+    for (const member of this.membership.list()) {
+      if (member.id !== this.id) peers?.addPeer(member.id, member.peerUrls);
+    }
+    this.#stopTicks = this.#timer.every(this.config.heartbeatIntervalMillis, () => this.#tick());
+    if (this.#votesAlone()) this.#raft.campaign();
+    this.#turn();
+  }
+
+  /** Calls `ticker` once a heartbeat interval until the member stops. */
+  onTick(ticker: () => void): void {
+    this.#tickers.push(ticker);
+  }
+
+  /** Resolves once this member knows a leader and has applied what was committed by then. */
+  whenServing(): Promise<void> {
+    if (this.#isServing()) return Promise.resolve();
+    return new Promise((resolve) => this.#readyWaiters.push(resolve));
+  }
+
+  /**
+   * Puts one command through the log.
+   * @param kind from `COMMAND`
+   * @param body the etcd request message's bytes; copied
+   * @param identity who asks, when authenticated
+   * @param done called once, never before this returns
+   */
+  submit(
+    kind: CommandKind,
+    body: Uint8Array,
+    identity: Identity | undefined,
+    done: Done,
+  ): void {
+    const refusal = this.#failure ?? this.#refusal(kind, body) ??
+      this.#proposals.add(kind, body, { identity, done, deadline: this.#deadline() });
+    if (refusal !== null) this.#timer.soon(() => done(refusal));
+    else if (!this.#writer.busy) this.#wake();
+  }
+
+  /** Calls `done` once everything acknowledged before this call is applied here. */
+  readIndex(done: ReadDone): void {
+    if (this.#failure !== null) return done(this.#failure);
+    // Alone, nothing is acknowledged anywhere before it is applied here.
+    if (this.isServingLeader && this.#votesAlone()) return done(null);
+    this.#reads.add(done, this.#deadline());
+    this.#wake();
+  }
+
+  /** Proposes a membership change; only the leader accepts. */
+  changeMembership(change: ConfChange): Promise<ConfChangeOutcome> {
+    if (this.#failure !== null) return Promise.resolve(this.#failure);
+    const outcome = this.#raft.proposeConfChange(change);
+    switch (outcome.kind) {
+      case "accepted": {
+        const { promise, resolve } = Promise.withResolvers<ConfChangeOutcome>();
+        const waiter = { term: outcome.term, deadline: this.#deadline(), done: resolve };
+        this.#applier.waitConfChange(outcome.index, waiter);
+        this.#wake();
+        return promise;
+      }
+      case "notLeader":
+        return Promise.resolve({ kind: "notLeader" });
+      case "transferring":
+      case "overloaded":
+        return Promise.resolve({ kind: "tooManyRequests" });
+      case "confChangePending":
+        return Promise.resolve({ kind: "refused", reason: "another change is under way" });
+      case "invalidConfChange":
+        return Promise.resolve({ kind: "refused", reason: outcome.reason });
+    }
+  }
+
+  /** Replicates this member's name and client URLs once it serves, if the list lacks them. */
+  describeSelf(): void {
+    const known = this.membership.get(this.id);
+    const { name, advertiseClientUrls } = this.config;
+    if (known === undefined || !this.isLeader) return;
+    if (known.name === name && known.clientUrls.join() === advertiseClientUrls.join()) return;
+    const record: MemberRecord = { ...known, name, clientUrls: advertiseClientUrls };
+    void this.updateMember(record);
+  }
+
+  /** Replaces a member's name and URLs. */
+  updateMember(record: MemberRecord): Promise<ConfChangeOutcome> {
+    return this.changeMembership({
+      changes: [{ type: "update", id: record.id }],
+      transition: "auto",
+      context: encodeMember(record),
+    });
+  }
+
+  progress(): ReturnType<RaftCore["progress"]> {
+    return this.#raft.progress();
+  }
+
+  transferLeader(to: bigint): void {
+    this.#raft.transferLeader(to);
+    this.#wake();
+  }
+
+  receive(messages: readonly Message[]): void {
+    if (this.#failure !== null) return;
+    for (const message of messages) this.#raft.step(message);
+    this.#wake();
+  }
+
+  unreachable(id: bigint): void {
+    this.#raft.reportUnreachable(id);
+  }
+
+  snapshotSent(id: bigint, ok: boolean): void {
+    this.#raft.reportSnapshot(id, ok);
+    this.#wake();
+  }
+
+  /** Asks another member outside Raft. @returns null without an answer */
+  call(to: bigint, request: Uint8Array): Promise<Uint8Array | null> {
+    return this.#peers?.call(to, request) ?? Promise.resolve(null);
+  }
+
+  /** Has the loop look for work soon: a watcher lags, or history can be reclaimed. */
+  nudge(): void {
+    this.#compacting = true;
+    this.#wake();
+  }
+
+  /** Stops; what was acknowledged is durable already. */
+  async close(): Promise<void> {
+    if (this.#failure !== null) return;
+    this.#stop({ kind: "stopped" });
+    await this.#peers?.close();
+    while (this.#writer.busy) await new Promise<void>((resolve) => this.#timer.soon(resolve));
+    this.#parts.started.wal.close();
+  }
+
+  // ---- the loop -------------------------------------------------------------------------------
+
+  #wake(): void {
+    if (this.#wakeScheduled || this.#failure !== null) return;
+    this.#wakeScheduled = true;
+    this.#timer.soon(() => {
+      this.#wakeScheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.#failure !== null) return;
+    const end = this.#timer.now() + TURN_MILLIS;
+    try {
+      this.#proposeQueued();
+      const round = this.#reads.nextRound(this.#timer.now());
+      if (round !== null) this.#raft.readIndex(round);
+      this.#drainReady();
+      this.#apply(end);
+      this.#reads.answer(this.#applier.index);
+      const more = this.#background();
+      // Applying may have queued answers' next requests, and made Raft ready again.
+      const proposable = this.#proposals.hasQueued && !this.#writer.busy && this.#knowsLeader();
+      if (more || proposable || this.#raft.hasReady() || this.#applier.hasWork) this.#wake();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #tick(): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#raft.tick();
+      const now = this.#timer.now();
+      const late: StoreFailure = { kind: this.#knowsLeader() ? "timeout" : "noLeader" };
+      this.#proposals.expire(now, late);
+      this.#reads.expire(now, late);
+      this.#applier.expire(now, late);
+      this.#writer.probeSpace();
+      for (const ticker of this.#tickers) ticker();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#turn();
+  }
+
+  /** Hands gathered batches to Raft, or to the leader, unless a write is under way. */
+  #proposeQueued(): void {
+    if (this.#writer.busy || !this.#knowsLeader()) return;
+    let bytes = 0;
+    while (bytes < WRITE_BYTES) {
+      const batch = this.#proposals.take();
+      if (batch === undefined) return;
+      const outcome = this.#raft.propose(batch.data);
+      if (outcome.kind === "notLeader" && outcome.leader !== 0n) {
+        this.#forward(outcome.leader, batch.data);
+      } else if (outcome.kind !== "accepted") {
+        this.#proposals.untake(batch);
+        return;
+      }
+      this.#proposals.wait(batch);
+      bytes += batch.data.length;
+    }
+  }
+
+  #forward(leader: bigint, data: Uint8Array): void {
+    this.#peers?.send([{
+      type: "propose",
+      from: this.id,
+      to: leader,
+      term: 0,
+      logTerm: 0,
+      index: 0,
+      commit: 0,
+      entries: [{ term: 0, index: 0, kind: "normal", data }],
+      reject: false,
+      rejectHint: 0,
+      snapshot: null,
+      context: 0n,
+    }]);
+  }
+
+  #drainReady(): void {
+    while (this.#raft.hasReady()) {
+      const ready = this.#raft.ready();
+      this.#send(ready.messages);
+      for (const state of ready.readStates) this.#reads.confirm(state);
+      this.#applier.add(ready.committed);
+      if (ready.hardState !== null) this.#writer.hold(ready.hardState);
+      if (ready.soft !== null) this.#roleChanged();
+      if (ready.mustSync) void this.#write(ready);
+      else if (ready.messagesAfterPersist.length > 0) this.#send(ready.messagesAfterPersist);
+    }
+    if (this.#writer.hasMarker && !this.#writer.busy) void this.#write(null);
+  }
+
+  /** Writes one Ready (or only a snapshot's marker) and goes on once it is durable. */
+  async #write(ready: Ready | null): Promise<void> {
+    const received = ready?.snapshot ?? null;
+    const entries = ready?.entries ?? [];
+    try {
+      const prepare = received === null ? null : () => this.#install(received);
+      const marker = await this.#writer.write(entries, received, prepare);
+      if (marker === "stopped" || this.#failure !== null) return;
+      if (ready !== null) {
+        const last = entries.at(-1);
+        this.#raft.persisted(last?.index ?? 0, last?.term ?? this.#raft.term);
+        this.#send(ready.messagesAfterPersist);
+      }
+      if (marker !== null) await this.#adopt(marker, received);
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#turn();
+  }
+
+  #send(messages: readonly Message[]): void {
+    if (messages.length === 0 || this.#peers === null) return;
+    const plain: Message[] = [];
+    for (const message of messages) {
+      if (message.type === "snapshot" && message.snapshot !== null) {
+        this.#peers.sendSnapshot(message.to, message.snapshot);
+      } else plain.push(message);
+    }
+    if (plain.length > 0) this.#peers.send(plain);
+  }
+
+  // ---- membership -----------------------------------------------------------------------------
+
+  #membershipChanged(change: ConfChange, left: readonly bigint[]): void {
+    for (const { type, id } of change.changes) {
+      if (type !== "remove" && id !== this.id) {
+        this.#peers?.addPeer(id, this.membership.get(id)?.peerUrls ?? []);
+      }
+    }
+    for (const id of left) {
+      // The leaving member still has to hear that it left.
+      this.#timer.after(this.config.electionTimeoutMillis, () => this.#peers?.removePeer(id));
+    }
+    if (left.includes(this.id)) {
+      this.#log("warn", "this member was removed from the cluster", { id: formatId(this.id) });
+      this.#errors.push("removed from the cluster");
+      this.#timer.soon(() => void this.close());
+    }
+  }
+
+  // ---- snapshots ------------------------------------------------------------------------------
+
+  /** Replaces the state machine by the snapshot a leader sent; its file is complete already. */
+  async #install(snapshot: NonNullable<Ready["snapshot"]>): Promise<void> {
+    this.#applier.beginInstall();
+    this.#snapshotter.abort();
+    const directory = this.#parts.started.snapshotDirectory;
+    const loaded = await loadSnapshot(this.#parts, directory, snapshot);
+    if (loaded.kind === "refused") throw new Error(loaded.problem);
+    this.#applier.installed(snapshot, loaded.membership);
+    for (const member of loaded.membership.list()) {
+      if (member.id !== this.id) this.#peers?.addPeer(member.id, member.peerUrls);
+    }
+  }
+
+  /** The marker is durable: files, segments and entries before it may go. */
+  async #adopt(marker: SnapshotMarker, received: Ready["snapshot"]): Promise<void> {
+    await this.#snapshotter.adopted(marker, this.#parts.started.wal);
+    const conf = this.#snapshotConf;
+    if (received !== null || conf === null) return;
+    const compactTo = Math.max(0, marker.index - this.config.snapshotCatchUpEntries);
+    this.#raft.compact({ ...marker, conf }, compactTo);
+  }
+
+  /** One slice each of snapshot, lagging watchers and reclaiming. @returns whether more waits */
+  #background(): boolean {
+    const { machine } = this;
+    if (this.#snapshotter.isDue && !this.#applier.isInstalling) {
+      const { index, term } = this.#applier;
+      this.#snapshotConf = this.#raft.conf;
+      const membership = this.membership.encode(this.#raft.conf);
+      this.#snapshotter.start({ index, term, membership }, machine.openSnapshot());
+    }
+    if (this.#snapshotter.isRunning) {
+      this.#snapshotter.step()?.then((marker) => {
+        if (marker !== null) this.#writer.mark(marker);
+        this.#wake();
+      }, (error) => this.#fail(error));
+    }
+    const lagging = machine.watches.laggingCount > 0 &&
+      machine.watches.catchUpStep(CATCH_UP_RECORDS);
+    if (this.#compacting) this.#compacting = machine.compactStep(COMPACT_KEYS);
+    return this.#snapshotter.isRunning || lagging || this.#compacting;
+  }
+
+  // ---- state ----------------------------------------------------------------------------------
+
+  #votesAlone(): boolean {
+    const { voters, votersOutgoing } = this.#raft.conf;
+    return voters.length === 1 && voters[0] === this.id && votersOutgoing.length === 0;
+  }
+
+  #knowsLeader(): boolean {
+    return this.#raft.leader !== 0n;
+  }
+
+  #isServing(): boolean {
+    return this.#failure !== null ||
+      (this.isLeader
+        ? this.isServingLeader
+        : this.#knowsLeader() && this.applied >= this.#raft.commit);
+  }
+
+  #apply(end: number): void {
+    const served = this.#applier.servingTerm;
+    this.#applier.apply(end);
+    if (this.#applier.servingTerm !== served) this.describeSelf();
+    if (this.#readyWaiters.length > 0 && this.#isServing()) {
+      for (const resolve of this.#readyWaiters.splice(0)) resolve();
+    }
+  }
+
+  #roleChanged(): void {
+    const leader = formatId(this.#raft.leader);
+    this.#log("info", "role changed", { role: this.#raft.role, leader, term: this.#raft.term });
+  }
+
+  #deadline(): number {
+    return this.#timer.now() + this.config.requestTimeoutMillis +
+      2 * this.config.electionTimeoutMillis;
+  }
+
+  #refusal(kind: CommandKind, body: Uint8Array): StoreFailure | null {
+    if (body.length > this.config.maxRequestBytes) return { kind: "requestTooLarge" };
+    return this.spaceLow && GROWING.has(kind) ? { kind: "noSpace" } : null;
+  }
+
+  /** A failed disk or a broken invariant: nothing may be promised any more. */
+  #fail(error: unknown): void {
+    if (this.#failure !== null) return;
+    const detail = error instanceof Error ? error.message : String(error);
+    this.#errors.push(detail);
+    this.#log("error", "the member stops", {
+      detail,
+      cause: error instanceof Error && error.cause instanceof Error ? error.cause.message : "",
+      stack: error instanceof Error ? error.stack : "",
+    });
+    this.#stop({ kind: "stopped" });
+    void this.#peers?.close();
+  }
+
+  #stop(failure: StoreFailure): void {
+    this.#failure = failure;
+    this.#stopTicks();
+    this.#writer.stop();
+    this.#snapshotter.abort();
+    this.#proposals.failAll(failure);
+    this.#reads.failAll(failure);
+    this.#applier.expire(Number.POSITIVE_INFINITY, failure);
+    this.machine.watches.cancelAll("the store stops");
+    for (const resolve of this.#readyWaiters.splice(0)) resolve();
+  }
+}
