@@ -6,7 +6,7 @@
  */
 import { parseConfChange } from "./conf_change.ts";
 import type { RaftState } from "./state.ts";
-import type { ConfState, Message } from "./types.ts";
+import type { Message } from "./types.ts";
 
 export function stepFollower(r: RaftState, message: Message): void {
   switch (message.type) {
@@ -38,6 +38,7 @@ export function stepFollower(r: RaftState, message: Message): void {
 function heardLeader(r: RaftState, leader: bigint): void {
   r.electionElapsed = 0;
   r.leader = leader;
+  r.blocksElection = false;
 }
 
 /** Passes a request on to the leader, under the name of who asked first. */
@@ -91,22 +92,18 @@ function stepSnapshot(r: RaftState, message: Message): void {
   const meta = message.snapshot;
   if (meta === null) return;
   const answer = r.draft("appendResponse", message.from);
-  if (meta.index > r.log.commit && names(meta.conf, r.id)) {
+  if (meta.index > r.log.commit) {
     if (r.log.termAt(meta.index) === meta.term) {
       // The log holds all of it already: only the commit index was behind.
       r.log.commitTo(meta.index);
     } else {
+      // Also when `meta.conf` does not name this member yet: the entry that adds it follows.
       r.log.restore(meta);
       r.installConf(meta.conf);
     }
   }
   answer.index = r.log.commit;
   r.messagesAfterPersist.push(answer);
-}
-
-function names(conf: ConfState, id: bigint): boolean {
-  return conf.voters.includes(id) || conf.votersOutgoing.includes(id) ||
-    conf.learners.includes(id);
 }
 
 /**
@@ -117,7 +114,9 @@ export function answerVoteRequest(r: RaftState, message: Message): void {
   const asksOnly = message.type === "preVote";
   const free = r.vote === message.from || (r.vote === 0n && r.leader === 0n) ||
     (asksOnly && message.term > r.term);
-  const grants = free && r.log.isUpToDate(message.index, message.logTerm);
+  const upToDate = r.log.isUpToDate(message.index, message.logTerm);
+  const grants = free && upToDate;
+  if (!upToDate && !r.isVoter) r.blocksElection = true;
   const answer = r.draft(asksOnly ? "preVoteResponse" : "voteResponse", message.from);
   if (grants) {
     // The asked-for term, for a pre-candidate drops answers below the term it wants.

@@ -43,6 +43,7 @@ export function tickLeader(r: RaftState): void {
   if (r.heartbeatElapsed >= r.config.heartbeatTicks) {
     r.heartbeatElapsed = 0;
     sendHeartbeats(r);
+    if (!r.isVoter) handOver(r);
   }
 }
 
@@ -53,7 +54,7 @@ function quorumIsActive(r: RaftState): boolean {
 /** Appends to the log of a leader that may take proposals; see `ProposeOutcome`. */
 export function propose(r: RaftState, kind: EntryKind, data: Uint8Array): ProposeOutcome {
   if (r.role !== "leader") return { kind: "notLeader", leader: r.leader };
-  if (r.transferee !== 0n) return { kind: "transferring" };
+  if (r.transferee !== 0n || !r.isVoter) return { kind: "transferring" };
   // Empty entries always fit: a new leader and the end of a joint configuration depend on them.
   if (data.length > 0 && r.uncommittedBytes + data.length > r.config.maxUncommittedBytes) {
     return { kind: "overloaded" };
@@ -179,10 +180,6 @@ export function ownLogPersisted(r: RaftState): void {
 
 /** The membership changed: fewer may be needed to commit, and newcomers want the log. */
 export function confChanged(r: RaftState): void {
-  if (r.self === null || r.self.learner) {
-    resign(r);
-    return;
-  }
   advanceCommit(r);
   r.appendsDue = true;
   const transferee = r.members.get(r.transferee);
@@ -190,16 +187,17 @@ export function confChanged(r: RaftState): void {
   leaveJointIfDue(r);
 }
 
-/** A removed leader steps down, and asks the best voter to stand so that nobody waits. */
-function resign(r: RaftState): void {
+/**
+ * A leader that was removed or demoted stays in office until a voter takes over: were it to leave at
+ * once, voters which have not heard that its removal is committed could need its vote, and its log
+ * might be longer than theirs. So it asks the best voter to stand, again and again.
+ */
+function handOver(r: RaftState): void {
   let best: Progress | null = null;
   for (const voter of r.voters) {
     if (best === null || voter.match > best.match) best = voter;
   }
-  // What was committed by counting is still to be told; the successor's log holds it already.
-  sendAppends(r);
-  if (best !== null) sendTimeoutNow(r, best.id);
-  r.becomeFollower(r.term, 0n);
+  if (best !== null && best.match === r.log.lastIndex) sendTimeoutNow(r, best.id);
 }
 
 /** Sends every follower what it lacks, as far as its flow control allows. */

@@ -193,8 +193,8 @@ class Raft implements RaftCore {
       const answer = r.draft("preVoteResponse", message.from);
       answer.reject = true;
       r.messagesAfterPersist.push(answer);
-    } else if (isFromLeader(message) && (r.config.checkQuorum || r.config.preVote)) {
-      // Its followers may refuse this member's elections, so the old leader must hear of the term.
+    } else if (isFromLeader(message)) {
+      // Leases and removals can keep vote requests from the old leader; this is how it hears.
       r.messagesAfterPersist.push(r.draft("appendResponse", message.from));
     }
   }

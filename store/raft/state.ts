@@ -45,6 +45,12 @@ export class RaftState {
 
   /** Answers of the running election, by voter. */
   readonly votes = new Map<bigint, boolean>();
+  /**
+   * Somebody behind the removal or demotion of this member asked for its vote, and its longer log
+   * forbade it. If it led then, its unknown tail could keep everybody else from winning for good,
+   * so it may stand itself until it hears a leader.
+   */
+  blocksElection = false;
   /** Ticks since this member started; rounds and leases are dated with it. */
   ticks = 0;
   electionElapsed = 0;
@@ -128,9 +134,15 @@ export class RaftState {
     return member;
   }
 
-  /** Whether this member may stand for election: a voter whose state machine is whole. */
+  /** Whether this member may stand for election, which takes a whole state machine. */
   get promotable(): boolean {
-    return this.self !== null && !this.self.learner && this.log.pendingSnapshot === null;
+    if (this.log.pendingSnapshot !== null) return false;
+    return this.isVoter || (this.blocksElection && this.log.lastIndex > this.log.commit);
+  }
+
+  /** Whether this member votes in either half of its configuration. */
+  get isVoter(): boolean {
+    return this.self !== null && !this.self.learner;
   }
 
   /** Whether this member alone is the quorum. */
