@@ -1,0 +1,107 @@
+/**
+ * What the API server asks of a kubelet: logs, exec, attach, port-forward.
+ * In: a pod, a container's name, the request's query. Out: byte streams and sessions.
+ * Never: authorizes; the API server did. Errors: rejects with a message fit for the client.
+ */
+import { join } from "node:path";
+import type { KubeObject } from "../api/meta.ts";
+import { openLog, parseLogOptions } from "./logs.ts";
+import { type Observed, runsOf } from "./pod_state.ts";
+import { containerLogPath, podLogFolder } from "./runtime_config.ts";
+import type { Container, ContainerRuntime } from "./runtime_port.ts";
+import { openPort, runSession, type SessionOutcome, type SessionStreams } from "./streams.ts";
+
+export interface KubeletServerOptions {
+  readonly runtime: ContainerRuntime;
+  readonly logRoot: string;
+  readonly nowMillis: () => number;
+  /** The runtime's state of one pod as of the last look. */
+  readonly observe: (pod: KubeObject) => Observed;
+}
+
+export interface PodRequest {
+  readonly pod: KubeObject;
+  /** "" = the pod's only or default container. */
+  readonly container: string;
+  readonly query: URLSearchParams;
+}
+
+export class KubeletServer {
+  readonly #options: KubeletServerOptions;
+
+  constructor(options: KubeletServerOptions) {
+    this.#options = options;
+  }
+
+  /** The log of one run of a container: the latest, or the one before with `previous`. */
+  async logs(request: PodRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const { logRoot, nowMillis, observe } = this.#options;
+    const name = containerName(request);
+    const previous = request.query.get("previous") === "true";
+    const run = runsOf(observe(request.pod), name)[previous ? 1 : 0];
+    if (run === undefined) {
+      throw new Error(
+        previous
+          ? `previous terminated container "${name}" in pod "${request.pod.metadata.name}" not found`
+          : `container "${name}" in pod "${request.pod.metadata.name}" is waiting to start: ` +
+            waitingReason(request.pod, name),
+      );
+    }
+    const hasEnded = () =>
+      observe(request.pod).containers.find((one) => one.id === run.id)?.state !== "running";
+    const options = parseLogOptions(request.query, nowMillis(), hasEnded);
+    const path = join(logRoot, podLogFolder(request.pod), containerLogPath(name, run.attempt));
+    return await openLog(path, options, signal);
+  }
+
+  async exec(request: PodRequest, streams: SessionStreams): Promise<SessionOutcome> {
+    const url = await this.#options.runtime.execUrl({
+      containerId: this.#running(request).id,
+      command: request.query.getAll("command"),
+      ...wanted(request.query),
+    });
+    return await runSession(url, streams);
+  }
+
+  async attach(request: PodRequest, streams: SessionStreams): Promise<SessionOutcome> {
+    const containerId = this.#running(request).id;
+    const url = await this.#options.runtime.attachUrl({ containerId, ...wanted(request.query) });
+    return await runSession(url, streams);
+  }
+
+  /** Opens a connection to one port of the pod. */
+  async portForward(
+    request: PodRequest,
+    port: number,
+  ): Promise<{ readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }> {
+    const sandbox = this.#options.observe(request.pod).sandboxes.find((one) => one.ready);
+    if (sandbox === undefined) {
+      throw new Error(`pod "${request.pod.metadata.name}" has no running sandbox`);
+    }
+    return await openPort(await this.#options.runtime.portForwardUrl(sandbox.id, port), port);
+  }
+
+  #running(request: PodRequest): Container {
+    const name = containerName(request);
+    const [latest] = runsOf(this.#options.observe(request.pod), name);
+    if (latest?.state !== "running") throw new Error(`container not found ("${name}")`);
+    return latest;
+  }
+}
+
+function wanted(query: URLSearchParams) {
+  const flag = (name: string) => query.get(name) === "true" || query.get(name) === "1";
+  const tty = flag("tty");
+  return { tty, stdin: flag("stdin"), stdout: flag("stdout"), stderr: flag("stderr") && !tty };
+}
+
+function containerName({ container, pod }: PodRequest): string {
+  if (container !== "") return container;
+  const annotated = pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"];
+  return annotated ?? pod.spec.containers[0].name;
+}
+
+function waitingReason(pod: KubeObject, name: string): string {
+  const statuses: KubeObject["status"][] = pod.status?.containerStatuses ?? [];
+  return statuses.find((one) => one.name === name)?.state?.waiting?.reason ?? "ContainerCreating";
+}
