@@ -125,7 +125,8 @@ export class Sender implements StreamHost {
     const { head, body, trailers } = whole;
     if (!this.#fits(stream, body.length) || this.encoder.mustAnnounce) {
       this.sendHeaders(stream, head, false);
-      stream.write(body);
+      // The caller reuses its buffer, and this may wait in the queue.
+      stream.write(body.slice());
       stream.endWithTrailers(trailers);
       return;
     }

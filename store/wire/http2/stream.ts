@@ -165,7 +165,7 @@ export class Http2Stream {
     else this.#host.sendHeaders(this, block, true);
   }
 
-  /** Sends head, body and trailers in one go and ends our side. */
+  /** Sends head, body and trailers in one go and ends our side; `body` may be reused afterwards. */
   respondWhole(head: Uint8Array, body: Uint8Array, trailers: Uint8Array): void {
     if (!this.writable || this.headSent) return;
     this.headSent = true;
