@@ -7,6 +7,7 @@
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { ApiError } from "../api/status.ts";
+import { formatTime } from "../api/time.ts";
 import type { Client } from "./client.ts";
 import { type Clock, sleep } from "./clock.ts";
 import { type Correlated, EventCorrelator, type EventObject } from "./event_correlator.ts";
@@ -84,7 +85,7 @@ export class EventRecorder {
     const { component } = this.#options;
     const host = note.host ?? this.#options.host;
     const { namespace, name, uid, resourceVersion } = about.metadata;
-    const timestamp = formatTimestamp(nowMillis);
+    const timestamp = formatTime(nowMillis);
     const nanos = BigInt(Math.floor(nowMillis)) * 1_000_000n + this.#sequence++ % 1_000_000n;
     return {
       apiVersion: "v1",
@@ -150,9 +151,4 @@ export class EventRecorder {
       return true;
     }
   }
-}
-
-/** RFC 3339 in whole seconds, as metadata carries it. */
-export function formatTimestamp(millis: number): string {
-  return `${new Date(millis).toISOString().slice(0, 19)}Z`;
 }
