@@ -4,11 +4,14 @@
  * Never: reads a clock, draws a random number, waits.
  * Source: DESIGN section 1 and the etcd v3.6 API.
  */
+import type { Auth } from "./auth/auth.ts";
+import type { LeaseTable } from "./lease/lease_table.ts";
 import type { ProtoWriter } from "./proto.ts";
 import type { AlarmMember, AlarmType, ApplyOutcome, Identity } from "./outcome.ts";
 import type {
   RangeRequest,
   RangeResponse,
+  ResponseOp,
   StoreFailure,
   TxnRequest,
   TxnResponse,
@@ -131,6 +134,14 @@ export interface StateMachineApi {
   /** Highest revision applied; 1 when empty. */
   readonly revision: number;
   readonly compactRevision: number;
+  /** The replicated leases; a restore replaces the table. `LeaseClock` keeps their time. */
+  readonly leases: LeaseTable;
+  /** Users and roles, to read; changes come as commands. */
+  readonly auth: Auth;
+  /** @returns the keys attached to a lease, in byte order. Errors: leaseNotFound. */
+  leaseKeys(id: bigint): Uint8Array[] | StoreFailure;
+  /** Whether someone may see or renew what hangs on a lease. */
+  checkLeaseAccess(id: bigint, identity?: Identity): StoreFailure | undefined;
   /** Applies one encoded command (`command.ts`). Never throws on any bytes. */
   apply(command: Uint8Array): ApplyOutcome;
   /**
@@ -151,6 +162,10 @@ export interface StateMachineApi {
     header: HeaderFields,
     identity?: Identity,
   ): StoreFailure | undefined;
+  /** Appends the etcd response for a data outcome; see `response_codec.ts`. */
+  encodeResponseInto(writer: ProtoWriter, response: ResponseOp, header: HeaderFields): void;
+  /** Appends a ResponseHeader as field 1, the whole of many etcd responses. */
+  encodeHeaderInto(writer: ProtoWriter, header: HeaderFields, revision?: number): void;
   openRange(request: RangeRequest, identity?: Identity): RangeCursor | StoreFailure;
   /** Errors: `auth` when the identity may not read the range. */
   watch(

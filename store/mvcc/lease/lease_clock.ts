@@ -1,0 +1,235 @@
+/**
+ * When leases end, as the leader sees it; followers have none.
+ * In: the replicated lease table and `now` in milliseconds. Out: leases to revoke, checkpoints to
+ * propose. Never: changes replicated state; reads a clock.
+ * Source: etcd's primary lessor: a new leader gives every lease its whole TTL again (or what the
+ * last checkpoint left) plus an extension; piled-up expiries are spread over time.
+ */
+import type { StoreFailure } from "../types.ts";
+import type { LeaseTable } from "./lease_table.ts";
+import type { LeaseCheckpoint } from "../admin_codec.ts";
+
+export interface LeaseClockOptions {
+  /** Added to every TTL when a leader begins, milliseconds; etcd: the election timeout. */
+  readonly extendMillis?: number;
+  /** A lease not revoked by then is reported again. Default 3000. */
+  readonly retryMillis?: number;
+  /** Leases longer than this are checkpointed this often; 0 = never. Default 300000. */
+  readonly checkpointMillis?: number;
+  /** Expiries allowed per second right after a leader change. Default 750. */
+  readonly expiriesPerSecond?: number;
+}
+
+interface Timed {
+  readonly id: bigint;
+  readonly at: number;
+}
+
+/** A binary heap of moments, soonest first; outdated entries are passed over when they come up. */
+class TimeHeap {
+  readonly #items: Timed[] = [];
+
+  get first(): Timed | undefined {
+    return this.#items[0];
+  }
+
+  push(item: Timed): void {
+    const items = this.#items;
+    let at = items.push(item) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >>> 1;
+      if (items[parent].at <= item.at) break;
+      items[at] = items[parent];
+      at = parent;
+    }
+    items[at] = item;
+  }
+
+  pop(): void {
+    const items = this.#items;
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = at * 2 + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && items[child + 1].at < items[child].at) child++;
+      if (items[child].at >= last.at) break;
+      items[at] = items[child];
+      at = child;
+    }
+    items[at] = last;
+  }
+}
+
+export class LeaseClock {
+  readonly #table: () => LeaseTable;
+  readonly #extendMillis: number;
+  readonly #retryMillis: number;
+  readonly #checkpointMillis: number;
+  readonly #expiriesPerSecond: number;
+  #leading = false;
+  #deadlines = new Map<bigint, number>();
+  #expiries = new TimeHeap();
+  #checkpoints = new TimeHeap();
+
+  /** @param table gives the current table; a restored snapshot replaces it. */
+  constructor(table: () => LeaseTable, options: LeaseClockOptions = {}) {
+    this.#table = table;
+    this.#extendMillis = options.extendMillis ?? 0;
+    this.#retryMillis = options.retryMillis ?? 3000;
+    this.#checkpointMillis = options.checkpointMillis ?? 300_000;
+    this.#expiriesPerSecond = options.expiriesPerSecond ?? 750;
+  }
+
+  get isLeading(): boolean {
+    return this.#leading;
+  }
+
+  /** This member became leader: every lease starts anew. @param now milliseconds. */
+  promote(now: number): void {
+    this.#clear();
+    this.#leading = true;
+    const leases = [...this.#table().all()]
+      .map(({ id, ttlSeconds, remainingTtlSeconds }) => ({
+        id,
+        at: now + this.#extendMillis + 1000 * (remainingTtlSeconds || ttlSeconds),
+      }))
+      .sort((a, b) => a.at - b.at);
+    this.#table().granted.length = 0;
+    // No second gets more expiries than can be revoked in it; the rest moves later.
+    let windowStart = -Infinity;
+    let inWindow = 0;
+    for (const { id, at } of leases) {
+      let due = Math.max(at, windowStart);
+      if (due >= windowStart + 1000) {
+        windowStart = due;
+        inWindow = 0;
+      } else if (inWindow >= this.#expiriesPerSecond) {
+        windowStart += 1000;
+        inWindow = 0;
+        due = Math.max(due, windowStart);
+      }
+      inWindow++;
+      this.#set(id, due, now);
+    }
+  }
+
+  /** This member is leader no more. */
+  demote(): void {
+    this.#clear();
+    this.#leading = false;
+  }
+
+  #clear(): void {
+    this.#deadlines = new Map();
+    this.#expiries = new TimeHeap();
+    this.#checkpoints = new TimeHeap();
+  }
+
+  #set(id: bigint, at: number, now: number): void {
+    this.#deadlines.set(id, at);
+    this.#expiries.push({ id, at });
+    if (this.#checkpointMillis > 0 && at - now > this.#checkpointMillis) {
+      this.#checkpoints.push({ id, at: now + this.#checkpointMillis });
+    }
+  }
+
+  /** Starts the time of leases granted since the last look. Call at each tick. */
+  observe(now: number): void {
+    if (!this.#leading) return;
+    const table = this.#table();
+    for (const id of table.granted.splice(0)) {
+      const lease = table.get(id);
+      if (lease === undefined || this.#deadlines.has(id)) continue;
+      this.#set(id, now + 1000 * lease.ttlSeconds, now);
+    }
+  }
+
+  /**
+   * Finds leases whose time is up; each is reported again after `retryMillis` until revoked.
+   * @param now milliseconds. @param limit at most so many.
+   * @returns ids to propose a revocation for.
+   */
+  expired(now: number, limit: number): bigint[] {
+    this.observe(now);
+    const ids: bigint[] = [];
+    while (ids.length < limit) {
+      const first = this.#expiries.first;
+      if (first === undefined || first.at > now) break;
+      this.#expiries.pop();
+      const deadline = this.#deadlines.get(first.id);
+      if (deadline === undefined) continue;
+      if (!this.#table().has(first.id)) {
+        this.#deadlines.delete(first.id);
+      } else if (deadline <= now) {
+        ids.push(first.id);
+        this.#expiries.push({ id: first.id, at: now + this.#retryMillis });
+      }
+    }
+    return ids;
+  }
+
+  /**
+   * A keep-alive. Errors: notLeader; leaseNotFound, also for one that is up and being revoked.
+   * @returns the TTL it has again; `wasCheckpointed` asks to propose a checkpoint of 0.
+   */
+  renew(
+    id: bigint,
+    now: number,
+  ):
+    | { readonly kind: "lease"; readonly ttlSeconds: number; readonly wasCheckpointed: boolean }
+    | StoreFailure {
+    if (!this.#leading) return { kind: "notLeader" };
+    this.observe(now);
+    const lease = this.#table().get(id);
+    if (lease === undefined) return { kind: "leaseNotFound" };
+    const deadline = this.#deadlines.get(id);
+    if (deadline !== undefined && deadline <= now) return { kind: "leaseNotFound" };
+    const { ttlSeconds } = lease;
+    this.#set(id, now + 1000 * ttlSeconds, now);
+    return { kind: "lease", ttlSeconds, wasCheckpointed: lease.remainingTtlSeconds > 0 };
+  }
+
+  /** @returns whole seconds left, at least 0. Errors: notLeader, leaseNotFound. */
+  remaining(
+    id: bigint,
+    now: number,
+  ):
+    | { readonly kind: "remaining"; readonly seconds: number; readonly grantedSeconds: number }
+    | StoreFailure {
+    if (!this.#leading) return { kind: "notLeader" };
+    this.observe(now);
+    const lease = this.#table().get(id);
+    const deadline = this.#deadlines.get(id);
+    if (lease === undefined || deadline === undefined || deadline <= now) {
+      return { kind: "leaseNotFound" };
+    }
+    const seconds = Math.floor((deadline - now) / 1000);
+    return { kind: "remaining", seconds, grantedSeconds: lease.ttlSeconds };
+  }
+
+  /**
+   * Finds long leases whose rest should be written down, so that a new leader keeps it.
+   * @param now milliseconds. @param limit at most so many.
+   * @returns checkpoints to propose in one command.
+   */
+  dueCheckpoints(now: number, limit: number): LeaseCheckpoint[] {
+    const due: LeaseCheckpoint[] = [];
+    while (due.length < limit) {
+      const first = this.#checkpoints.first;
+      if (first === undefined || first.at > now) break;
+      this.#checkpoints.pop();
+      const lease = this.#table().get(first.id);
+      const deadline = this.#deadlines.get(first.id);
+      if (lease === undefined || deadline === undefined || deadline <= now) continue;
+      const remainingTtlSeconds = Math.ceil((deadline - now) / 1000);
+      if (remainingTtlSeconds >= lease.ttlSeconds) continue;
+      due.push({ id: first.id, remainingTtlSeconds });
+      if (deadline - now > this.#checkpointMillis) {
+        this.#checkpoints.push({ id: first.id, at: now + this.#checkpointMillis });
+      }
+    }
+    return due;
+  }
+}
