@@ -105,8 +105,13 @@ export class Scheduler {
   setPending(pod: PodRow, schedulerName: string, nowMs: number): void {
     const profile = this.profiles.get(schedulerName);
     if (profile === undefined || this.#assumed.has(pod.uid)) return;
-    if (!this.queue.update(pod, nowMs)) this.queue.add(pod, profile, nowMs);
-    this.#nominate(pod, pod.nominatedNode);
+    // A promise of ours may not have reached the API yet.
+    const promised = this.queue.find(pod.uid)?.entry.pod.nominatedNode ?? "";
+    const row = pod.nominatedNode === "" && promised !== ""
+      ? { ...pod, nominatedNode: promised }
+      : pod;
+    if (!this.queue.update(row, nowMs)) this.queue.add(row, profile, nowMs);
+    this.#nominate(row, row.nominatedNode);
   }
 
   /** A pod that the API says is on a node: ours confirmed, or anyone's. */

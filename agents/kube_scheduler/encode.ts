@@ -1,0 +1,248 @@
+/**
+ * API objects to rows: the only file that knows both languages.
+ * In: Pod, Node and PodDisruptionBudget objects. Out: `PodSpecRow`, `PodRow`, `NodeRow`, budgets.
+ * Never: decides or defaults what the API server defaults; absent fields get their documented value.
+ * Source: core/v1 and policy/v1 (v1.36).
+ */
+import type { LabelSelector } from "../api/meta.ts";
+import { parseMillis } from "../api/time.ts";
+import { NO_VOLUMES } from "../../scheduler/mod.ts";
+import type {
+  DisruptionBudget,
+  HostPort,
+  NodeRow,
+  NodeTerm,
+  PodRow,
+  PodSpecRow,
+  PodTemplate,
+  PodTerm,
+  Requirement,
+  SpreadConstraint,
+  VolumeNeeds,
+  WeightedPodTerm,
+} from "../../scheduler/mod.ts";
+import type {
+  Container,
+  Node,
+  NodeRequirement,
+  NodeSelectorTerm,
+  Pod,
+  PodAffinityTerm,
+  PodDisruptionBudget,
+  TopologySpreadConstraint,
+  WeightedPodAffinityTerm,
+} from "./kinds.ts";
+import { nodeAllocatable, nonzeroRequests, podRequests } from "./requests.ts";
+
+/** What a pod's row needs to know of other objects. */
+export interface PodContext {
+  /** Selector of the services and controllers of the pod; empty = none. */
+  readonly spreadSelector?: readonly Requirement[];
+  readonly volumes?: VolumeNeeds;
+}
+
+/** @returns requirements of a map of labels, sorted by key so that equal maps encode equally. */
+export function encodeLabelMap(
+  labels: Readonly<Record<string, string>> | undefined,
+): Requirement[] {
+  return Object.entries(labels ?? {})
+    .sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([key, value]) => ({ key, operator: "In" as const, values: [value] }));
+}
+
+/** @returns requirements of a selector; null, which matches nothing, for an absent one. */
+export function encodeSelector(selector: LabelSelector | undefined): readonly Requirement[] | null {
+  if (selector === undefined || selector === null) return null;
+  const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values }) => ({
+    key,
+    operator,
+    values: values ?? [],
+  }));
+  return [...encodeLabelMap(selector.matchLabels), ...expressions];
+}
+
+function encodeRequirements(requirements: readonly NodeRequirement[] | undefined): Requirement[] {
+  return (requirements ?? []).map(({ key, operator, values }) => ({
+    key,
+    operator,
+    values: values ?? [],
+  }));
+}
+
+export function encodeNodeTerm(term: NodeSelectorTerm): NodeTerm {
+  return {
+    expressions: encodeRequirements(term.matchExpressions),
+    fields: encodeRequirements(term.matchFields),
+  };
+}
+
+function encodePodTerm(term: PodAffinityTerm, namespace: string): PodTerm {
+  const named = term.namespaces ?? [];
+  const namespaceSelector = encodeSelector(term.namespaceSelector);
+  const own = named.length === 0 && namespaceSelector === null;
+  return {
+    topologyKey: term.topologyKey,
+    namespaces: own ? [namespace] : [...named].sort(),
+    namespaceSelector,
+    selector: encodeSelector(term.labelSelector),
+  };
+}
+
+function encodeWeighted(
+  terms: readonly WeightedPodAffinityTerm[] | undefined,
+  namespace: string,
+): WeightedPodTerm[] {
+  return (terms ?? []).map(({ weight, podAffinityTerm }) => ({
+    weight,
+    term: encodePodTerm(podAffinityTerm, namespace),
+  }));
+}
+
+function encodeSpread(
+  constraint: TopologySpreadConstraint,
+  labels: Readonly<Record<string, string>>,
+): SpreadConstraint {
+  const selector = encodeSelector(constraint.labelSelector);
+  const pinned = (constraint.matchLabelKeys ?? []).filter((key) => Object.hasOwn(labels, key));
+  const added = pinned.map((key) => ({ key, operator: "In" as const, values: [labels[key]] }));
+  return {
+    maxSkew: constraint.maxSkew,
+    topologyKey: constraint.topologyKey,
+    whenUnsatisfiable: constraint.whenUnsatisfiable,
+    selector: selector === null ? null : [...added, ...selector],
+    minDomains: constraint.minDomains ?? 1,
+    nodeAffinityPolicy: constraint.nodeAffinityPolicy ?? "Honor",
+    nodeTaintsPolicy: constraint.nodeTaintsPolicy ?? "Ignore",
+  };
+}
+
+function encodeHostPorts(containers: readonly Container[], sidecars: readonly Container[]) {
+  const ports: HostPort[] = [];
+  for (const container of [...containers, ...sidecars]) {
+    for (const { hostPort = 0, hostIP, protocol } of container.ports ?? []) {
+      if (hostPort <= 0) continue;
+      ports.push({ ip: hostIP || "0.0.0.0", protocol: protocol || "TCP", port: hostPort });
+    }
+  }
+  return ports;
+}
+
+/** @returns the image's name with the tag that an untagged one stands for. */
+export function normaliseImage(image: string): string {
+  return image.lastIndexOf(":") <= image.lastIndexOf("/") ? `${image}:latest` : image;
+}
+
+function encodeImages(pod: Pod): string[] {
+  const { containers, initContainers = [], volumes = [] } = pod.spec;
+  return [
+    ...[...initContainers, ...containers].map(({ image }) => normaliseImage(image ?? "")),
+    ...volumes.flatMap(({ image }) => image ? [normaliseImage(image.reference ?? "")] : []),
+  ];
+}
+
+/** @returns everything about a pod that its scheduling depends on, without the pod's identity. */
+export function encodeSpec(pod: Pod, context: PodContext = {}): PodSpecRow {
+  const { spec, metadata } = pod;
+  const namespace = metadata.namespace ?? "";
+  const labels = metadata.labels ?? {};
+  const { nodeAffinity, podAffinity, podAntiAffinity } = spec.affinity ?? {};
+  const required = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const preferred = nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const nonzero = nonzeroRequests(pod);
+  const sidecars = (spec.initContainers ?? []).filter((it) => it.restartPolicy === "Always");
+  const podTerms = (terms: readonly PodAffinityTerm[] | undefined) =>
+    (terms ?? []).map((term) => encodePodTerm(term, namespace));
+  return {
+    namespace,
+    labels,
+    priority: spec.priority ?? 0,
+    mayPreempt: spec.preemptionPolicy !== "Never",
+    requests: podRequests(pod),
+    nonzeroCpuMilli: nonzero.cpuMilli,
+    nonzeroMemoryBytes: nonzero.memoryBytes,
+    // A pod that has its node is never scheduled, so the name is no demand.
+    requiredNode: "",
+    nodeSelector: spec.nodeSelector ?? null,
+    requiredNodeTerms: required?.nodeSelectorTerms.map(encodeNodeTerm) ?? null,
+    preferredNodeTerms: preferred.map(({ weight, preference }) => ({
+      weight,
+      term: encodeNodeTerm(preference),
+    })),
+    tolerations: (spec.tolerations ?? []).map(({ key, operator, value, effect }) => ({
+      key: key ?? "",
+      operator: operator ?? "",
+      value: value ?? "",
+      effect: effect ?? "",
+    })),
+    hostPorts: encodeHostPorts(spec.containers, sidecars),
+    images: encodeImages(pod),
+    containerCount: spec.containers.length + (spec.initContainers?.length ?? 0),
+    spread: (spec.topologySpreadConstraints ?? []).map((it) => encodeSpread(it, labels)),
+    defaultSpreadSelector: context.spreadSelector ?? [],
+    requiredAffinity: podTerms(podAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
+    requiredAntiAffinity: podTerms(podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
+    preferredAffinity: encodeWeighted(
+      podAffinity?.preferredDuringSchedulingIgnoredDuringExecution,
+      namespace,
+    ),
+    preferredAntiAffinity: encodeWeighted(
+      podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution,
+      namespace,
+    ),
+    schedulingGates: (spec.schedulingGates ?? []).map(({ name }) => name),
+    volumes: context.volumes ?? NO_VOLUMES,
+  };
+}
+
+/** @returns the row of one pod with its interned spec. */
+export function encodePod(pod: Pod, template: PodTemplate): PodRow {
+  const { metadata, status } = pod;
+  const startMs = parseMillis(status?.startTime);
+  return {
+    uid: metadata.uid ?? "",
+    name: metadata.name ?? "",
+    template,
+    terminating: metadata.deletionTimestamp !== undefined,
+    nominatedNode: status?.nominatedNodeName ?? "",
+    startMs: Number.isNaN(startMs) ? 0 : startMs,
+    group: "",
+  };
+}
+
+/** @returns whether a pod is over: it holds nothing of its node any more. */
+export function isFinished(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+/** @param attachLimits volumes that each CSI driver may attach to the node. */
+export function encodeNode(
+  node: Node,
+  attachLimits: Readonly<Record<string, number>> = {},
+): NodeRow {
+  const { metadata, spec, status } = node;
+  return {
+    name: metadata.name ?? "",
+    labels: metadata.labels ?? {},
+    taints: (spec?.taints ?? []).map(({ key, value, effect }) => ({
+      key,
+      value: value ?? "",
+      effect,
+    })),
+    unschedulable: spec?.unschedulable ?? false,
+    ...nodeAllocatable(status?.allocatable),
+    images: (status?.images ?? []).map(({ names, sizeBytes }) => ({
+      names: names ?? [],
+      sizeBytes: sizeBytes ?? 0,
+    })),
+    attachLimits,
+  };
+}
+
+export function encodeBudget(budget: PodDisruptionBudget): DisruptionBudget {
+  return {
+    namespace: budget.metadata.namespace ?? "",
+    selector: encodeSelector(budget.spec?.selector),
+    disruptionsAllowed: budget.status?.disruptionsAllowed ?? 0,
+    disruptedPods: Object.keys(budget.status?.disruptedPods ?? {}),
+  };
+}

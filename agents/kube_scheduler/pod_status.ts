@@ -1,0 +1,58 @@
+/**
+ * Status patches that tell a pod's owner why it waits or must go.
+ * In: a pod, a condition, a nominated node. Out: a strategic merge patch, or null when it would
+ * change nothing.
+ * Source: Kubernetes v1.36 podutil.UpdatePodCondition and scheduler updatePod.
+ */
+import { formatTime } from "../api/time.ts";
+import type { Pod, PodCondition } from "./kinds.ts";
+
+/** What a condition is to say. */
+export interface ConditionWish {
+  readonly type: "PodScheduled" | "DisruptionTarget";
+  readonly status: "True" | "False";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** @returns the condition as it should be, null when it is so already. */
+function updated(pod: Pod, wish: ConditionWish, nowMillis: number): PodCondition | null {
+  const generation = pod.metadata.generation;
+  const before = pod.status?.conditions?.find(({ type }) => type === wish.type);
+  const same = before !== undefined && before.status === wish.status &&
+    before.reason === wish.reason && before.message === wish.message &&
+    before.observedGeneration === generation;
+  if (same) return null;
+  const sameStatus = before?.status === wish.status;
+  return {
+    ...wish,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    lastTransitionTime: sameStatus && before.lastTransitionTime !== undefined
+      ? before.lastTransitionTime
+      : formatTime(nowMillis),
+  };
+}
+
+/**
+ * @param nominatedNode "" clears the nomination, null leaves it.
+ * @returns the body of a strategic merge patch of the status subresource.
+ */
+export function planStatusPatch(
+  pod: Pod,
+  wish: ConditionWish,
+  nominatedNode: string | null,
+  nowMillis: number,
+): { readonly metadata: { readonly uid?: string }; readonly status: object } | null {
+  const condition = updated(pod, wish, nowMillis);
+  const nominates = nominatedNode !== null &&
+    nominatedNode !== (pod.status?.nominatedNodeName ?? "");
+  if (condition === null && !nominates) return null;
+  return {
+    // A pod of the same name that came since is not meant.
+    metadata: { uid: pod.metadata.uid },
+    status: {
+      ...(condition === null ? {} : { conditions: [condition] }),
+      ...(nominates ? { nominatedNodeName: nominatedNode === "" ? null : nominatedNode } : {}),
+    },
+  };
+}

@@ -1,0 +1,425 @@
+/**
+ * The scheduler's hands: watches the cluster, lets the pure scheduler plan, performs its actions.
+ * In: a client, a clock, configuration. Out: bindings, status patches, evictions, events.
+ * Never: decides. Planning is cut into slices of a few milliseconds; writes don't hold up planning.
+ * Source: Kubernetes v1.36 scheduler.go, eventhandlers.go, schedule_one.go.
+ */
+import type { KubeObject } from "../api/meta.ts";
+import type { Resource } from "../api/resource.ts";
+import { events, findResource, namespaces, nodes, pods } from "../api/resources.ts";
+import { ApiError } from "../api/status.ts";
+import type { Client } from "../client/client.ts";
+import type { Cancel, Clock } from "../client/clock.ts";
+import { EventRecorder } from "../client/events.ts";
+import type { Change } from "../client/informer.ts";
+import { InformerSet } from "../client/informer_set.ts";
+import { truncateNote } from "../../scheduler/mod.ts";
+import { Scheduler } from "../../scheduler/mod.ts";
+import type { Action, PodRow, SchedulerConfig } from "../../scheduler/mod.ts";
+import { encodeBudget, encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
+import type { Node, Pod, PodDisruptionBudget, Selecting } from "./kinds.ts";
+import { planStatusPatch } from "./pod_status.ts";
+import type { ConditionWish } from "./pod_status.ts";
+import { defaultSelector } from "./spread_selector.ts";
+import type { Selectors } from "./spread_selector.ts";
+
+/** Decisions between two looks at the clock. */
+const CHUNK = 32;
+/** Longest stretch of planning before other work gets the thread, milliseconds. */
+const SLICE_MILLIS = 8;
+/** Pods bound by one request. */
+const BATCH = 512;
+
+export type SchedulerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+export interface KubeSchedulerOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  /** Informers to share with other components of the process; the caller starts and stops them. */
+  readonly informers?: InformerSet;
+  readonly config?: SchedulerConfig;
+  readonly log?: SchedulerLog;
+}
+
+export interface RunningKubeScheduler {
+  /** The state that decisions are made on, for metrics and tests. */
+  readonly scheduler: Scheduler;
+  /** Resolves when no pod waits to be tried and no write is under way. */
+  whenIdle(): Promise<void>;
+  stop(): void;
+}
+
+/** Starts scheduling. @returns once every informer has its first state. */
+export async function runKubeScheduler(
+  options: KubeSchedulerOptions,
+): Promise<RunningKubeScheduler> {
+  const runner = new Runner(options);
+  await runner.start();
+  return runner;
+}
+
+class Runner implements RunningKubeScheduler {
+  readonly scheduler: Scheduler;
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #log: SchedulerLog;
+  readonly #informers: InformerSet;
+  readonly #ownsInformers: boolean;
+  readonly #recorders = new Map<string, EventRecorder>();
+  readonly #selectors: Selectors;
+  /** Namespaces whose services or controllers changed what they select. */
+  readonly #reselected = new Set<string>();
+  readonly #unsubscribe: (() => void)[] = [];
+  #wakeUp: Cancel | undefined;
+  #wakeUpMillis = Infinity;
+  #writes = 0;
+  #idle: (() => void)[] = [];
+  #synced = false;
+  #stopped = false;
+
+  constructor(options: KubeSchedulerOptions) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+    this.#log = options.log ?? (() => {});
+    this.#ownsInformers = options.informers === undefined;
+    this.#informers = options.informers ?? new InformerSet(options);
+    const seed = Math.floor(options.clock.random() * 2 ** 32);
+    this.scheduler = new Scheduler({ seed, ...options.config });
+    this.#selectors = this.#makeSelectors();
+  }
+
+  async start(): Promise<void> {
+    this.#on<KubeObject>(namespaces, (change) => this.#observeNamespace(change));
+    this.#on<Node>(nodes, (change) => this.#observeNode(change));
+    this.#on<PodDisruptionBudget>(
+      findResource("policy", "v1", "poddisruptionbudgets"),
+      (change) => this.#observeBudget(change),
+    );
+    for (const resource of this.#selecting()) {
+      this.#on<Selecting>(resource, (change) => this.#observeSelecting(change));
+    }
+    this.#on<Pod>(pods, (change) => this.#observePod(change));
+    if (this.#ownsInformers) this.#informers.start();
+    await this.#informers.whenSynced();
+    this.#synced = true;
+    this.#wake(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wakeUp?.();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    for (const recorder of this.#recorders.values()) recorder.stop();
+    if (this.#ownsInformers) this.#informers.stop();
+  }
+
+  whenIdle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => void this.#idle.push(resolve));
+  }
+
+  // ---- observe
+
+  /** @param resource undefined where the API serves no such collection. */
+  #on<T extends KubeObject>(
+    resource: Resource | undefined,
+    observe: (change: Change<T>) => void,
+  ): void {
+    if (resource === undefined) return;
+    const handle = (changes: readonly Change<T>[]) => {
+      for (const change of changes) observe(change);
+      if (this.#synced) this.#wake(0);
+    };
+    this.#unsubscribe.push(this.#informers.of<T>(resource).addHandler(handle));
+  }
+
+  #selecting(): readonly (Resource | undefined)[] {
+    return [
+      findResource("", "v1", "services"),
+      findResource("", "v1", "replicationcontrollers"),
+      findResource("apps", "v1", "replicasets"),
+      findResource("apps", "v1", "statefulsets"),
+    ];
+  }
+
+  #makeSelectors(): Selectors {
+    const [services, ...controllers] = this.#selecting();
+    const listers = new Map(
+      controllers.flatMap((resource) =>
+        resource === undefined
+          ? []
+          : [[resource.kind, this.#informers.of<Selecting>(resource).lister] as const]
+      ),
+    );
+    const serviceLister = services && this.#informers.of<Selecting>(services).lister;
+    return {
+      services: (namespace) => serviceLister?.list(namespace) ?? [],
+      controller: (kind, place) => listers.get(kind)?.get(place),
+    };
+  }
+
+  #observeNamespace({ type, object }: Change): void {
+    const labels = type === "delete" ? null : object.metadata.labels ?? {};
+    this.scheduler.setNamespace(object.metadata.name ?? "", labels);
+  }
+
+  #observeNode({ type, object }: Change<Node>): void {
+    const nowMillis = this.#clock.nowMillis();
+    const name = object.metadata.name ?? "";
+    if (type === "delete") return this.scheduler.removeNode(name, nowMillis);
+    const { table } = this.scheduler;
+    const known = table.nodes[table.rowOf(name)];
+    const row = encodeNode(object);
+    // Most updates are heartbeats, which change nothing that a decision looks at.
+    if (known !== undefined && JSON.stringify(known) === JSON.stringify(row)) return;
+    this.scheduler.setNode(row, nowMillis);
+  }
+
+  #observeBudget({ type, object }: Change<PodDisruptionBudget>): void {
+    const key = `${object.metadata.namespace}/${object.metadata.name}`;
+    this.scheduler.setBudget(key, type === "delete" ? null : encodeBudget(object));
+  }
+
+  #observeSelecting({ type, object, old }: Change<Selecting>): void {
+    const before = JSON.stringify(old?.spec?.selector);
+    if (type === "update" && before === JSON.stringify(object.spec?.selector)) return;
+    this.#reselected.add(object.metadata.namespace ?? "");
+  }
+
+  #observePod({ type, object }: Change<Pod>): void {
+    const nowMillis = this.#clock.nowMillis();
+    const uid = object.metadata.uid ?? "";
+    if (type === "delete" || isFinished(object)) return this.scheduler.removePod(uid, nowMillis);
+    const { nodeName = "", schedulerName = "default-scheduler" } = object.spec;
+    if (nodeName !== "") this.scheduler.setAssigned(this.#encode(object), nodeName, nowMillis);
+    else if (this.scheduler.profiles.has(schedulerName)) {
+      this.scheduler.setPending(this.#encode(object), schedulerName, nowMillis);
+    }
+  }
+
+  #encode(pod: Pod): PodRow {
+    const waits = (pod.spec.nodeName ?? "") === "";
+    const context = waits ? { spreadSelector: defaultSelector(pod, this.#selectors) } : {};
+    return encodePod(pod, this.scheduler.templates.intern(encodeSpec(pod, context)));
+  }
+
+  /** Encodes again the waiting pods of namespaces where services or controllers changed. */
+  #reselect(): void {
+    if (this.#reselected.size === 0) return;
+    const { lister } = this.#informers.of<Pod>(pods);
+    for (const namespace of this.#reselected) {
+      for (const pod of lister.list(namespace)) {
+        if (this.scheduler.queue.find(pod.metadata.uid ?? "") !== undefined) {
+          this.#observePod({ type: "add", object: pod });
+        }
+      }
+    }
+    this.#reselected.clear();
+  }
+
+  // ---- plan
+
+  /** Plans at a time, unless that is planned earlier already. */
+  #wake(delayMillis: number): void {
+    if (this.#stopped) return;
+    const dueMillis = this.#clock.nowMillis() + delayMillis;
+    if (this.#wakeUp !== undefined && this.#wakeUpMillis <= dueMillis) return;
+    this.#wakeUp?.();
+    this.#wakeUpMillis = dueMillis;
+    this.#wakeUp = this.#clock.after(delayMillis, () => {
+      this.#wakeUp = undefined;
+      this.#plan();
+    });
+  }
+
+  #plan(): void {
+    if (this.#stopped) return;
+    this.#reselect();
+    const startedMillis = this.#clock.nowMillis();
+    const actions: Action[] = [];
+    let more = true;
+    let nowMillis = startedMillis;
+    while (more && actions.length < BATCH && nowMillis - startedMillis < SLICE_MILLIS) {
+      const planned = this.scheduler.plan(nowMillis, CHUNK);
+      actions.push(...planned);
+      more = planned.length === CHUNK;
+      nowMillis = this.#clock.nowMillis();
+    }
+    this.#perform(actions);
+    if (more) return this.#wake(0);
+    const next = this.scheduler.queue.nextTickMs();
+    if (next !== Infinity) this.#wake(Math.max(0, next - nowMillis));
+    this.#settle();
+  }
+
+  #isIdle(): boolean {
+    return this.#synced && this.#writes === 0 && this.scheduler.queue.sizes.active === 0;
+  }
+
+  #settle(): void {
+    if (!this.#isIdle()) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  // ---- perform
+
+  #perform(actions: readonly Action[]): void {
+    const bindings = actions.filter((action) => action.kind === "bind");
+    if (bindings.length > 0) this.#write(this.#bind(bindings));
+    for (const action of actions) {
+      if (action.kind === "reject") this.#write(this.#reject(action));
+    }
+  }
+
+  /** Lets a write run beside planning. What the API refuses is logged; anything else is a bug. */
+  #write(writing: Promise<void>): void {
+    this.#writes++;
+    writing.catch((error) => {
+      if (!(error instanceof ApiError)) throw error;
+      this.#log("a write was refused", { reason: error.reason, message: error.message });
+    }).finally(() => {
+      this.#writes--;
+      this.#settle();
+    });
+  }
+
+  async #bind(actions: readonly (Action & { kind: "bind" })[]): Promise<void> {
+    const bindings = actions.map(({ entry: { pod }, nodeName }) => ({
+      namespace: pod.template.spec.namespace,
+      name: pod.name,
+      uid: pod.uid,
+      nodeName,
+    }));
+    const outcomes = await this.#client.bindMany(bindings).catch((error: unknown) => {
+      if (!(error instanceof ApiError)) throw error;
+      return bindings.map(() => error);
+    });
+    for (let i = 0; i < actions.length; i++) {
+      const outcome = outcomes[i];
+      if (outcome === null) this.#announceBound(actions[i]);
+      else this.#refused(actions[i], outcome);
+    }
+  }
+
+  #announceBound({ entry, nodeName }: Action & { kind: "bind" }): void {
+    const { pod, profile } = entry;
+    const { namespace } = pod.template.spec;
+    this.#recorder(profile.schedulerName).record({
+      about: aboutPod(pod),
+      type: "Normal",
+      reason: "Scheduled",
+      message: `Successfully assigned ${namespace}/${pod.name} to ${nodeName}`,
+    });
+  }
+
+  #refused({ entry }: Action & { kind: "bind" }, error: Error): void {
+    this.scheduler.refuse(entry.pod.uid, this.#clock.nowMillis());
+    this.#wake(0);
+    // A pod that is gone, or that someone else bound, needs no word.
+    const object = this.#lookUp(entry.pod);
+    if (object === undefined || object.spec.nodeName) return;
+    const message = `running Bind plugin "DefaultBinder": ${error.message}`;
+    this.#write(this.#explain(entry.pod, entry.profile.schedulerName, {
+      reason: "SchedulerError",
+      message,
+      nominatedNode: "",
+    }));
+  }
+
+  async #reject(action: Action & { kind: "reject" }): Promise<void> {
+    const { entry, message, nominatedNode, victims } = action;
+    const { pod, profile } = entry;
+    await this.#explain(pod, profile.schedulerName, {
+      reason: "Unschedulable",
+      message,
+      nominatedNode,
+    });
+    for (const victim of victims) await this.#evict(victim, action);
+  }
+
+  async #explain(
+    pod: PodRow,
+    schedulerName: string,
+    why: { readonly reason: string; readonly message: string; nominatedNode: string | null },
+  ): Promise<void> {
+    this.#recorder(schedulerName).record({
+      about: aboutPod(pod),
+      type: "Warning",
+      reason: "FailedScheduling",
+      message: truncateNote(why.message),
+    });
+    const wish = {
+      type: "PodScheduled",
+      status: "False",
+      reason: why.reason,
+      message: why.message,
+    } as const;
+    await this.#patchStatus(pod, wish, why.nominatedNode);
+  }
+
+  async #evict(victim: PodRow, { entry, nominatedNode }: Action & { kind: "reject" }) {
+    if (victim.terminating) return;
+    const { schedulerName } = entry.profile;
+    const message = `${schedulerName}: preempting to accommodate a higher priority pod`;
+    const reason = "PreemptionByScheduler";
+    const wish = { type: "DisruptionTarget", status: "True", reason, message } as const;
+    await this.#patchStatus(victim, wish, null);
+    const { namespace } = victim.template.spec;
+    await this.#client.delete(pods, { namespace, name: victim.name }, {
+      preconditions: { uid: victim.uid },
+    }).catch(ignoreGone);
+    this.#recorder(schedulerName).record({
+      about: aboutPod(victim),
+      type: "Normal",
+      reason: "Preempted",
+      message: `Preempted by pod ${entry.pod.uid} on node ${nominatedNode}`,
+    });
+  }
+
+  async #patchStatus(pod: PodRow, wish: ConditionWish, nominatedNode: string | null) {
+    const object = this.#lookUp(pod);
+    if (object === undefined) return;
+    const body = planStatusPatch(object, wish, nominatedNode, this.#clock.nowMillis());
+    if (body === null) return;
+    const { namespace } = pod.template.spec;
+    const target = { namespace, name: pod.name, subresource: "status" };
+    const type = "application/strategic-merge-patch+json";
+    await this.#client.patch(pods, target, { type, body }).catch(ignoreGone);
+  }
+
+  /** @returns the pod as last seen, undefined when it is gone or another took its name. */
+  #lookUp(pod: PodRow): Pod | undefined {
+    const { lister } = this.#informers.of<Pod>(pods);
+    const object = lister.get({ namespace: pod.template.spec.namespace, name: pod.name });
+    return object?.metadata.uid === pod.uid ? object : undefined;
+  }
+
+  #recorder(schedulerName: string): EventRecorder {
+    let recorder = this.#recorders.get(schedulerName);
+    if (recorder === undefined) {
+      recorder = new EventRecorder({
+        client: this.#client,
+        clock: this.#clock,
+        resource: events,
+        component: schedulerName,
+      });
+      this.#recorders.set(schedulerName, recorder);
+    }
+    return recorder;
+  }
+}
+
+function aboutPod(pod: PodRow): KubeObject {
+  const { namespace } = pod.template.spec;
+  const metadata = { namespace, name: pod.name, uid: pod.uid };
+  return { apiVersion: "v1", kind: "Pod", metadata };
+}
+
+function ignoreGone(error: unknown): void {
+  if (error instanceof ApiError && (error.reason === "NotFound" || error.reason === "Conflict")) {
+    return;
+  }
+  throw error;
+}
