@@ -3,78 +3,46 @@
  * In: a StoreConfig and the ports that do its effects. Out: a Store.
  * Never: knows what its keys mean.
  */
-import type {
-  DeleteRangeRequest,
-  DeleteRangeResponse,
-  PutRequest,
-  PutResponse,
-  RangeRequest,
-  RangeResponse,
-  StoreFailure,
-  TxnRequest,
-  TxnResponse,
-  WatchNotice,
-  WatchRequest,
-} from "./mvcc/types.ts";
+import { denoPorts, type StorePorts } from "./deno_ports.ts";
+import { openMember } from "./member/open.ts";
+import { MemberStore } from "./member/member_store.ts";
+import type { StoreOptions } from "./member/config.ts";
+import type { Store } from "./store.ts";
 
 export type * from "./mvcc/types.ts";
-
-/** A started watch; notices arrive through the callback given to `Store.watch`. */
-export interface WatchHandle {
-  /** Asks for a `progress` notice once every event up to the current revision was delivered. */
-  requestProgress(): void;
-  cancel(): void;
-}
+export type * from "./store.ts";
+export type { StorePorts } from "./deno_ports.ts";
+export { denoPorts } from "./deno_ports.ts";
+export type { StoreConfig, StoreOptions, TlsFiles } from "./member/config.ts";
+export { validateConfig, withDefaults } from "./member/config.ts";
 
 /**
- * A linearizable key-value store with history and watches. The same interface over an in-process
- * member (`openStore`) and over the wire (`store/client.ts`).
- * Expected failures resolve as `StoreFailure`; a promise rejects only for our own bugs.
+ * Opens or creates the store of a data directory as a member of this process.
+ *
+ * @param options at least `dataDirectory`; see `StoreConfig` for the rest and the defaults
+ * @param ports effects; default those of this machine
+ * @returns a store that serves already when it is its cluster's only member
+ * Errors: rejects when the configuration is invalid, the directory is in use by a living process,
+ * or its data is damaged; the message names the flag, or the file and offset.
+ *
+ * @example
+ * ```ts
+ * import { openStore } from "./mod.ts";
+ *
+ * const dataDirectory = await Deno.makeTempDir();
+ * const store = await openStore({ dataDirectory });
+ * const key = new TextEncoder().encode("greeting");
+ * const value = new TextEncoder().encode("hello");
+ * await store.put({ kind: "put", key, value });
+ * const answer = await store.range({ kind: "range", key });
+ * if (answer.kind !== "range" || answer.count !== 1) throw new Error("not found");
+ * await store.close();
+ * await Deno.remove(dataDirectory, { recursive: true });
+ * ```
  */
-export interface Store {
-  range(request: RangeRequest): Promise<RangeResponse | StoreFailure>;
-  put(request: PutRequest): Promise<PutResponse | StoreFailure>;
-  deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponse | StoreFailure>;
-  /** Resolves after the transaction is durable on a quorum and applied here. */
-  txn(request: TxnRequest): Promise<TxnResponse | StoreFailure>;
-  compact(
-    revision: number,
-  ): Promise<{ readonly kind: "compactedTo"; readonly revision: number } | StoreFailure>;
-  /**
-   * Starts a watch. The callback runs synchronously from the apply loop, in revision order, and
-   * must be quick; event objects are shared between watchers and must not be changed.
-   */
-  watch(request: WatchRequest, onNotice: (notice: WatchNotice) => void): WatchHandle;
-  leaseGrant(
-    request: { readonly id: bigint; readonly ttlSeconds: number },
-  ): Promise<
-    { readonly kind: "lease"; readonly id: bigint; readonly ttlSeconds: number } | StoreFailure
-  >;
-  leaseRevoke(
-    id: bigint,
-  ): Promise<{ readonly kind: "revoked"; readonly revision: number } | StoreFailure>;
-  leaseKeepAlive(
-    id: bigint,
-  ): Promise<
-    { readonly kind: "lease"; readonly id: bigint; readonly ttlSeconds: number } | StoreFailure
-  >;
-  /** Highest revision applied here. */
-  readonly revision: number;
-  /** Whether a leader is known, what this member is, how large its data is. */
-  status(): StoreStatus;
-  /** Stops cleanly: nothing acknowledged is lost whether or not this is called. */
-  close(): Promise<void>;
-}
-
-export interface StoreStatus {
-  readonly memberId: bigint;
-  readonly clusterId: bigint;
-  readonly leaderId: bigint;
-  readonly raftTerm: number;
-  readonly raftIndex: number;
-  readonly raftAppliedIndex: number;
-  readonly dbSizeBytes: number;
-  readonly dbSizeInUseBytes: number;
-  readonly isLearner: boolean;
-  readonly errors: readonly string[];
+export async function openStore(
+  options: StoreOptions,
+  ports: StorePorts = denoPorts(),
+): Promise<Store> {
+  return new MemberStore(await openMember(options, ports));
 }

@@ -4,7 +4,7 @@
  * `tests/fakes`, simulated ones in `tests/sim`.
  * Never: hides an error; each method says what it throws.
  */
-import type { Message, SnapshotMeta } from "./raft/types.ts";
+import type { Message } from "./raft/types.ts";
 
 /** An open file. Offsets and lengths in bytes. Every method throws the platform's error. */
 export interface DiskFile {
@@ -43,8 +43,8 @@ export interface Disk {
 /** Sends to other members; delivery is not promised, order per peer is. */
 export interface Peers {
   send(messages: readonly Message[]): void;
-  /** Starts a chunked snapshot transfer; the outcome goes to `reportSnapshot`. */
-  sendSnapshot(to: bigint, meta: SnapshotMeta): void;
+  /** Transfers the snapshot that a `snapshot` message names; then `PeerHost.snapshotSent`. */
+  sendSnapshot(message: Message): void;
   addPeer(id: bigint, urls: readonly string[]): void;
   removePeer(id: bigint): void;
   /** Asks another member something outside Raft. @returns its answer, or null without one */

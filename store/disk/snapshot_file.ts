@@ -49,8 +49,9 @@ export function listSnapshots(disk: Disk, directory: string): SnapshotMarker[] {
 }
 
 /**
- * Removes unfinished files, and finished ones beyond `keep` of the markers given.
- * @param keep markers whose files stay
+ * Removes what newer snapshots replace: finished files that are not kept, and unfinished ones.
+ * A finished file newer than all of `keep` stays: it was received and is about to be named.
+ * @param keep markers whose files stay, newest first
  * Errors: rejects with the platform's error.
  */
 export async function removeOtherSnapshots(
@@ -58,10 +59,13 @@ export async function removeOtherSnapshots(
   directory: string,
   keep: readonly SnapshotMarker[],
 ): Promise<void> {
-  const kept = keep.map(snapshotName);
+  const newest = keep[0]?.index ?? 0;
+  for (const marker of listSnapshots(disk, directory)) {
+    const isKept = keep.some(({ index, term }) => index === marker.index && term === marker.term);
+    if (!isKept && marker.index <= newest) disk.remove(`${directory}/${snapshotName(marker)}`);
+  }
   for (const name of disk.list(directory)) {
-    const isSnapshot = name.endsWith(".snap") || name.endsWith(".snap.tmp");
-    if (isSnapshot && !kept.includes(name)) disk.remove(`${directory}/${name}`);
+    if (name.endsWith(".snap.tmp")) disk.remove(`${directory}/${name}`);
   }
   await disk.syncDirectory(directory);
 }
@@ -195,7 +199,15 @@ export function openSnapshot(
   directory: string,
   marker: SnapshotMarker,
 ): SnapshotOpened {
-  const path = `${directory}/${snapshotName(marker)}`;
+  return openSnapshotFile(disk, `${directory}/${snapshotName(marker)}`, marker);
+}
+
+/** As `openSnapshot`, for a file that does not have its final name yet. */
+export function openSnapshotFile(
+  disk: Disk,
+  path: string,
+  marker: SnapshotMarker,
+): SnapshotOpened {
   const reader = new SnapshotReader(disk.open(path, { create: false }));
   const first = reader.next();
   const head = first.kind === "chunk" ? decodeHead(first.bytes) : "the head is missing";

@@ -33,6 +33,10 @@ export interface StoreConfig {
   readonly initialClusterToken: string;
   /** `--initial-advertise-peer-urls`, default http://localhost:2380. */
   readonly advertisePeerUrls: readonly string[];
+  /** `--listen-peer-urls`; default none: this member is alone and nobody can join it. */
+  readonly listenPeerUrls: readonly string[];
+  /** `--peer-cert-file` and its companions; needed for https peer URLs. Default null. */
+  readonly peerTls: TlsFiles | null;
   /** `--advertise-client-urls`, default http://localhost:2379. */
   readonly advertiseClientUrls: readonly string[];
   /** `--heartbeat-interval`, milliseconds, default 100; also the length of one tick. */
@@ -70,6 +74,8 @@ export function withDefaults(options: StoreOptions): StoreConfig {
     initialCluster: [{ name, peerUrls: advertisePeerUrls }],
     initialClusterState: "new",
     initialClusterToken: "etcd-cluster",
+    listenPeerUrls: [],
+    peerTls: null,
     advertiseClientUrls: ["http://localhost:2379"],
     heartbeatIntervalMillis: 100,
     electionTimeoutMillis: 1000,
@@ -117,6 +123,15 @@ export function validateConfig(config: StoreConfig): string[] {
   for (const url of [...config.advertisePeerUrls, ...config.advertiseClientUrls]) {
     require(isUrl(url), `--advertise URL ${url} is no http or https URL`);
   }
+  for (const url of config.listenPeerUrls) {
+    require(isUrl(url), `--listen-peer-urls ${url} is no http or https URL`);
+    const needsTls = url.startsWith("https:") && config.peerTls === null;
+    require(!needsTls, `--listen-peer-urls ${url} needs --peer-cert-file and --peer-key-file`);
+  }
+  require(
+    config.initialCluster.length === 1 || config.listenPeerUrls.length > 0,
+    "--initial-cluster names other members, so --listen-peer-urls must name a URL",
+  );
   require(
     ["new", "existing"].includes(config.initialClusterState),
     `--initial-cluster-state ${config.initialClusterState} is neither new nor existing`,

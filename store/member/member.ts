@@ -19,7 +19,7 @@ import { type Bootstrapped, loadSnapshot } from "./bootstrap.ts";
 import type { StoreConfig } from "./config.ts";
 import { formatId } from "./identity.ts";
 import { LogWriter } from "./log_writer.ts";
-import { encodeMember, type MemberRecord, type Membership } from "./membership.ts";
+import type { Membership } from "./membership.ts";
 import { type Done, Proposals } from "./proposals.ts";
 import { type ReadDone, Reads } from "./reads.ts";
 import { Snapshotter } from "./snapshotter.ts";
@@ -235,25 +235,6 @@ export class Member {
     }
   }
 
-  /** Replicates this member's name and client URLs once it serves, if the list lacks them. */
-  describeSelf(): void {
-    const known = this.membership.get(this.id);
-    const { name, advertiseClientUrls } = this.config;
-    if (known === undefined || !this.isLeader) return;
-    if (known.name === name && known.clientUrls.join() === advertiseClientUrls.join()) return;
-    const record: MemberRecord = { ...known, name, clientUrls: advertiseClientUrls };
-    void this.updateMember(record);
-  }
-
-  /** Replaces a member's name and URLs. */
-  updateMember(record: MemberRecord): Promise<ConfChangeOutcome> {
-    return this.changeMembership({
-      changes: [{ type: "update", id: record.id }],
-      transition: "auto",
-      context: encodeMember(record),
-    });
-  }
-
   progress(): ReturnType<RaftCore["progress"]> {
     return this.#raft.progress();
   }
@@ -419,8 +400,8 @@ export class Member {
     if (messages.length === 0 || this.#peers === null) return;
     const plain: Message[] = [];
     for (const message of messages) {
-      if (message.type === "snapshot" && message.snapshot !== null) {
-        this.#peers.sendSnapshot(message.to, message.snapshot);
+      if (message.type === "snapshot") {
+        this.#peers.sendSnapshot(message);
       } else plain.push(message);
     }
     if (plain.length > 0) this.#peers.send(plain);
@@ -509,9 +490,7 @@ export class Member {
   }
 
   #apply(end: number): void {
-    const served = this.#applier.servingTerm;
     this.#applier.apply(end);
-    if (this.#applier.servingTerm !== served) this.describeSelf();
     if (this.#readyWaiters.length > 0 && this.#isServing()) {
       for (const resolve of this.#readyWaiters.splice(0)) resolve();
     }

@@ -1,0 +1,114 @@
+/**
+ * Time of leases: the leader revokes what has expired; anyone passes a renewal to the leader.
+ * In: ticks, keep-alives. Out: revocations and checkpoints through the log, remaining times.
+ * Never: ends a lease without the log's word.
+ */
+import { encodeLeaseCheckpoints, encodeLeaseRevoke } from "../mvcc/admin_codec.ts";
+import { COMMAND } from "../mvcc/command.ts";
+import { LeaseClock } from "../mvcc/lease/lease_clock.ts";
+import type { StoreFailure } from "../mvcc/types.ts";
+import type { Member } from "./member.ts";
+import { callLeader } from "./peer_calls.ts";
+
+/** Revocations proposed in one tick. */
+const REVOKES_PER_TICK = 1_000;
+
+export type KeepAliveOutcome =
+  | { readonly kind: "lease"; readonly id: bigint; readonly ttlSeconds: number }
+  | StoreFailure;
+
+/** Whole seconds; `remainingSeconds` is -1 for a lease that is gone. */
+export interface LeaseTime {
+  readonly kind: "time";
+  readonly remainingSeconds: number;
+  readonly grantedSeconds: number;
+}
+
+export class Leases {
+  readonly #member: Member;
+  readonly #clock: LeaseClock;
+
+  constructor(member: Member) {
+    this.#member = member;
+    this.#clock = new LeaseClock(() => member.machine.leases, {
+      extendMillis: member.config.electionTimeoutMillis,
+    });
+    member.onTick(() => this.#tick());
+  }
+
+  /** Renews a lease; a follower asks the leader. */
+  async keepAlive(id: bigint): Promise<KeepAliveOutcome> {
+    if (this.#member.isServingLeader) return this.#renew(id);
+    const answer = await callLeader(this.#member, { ask: "keepAlive", id: id.toString() });
+    if (answer === null) return { kind: "noLeader" };
+    if (typeof answer.ttlSeconds === "number") {
+      return { kind: "lease", id, ttlSeconds: answer.ttlSeconds };
+    }
+    return { kind: answer.failure === "notLeader" ? "notLeader" : "leaseNotFound" };
+  }
+
+  /** How long a lease still lives; a follower asks the leader. */
+  async timeToLive(id: bigint): Promise<LeaseTime | StoreFailure> {
+    if (this.#member.isServingLeader) return this.#remaining(id);
+    const answer = await callLeader(this.#member, { ask: "leaseTime", id: id.toString() });
+    if (typeof answer?.remainingSeconds !== "number") return { kind: "noLeader" };
+    const { remainingSeconds, grantedSeconds } = answer;
+    return { kind: "time", remainingSeconds, grantedSeconds: Number(grantedSeconds) };
+  }
+
+  /** Answers another member's question; null when it is not about leases. */
+  answer(question: Record<string, unknown>): Record<string, unknown> | null {
+    if (question.ask !== "keepAlive" && question.ask !== "leaseTime") return null;
+    if (!/^-?\d{1,20}$/.test(String(question.id))) return { failure: "leaseNotFound" };
+    if (!this.#member.isServingLeader) return { failure: "notLeader" };
+    const id = BigInt(String(question.id));
+    if (question.ask === "leaseTime") return { ...this.#remaining(id) };
+    const outcome = this.#renew(id);
+    return outcome.kind === "lease"
+      ? { ttlSeconds: outcome.ttlSeconds }
+      : { failure: outcome.kind };
+  }
+
+  #renew(id: bigint): KeepAliveOutcome {
+    this.#follow();
+    const renewed = this.#clock.renew(id, this.#member.now());
+    if (renewed.kind !== "lease") return renewed;
+    if (renewed.wasCheckpointed) this.#checkpoint([{ id, remainingTtlSeconds: 0 }]);
+    return { kind: "lease", id, ttlSeconds: renewed.ttlSeconds };
+  }
+
+  #remaining(id: bigint): LeaseTime {
+    this.#follow();
+    const remaining = this.#clock.remaining(id, this.#member.now());
+    return remaining.kind === "remaining"
+      ? {
+        kind: "time",
+        remainingSeconds: remaining.seconds,
+        grantedSeconds: remaining.grantedSeconds,
+      }
+      : { kind: "time", remainingSeconds: -1, grantedSeconds: 0 };
+  }
+
+  /** Keeps the clock's role equal to the member's. */
+  #follow(): void {
+    const leads = this.#member.isServingLeader;
+    if (leads && !this.#clock.isLeading) this.#clock.promote(this.#member.now());
+    if (!leads && this.#clock.isLeading) this.#clock.demote();
+  }
+
+  #tick(): void {
+    this.#follow();
+    if (!this.#clock.isLeading) return;
+    const now = this.#member.now();
+    for (const id of this.#clock.expired(now, REVOKES_PER_TICK)) {
+      this.#member.submit(COMMAND.leaseRevoke, encodeLeaseRevoke({ id }), undefined, () => {});
+    }
+    const due = this.#clock.dueCheckpoints(now, REVOKES_PER_TICK);
+    if (due.length > 0) this.#checkpoint(due);
+  }
+
+  #checkpoint(checkpoints: Parameters<typeof encodeLeaseCheckpoints>[0]): void {
+    const body = encodeLeaseCheckpoints(checkpoints);
+    this.#member.submit(COMMAND.leaseCheckpoint, body, undefined, () => {});
+  }
+}

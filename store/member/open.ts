@@ -1,0 +1,164 @@
+/**
+ * Puts a member together: lock, recovery, runner, leases, upkeep, peers.
+ * In: options and ports. Out: a started member.
+ * Never: starts two members on one data directory.
+ */
+import type { StorePorts } from "../deno_ports.ts";
+import type { WalIdentity } from "../disk/wal.ts";
+import { StateMachine } from "../mvcc/state_machine.ts";
+import { createTcpPeers, describeCluster, type TcpPeers } from "../peer/tcp_peers.ts";
+import type { PeerHost } from "../ports.ts";
+import { bootstrap, type Bootstrapped, hasLog } from "./bootstrap.ts";
+import { Cluster } from "./cluster.ts";
+import { type StoreConfig, type StoreOptions, validateConfig, withDefaults } from "./config.ts";
+import { Leases } from "./leases.ts";
+import { Member } from "./member.ts";
+import { decodeObject, encodeQuestion } from "./peer_calls.ts";
+import { startUpkeep } from "./upkeep.ts";
+
+/** A started member and what hangs on it. */
+export interface OpenedMember {
+  readonly member: Member;
+  readonly leases: Leases;
+  readonly cluster: Cluster;
+  /** Null for a member that listens to no peers. */
+  readonly peers: TcpPeers | null;
+  /** Stops the member and gives back the data directory. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens or creates the member of a data directory.
+ * Errors: rejects when the configuration is invalid (naming every problem), the directory is in use
+ * by a living process, its data is damaged (naming file and offset), or an address can't be bound.
+ */
+export async function openMember(options: StoreOptions, ports: StorePorts): Promise<OpenedMember> {
+  const config = withDefaults(options);
+  const problems = validateConfig(config);
+  if (problems.length > 0) throw new Error(`the store can't start: ${problems.join("; ")}`);
+  ports.disk.makeDirectory(config.dataDirectory);
+  const release = ports.disk.lock(config.dataDirectory);
+  if (release === null) {
+    throw new Error(
+      `the data directory ${config.dataDirectory} is in use by another process; ` +
+        "stop it or choose another --data-dir",
+    );
+  }
+  try {
+    return await start(config, ports, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function start(
+  config: StoreConfig,
+  ports: StorePorts,
+  release: () => void,
+): Promise<OpenedMember> {
+  const machine = new StateMachine();
+  const outcome = await bootstrap({
+    config,
+    disk: ports.disk,
+    timer: ports.timer,
+    log: ports.log,
+    machine,
+    newSalt: () => ports.random.nextInt(2 ** 32),
+    joined: await findCluster(config, ports),
+  });
+  if (outcome.kind === "refused") throw new Error(`the store can't start: ${outcome.problem}`);
+  const member = new Member({ config, ...ports, machine, started: outcome.parts });
+  const leases = new Leases(member);
+  const cluster = new Cluster(member, ports.timer);
+  startUpkeep(member);
+  const peers = await startPeers({ config, ports, started: outcome.parts, member }, async (ask) => {
+    return leases.answer(ask) ?? await cluster.answer(ask);
+  });
+  member.start(peers);
+  const votesAlone = member.raft.conf.voters.length === 1 && config.initialCluster.length === 1;
+  if (votesAlone) await member.whenServing();
+  if (member.stopped) throw new Error(`the store can't start: ${member.errors.join("; ")}`);
+  return {
+    member,
+    leases,
+    cluster,
+    peers,
+    async close() {
+      await member.close();
+      await peers?.close();
+      release();
+    },
+  };
+}
+
+/** Asks the running members for the cluster that this member was added to. */
+async function findCluster(config: StoreConfig, ports: StorePorts): Promise<WalIdentity | null> {
+  if (config.initialClusterState !== "existing") return null;
+  if (hasLog(ports.disk, config.dataDirectory)) return null;
+  const urls = config.initialCluster.filter(({ name }) => name !== config.name)
+    .flatMap(({ peerUrls }) => peerUrls);
+  const answer = await describeCluster(urls, config.peerTls, ports.timer);
+  const described = answer === null ? null : decodeObject(answer);
+  if (described === null) {
+    throw new Error(`no member answers at ${urls.join()}; check --initial-cluster`);
+  }
+  const own = [...config.advertisePeerUrls].sort().join();
+  const members = Array.isArray(described.members) ? described.members : [];
+  const entry = members.find((one) =>
+    Array.isArray(one?.peerUrls) && [...one.peerUrls].sort().join() === own
+  );
+  if (entry === undefined) {
+    throw new Error(
+      `the cluster has no member at ${own}; add it first (member add), ` +
+        "with the same --initial-advertise-peer-urls",
+    );
+  }
+  return {
+    clusterId: BigInt(`0x${described.clusterId}`),
+    memberId: BigInt(`0x${entry.id}`),
+  };
+}
+
+async function startPeers(
+  parts: {
+    readonly config: StoreConfig;
+    readonly ports: StorePorts;
+    readonly started: Bootstrapped;
+    readonly member: Member;
+  },
+  answer: (question: Record<string, unknown>) => Promise<Record<string, unknown> | null>,
+): Promise<TcpPeers | null> {
+  const { config, ports, started, member } = parts;
+  if (config.listenPeerUrls.length === 0) return null;
+  const host: PeerHost = {
+    memberId: member.id,
+    clusterId: member.clusterId,
+    receive: (messages) => member.receive(messages),
+    unreachable: (id) => member.unreachable(id),
+    snapshotSent: (id, ok) => member.snapshotSent(id, ok),
+    async answer(request) {
+      const question = decodeObject(request);
+      const reply = question === null ? null : await answer(question);
+      return reply === null ? null : encodeQuestion(reply);
+    },
+  };
+  return await createTcpPeers({
+    host,
+    listenUrls: config.listenPeerUrls,
+    tls: config.peerTls,
+    disk: ports.disk,
+    snapshotDirectory: started.snapshotDirectory,
+    timer: ports.timer,
+    log: ports.log,
+    isRemoved: (id) => member.membership.isRemoved(id),
+    describe: () =>
+      encodeQuestion({
+        clusterId: member.clusterId.toString(16),
+        members: member.membership.list().map(({ id, peerUrls }) => ({
+          id: id.toString(16),
+          peerUrls,
+        })),
+      }),
+  });
+}
