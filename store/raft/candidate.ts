@@ -43,8 +43,8 @@ export function ownVotePersisted(r: RaftState): void {
 }
 
 export function stepCandidate(r: RaftState, message: Message): void {
-  const awaited = r.role === "preCandidate" ? "preVoteResponse" : "voteResponse";
-  if (message.type === awaited) countVote(r, message.from, !message.reject);
+  const expected = r.role === "preCandidate" ? "preVoteResponse" : "voteResponse";
+  if (message.type === expected) countVote(r, message.from, !message.reject);
 }
 
 function countVote(r: RaftState, from: bigint, granted: boolean): void {

@@ -105,6 +105,17 @@ export class Simulation {
     return this.#members[start];
   }
 
+  #anyLeaderOrAnyone(): Member {
+    return this.#below(3) === 0
+      ? this.#anyone()
+      : this.#someone((m) => !m.crashed && m.core.role === "leader");
+  }
+
+  /** Often one with a write under way, whose loss is what durability is about. */
+  #victim(): Member {
+    return this.#below(2) === 0 ? this.#anyone() : this.#someone((m) => m.writing);
+  }
+
   #check(): void {
     this.#checker.check(this.#members.filter((m) => !m.crashed).map((m) => m.core));
   }
@@ -116,9 +127,9 @@ export class Simulation {
     else if (dice < 530) this.#persist(this.#someone((m) => m.writing));
     else if (dice < 880) this.#deliverOne();
     else if (dice < 950) this.#propose(this.#someone((m) => m.core.role === "leader"));
-    else if (dice < 968) this.#read(this.#anyone());
+    else if (dice < 968) this.#read(this.#anyLeaderOrAnyone());
     else if (dice < 974) this.#proposeConfChange();
-    else if (dice < 980) this.#crashOrRestart(this.#anyone());
+    else if (dice < 980) this.#crashOrRestart(this.#victim());
     else if (dice < 987) this.#partition();
     else if (dice < 993) this.#compact(this.#anyone());
     else this.#disturb(this.#anyone());
@@ -219,7 +230,8 @@ export class Simulation {
       this.#blocked.clear();
       return;
     }
-    const side = this.#below(1 << poolSize);
+    const alone = Number(this.#anyLeaderOrAnyone().core.id) - 1;
+    const side = this.#below(2) === 0 ? 1 << alone : this.#below(1 << poolSize);
     const oneWay = this.#below(4) === 0;
     for (let from = 0; from < poolSize; from++) {
       for (let to = 0; to < poolSize; to++) {

@@ -1,19 +1,19 @@
 /**
  * Hundreds of random schedules, each from one seed, with the invariants checked after every step.
- * In: seeds. Out: pass, or the seed to replay with `RAFT_SEED=n deno test -A store/raft/cluster_test.ts`.
+ * In: seeds. Out: pass, or the seed to replay with `RAFT_SEED=n deno test -A store/raft/testing/simulation_test.ts`.
  * Never: passes without having exercised elections, crashes, snapshots, memberships and reads.
  */
 import assert from "node:assert/strict";
-import { Simulation, type SimulationCounts } from "./testing/simulation.ts";
+import { Simulation, type SimulationCounts } from "./simulation.ts";
 
-const seeds = 500;
+const seeds = 400;
 const stepsPerSeed = 3000;
 
 function simulate(seed: number): SimulationCounts {
   try {
     return new Simulation(seed).run(stepsPerSeed);
   } catch (error) {
-    const replay = `RAFT_SEED=${seed} deno test -A store/raft/cluster_test.ts`;
+    const replay = `RAFT_SEED=${seed} deno test -A store/raft/testing/simulation_test.ts`;
     throw new Error(`seed ${seed} fails; replay with: ${replay}`, { cause: error });
   }
 }
