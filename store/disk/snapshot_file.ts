@@ -96,7 +96,7 @@ export class SnapshotWriter {
 
   /**
    * Appends one chunk of at most MAX_CHUNK_BYTES, not empty.
-   * Errors: throws the platform's error; call `abort` then.
+   * Errors: throws the platform's error; call `discard` then.
    */
   write(chunk: Uint8Array): void {
     const frame = new Uint8Array(alignFrame(FRAME_HEADER_BYTES + chunk.length));
@@ -110,7 +110,7 @@ export class SnapshotWriter {
 
   /**
    * Makes the snapshot durable under its final name.
-   * Errors: rejects when a write or sync fails; call `abort` then.
+   * Errors: rejects when a write or sync fails; call `discard` then.
    */
   async finish(): Promise<void> {
     this.write(new Uint8Array(0));
@@ -121,8 +121,13 @@ export class SnapshotWriter {
     await this.#disk.syncDirectory(this.#directory);
   }
 
-  /** Forgets an unfinished snapshot. */
-  abort(): void {
+  /** Stops writing and leaves the unfinished file to the next sweep. */
+  abandon(): void {
+    this.#file.close();
+  }
+
+  /** Stops writing and gives the space back. Errors: throws the platform's error. */
+  discard(): void {
     this.#file.close();
     this.#disk.remove(this.#file.path);
   }

@@ -117,7 +117,10 @@ export class Snapshotter {
         return null;
       }
     } catch (error) {
-      this.abort();
+      if (!isDiskFull(error)) throw error;
+      running.reader.close();
+      running.writer.discard();
+      this.#running = null;
       this.#giveUp(error);
       return Promise.resolve(null);
     }
@@ -129,7 +132,7 @@ export class Snapshotter {
     this.#discarded = this.#finishing;
     if (this.#running === null || this.#finishing) return;
     this.#running.reader.close();
-    this.#running.writer.abort();
+    this.#running.writer.abandon();
     this.#running = null;
   }
 
