@@ -1,0 +1,226 @@
+/**
+ * Keeps every resource's cache equal to the store: one load at start, one watch ever after.
+ * In: the store. Out: a cache per key prefix, and the revision that all of them have reached.
+ * Never: writes, or polls; a gap in the watch is closed by loading again and telling the difference.
+ */
+import type { KeyValue, Store, WatchHandle, WatchNotice } from "../../../store/mod.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import type { Clock, Log } from "../ports.ts";
+import { decodeKey, encodeKey, encodePrefixEnd, prefixOfKey, REGISTRY_ROOT } from "../registry.ts";
+import { ResourceCache } from "./resource_cache.ts";
+
+export interface FeedOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ringCapacity: number;
+  readonly watcherCapacity: number;
+  /**
+   * "applied": this process holds the only member, so its applied revision is the truth.
+   * "quorum": ask the store for a linearizable revision before each consistent read.
+   */
+  readonly consistentReads: "applied" | "quorum";
+  /** Index function by key prefix. */
+  readonly indexes: Readonly<Record<string, (object: KubeObject) => string>>;
+}
+
+const PAGE_SIZE = 1000;
+const RELOAD_DELAY_MILLIS = 1000;
+/** How long a read may wait for the caches; upstream's blockTimeout. */
+const WAIT_MILLIS = 3000;
+
+interface Waiter {
+  readonly revision: number;
+  readonly resolve: (isReached: boolean) => void;
+  readonly stopTimer: () => void;
+}
+
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #caches = new Map<string, ResourceCache>();
+  #handle: WatchHandle | null = null;
+  #revision = 0;
+  #waiters: Waiter[] = [];
+  #isClosed = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  /** Every change up to this revision is in the caches. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get caches(): Iterable<ResourceCache> {
+    return this.#caches.values();
+  }
+
+  /** The cache of a prefix; made when asked for the first time. */
+  cache(prefix: string): ResourceCache {
+    let cache = this.#caches.get(prefix);
+    if (cache === undefined) {
+      const { ringCapacity, watcherCapacity, indexes } = this.#options;
+      const indexOf = indexes[prefix];
+      const revision = this.#revision;
+      cache = new ResourceCache({ prefix, ringCapacity, watcherCapacity, revision, indexOf });
+      this.#caches.set(prefix, cache);
+    }
+    return cache;
+  }
+
+  /** Loads the state and starts the watch. Throws when the store can't be read. */
+  async start(): Promise<void> {
+    const { revision, kvs } = await this.#readAll();
+    this.#revision = revision;
+    for (const kv of kvs) {
+      const key = decodeKey(kv.key);
+      const prefix = prefixOfKey(key);
+      if (prefix !== null) this.cache(prefix).load(key, kv.value, kv.modRevision);
+    }
+    this.#watchFrom(revision + 1);
+  }
+
+  /** Whether a consistent read can be answered from the caches at this instant. */
+  get isFresh(): boolean {
+    return this.#options.consistentReads === "applied" &&
+      this.#revision >= this.#options.store.revision;
+  }
+
+  /** @returns true once the caches hold everything written before this call; false on timeout */
+  async waitFresh(): Promise<boolean> {
+    if (this.isFresh) return true;
+    return this.waitFor(await this.#linearizableRevision());
+  }
+
+  /** @returns true once the caches have reached a revision, false when that takes too long */
+  waitFor(revision: number): Promise<boolean> {
+    if (this.#revision >= revision) return Promise.resolve(true);
+    this.#handle?.requestProgress();
+    if (this.#revision >= revision) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const stopTimer = this.#options.clock.after(WAIT_MILLIS, () => {
+        this.#waiters = this.#waiters.filter((waiter) => waiter.resolve !== resolve);
+        resolve(false);
+      });
+      this.#waiters.push({ revision, resolve, stopTimer });
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#handle?.cancel();
+    for (const cache of this.#caches.values()) cache.closeWatchers();
+    for (const waiter of this.#waiters.splice(0)) {
+      waiter.stopTimer();
+      waiter.resolve(false);
+    }
+  }
+
+  async #linearizableRevision(): Promise<number> {
+    const { store, consistentReads } = this.#options;
+    if (consistentReads === "applied") return store.revision;
+    const answer = await store.range({
+      kind: "range",
+      key: encodeKey(REGISTRY_ROOT),
+      countOnly: true,
+    });
+    return answer.kind === "range" ? answer.revision : store.revision;
+  }
+
+  async #readAll(): Promise<{ revision: number; kvs: readonly KeyValue[] }> {
+    const rangeEnd = encodePrefixEnd(REGISTRY_ROOT);
+    const kvs: KeyValue[] = [];
+    let key = encodeKey(REGISTRY_ROOT);
+    let revision = 0;
+    for (;;) {
+      const answer = await this.#options.store.range({
+        kind: "range",
+        key,
+        rangeEnd,
+        limit: PAGE_SIZE,
+        revision,
+      });
+      if (answer.kind !== "range") throw new Error(`store refused to list: ${answer.kind}`);
+      revision ||= answer.revision;
+      for (const kv of answer.kvs) kvs.push(kv);
+      if (!answer.more) return { revision, kvs };
+      const last = answer.kvs[answer.kvs.length - 1].key;
+      key = new Uint8Array(last.length + 1);
+      key.set(last);
+    }
+  }
+
+  #watchFrom(startRevision: number): void {
+    this.#handle = this.#options.store.watch({
+      key: encodeKey(REGISTRY_ROOT),
+      rangeEnd: encodePrefixEnd(REGISTRY_ROOT),
+      startRevision,
+    }, (notice) => this.#take(notice));
+  }
+
+  #take(notice: WatchNotice): void {
+    if (this.#isClosed) return;
+    if (notice.kind === "events") {
+      for (const event of notice.events) {
+        const key = decodeKey(event.kv.key);
+        const prefix = prefixOfKey(key);
+        if (prefix === null) continue;
+        if (event.type === "put") {
+          this.cache(prefix).put(key, event.kv.value, event.kv.modRevision);
+        } else this.cache(prefix).delete(key, event.kv.modRevision);
+      }
+      this.#advance(notice.revision);
+    } else if (notice.kind === "progress") this.#advance(notice.revision);
+    else {
+      this.#handle = null;
+      this.#options.log("warn", "store watch ended; loading again", { why: notice.kind });
+      this.#reload();
+    }
+  }
+
+  #advance(revision: number): void {
+    if (revision > this.#revision) this.#revision = revision;
+    if (this.#waiters.length === 0) return;
+    const ready = this.#waiters.filter((waiter) => waiter.revision <= this.#revision);
+    if (ready.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#revision);
+    for (const waiter of ready) {
+      waiter.stopTimer();
+      waiter.resolve(true);
+    }
+  }
+
+  /** The watch broke: what happened in between is told as the difference of two states. */
+  async #reload(): Promise<void> {
+    if (this.#isClosed) return;
+    let state: { revision: number; kvs: readonly KeyValue[] };
+    try {
+      state = await this.#readAll();
+    } catch (error) {
+      this.#options.log("error", "state can't be loaded; trying again", { error: String(error) });
+      this.#options.clock.after(RELOAD_DELAY_MILLIS, () => this.#reload());
+      return;
+    }
+    if (this.#isClosed) return;
+    this.#replaceState(state);
+    this.#advance(state.revision);
+    this.#watchFrom(state.revision + 1);
+  }
+
+  #replaceState(state: { revision: number; kvs: readonly KeyValue[] }): void {
+    const gone = new Map<string, ResourceCache>();
+    for (const cache of this.#caches.values()) {
+      for (const key of cache.keys()) gone.set(key, cache);
+    }
+    for (const kv of [...state.kvs].sort((a, b) => a.modRevision - b.modRevision)) {
+      const key = decodeKey(kv.key);
+      gone.delete(key);
+      const prefix = prefixOfKey(key);
+      if (prefix === null) continue;
+      const cache = this.cache(prefix);
+      if (cache.get(key)?.revision !== kv.modRevision) cache.put(key, kv.value, kv.modRevision);
+    }
+    for (const [key, cache] of gone) cache.delete(key, state.revision);
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * One version of one object, and one event about it: decoded at most once, encoded at most once,
+ * shared by every reader.
+ * In: a key, stored bytes, a revision. Out: the frozen object, its JSON, its watch frame.
+ * Never: changes after it was made.
+ */
+import type { KubeObject, WatchEvent } from "../../api/meta.ts";
+import {
+  decodeStored,
+  formatResourceVersion,
+  sealStored,
+  spliceResourceVersion,
+} from "../registry.ts";
+
+/**
+ * Drafts that this process has just written, by their stored bytes: when the store hands the same
+ * bytes back, nothing is decoded.
+ */
+const drafts = new WeakMap<Uint8Array, KubeObject>();
+
+/** Remembers whose bytes these are; the draft must not be changed from here on. */
+export function rememberDraft(value: Uint8Array, draft: KubeObject): void {
+  drafts.set(value, draft);
+}
+
+export class StoredObject {
+  #object: KubeObject | null = null;
+  #json: Uint8Array | null = null;
+
+  /**
+   * @param key full key in the store
+   * @param value stored bytes, without a resourceVersion
+   * @param revision revision of the write, or of the deletion for an object that is gone
+   */
+  constructor(
+    readonly key: string,
+    readonly value: Uint8Array,
+    readonly revision: number,
+  ) {}
+
+  /** Frozen, with its resourceVersion. */
+  get object(): KubeObject {
+    return this.#object ??= this.#read();
+  }
+
+  /** JSON as clients read it. */
+  get json(): Uint8Array {
+    return this.#json ??= spliceResourceVersion(this.value, this.revision);
+  }
+
+  /** The same content as a deletion reports it. */
+  deletedAt(revision: number): StoredObject {
+    const gone = new StoredObject(this.key, this.value, revision);
+    const { metadata, ...rest } = this.object;
+    gone.#object = Object.freeze({
+      ...rest,
+      metadata: Object.freeze({ ...metadata, resourceVersion: formatResourceVersion(revision) }),
+    });
+    return gone;
+  }
+
+  #read(): KubeObject {
+    const draft = drafts.get(this.value);
+    if (draft === undefined) return decodeStored(this.value, this.revision);
+    drafts.delete(this.value);
+    return sealStored(draft, this.revision);
+  }
+}
+
+const encoder = new TextEncoder();
+const FRAME_HEADS = {
+  ADDED: encoder.encode('{"type":"ADDED","object":'),
+  MODIFIED: encoder.encode('{"type":"MODIFIED","object":'),
+  DELETED: encoder.encode('{"type":"DELETED","object":'),
+} as const;
+const FRAME_TAIL = encoder.encode("}\n");
+
+export type ChangeType = "ADDED" | "MODIFIED" | "DELETED";
+
+/** What a watcher is told about one object; one instance serves every watcher of that type. */
+export class ObjectEvent implements WatchEvent {
+  #frame: Uint8Array | null = null;
+
+  constructor(readonly type: ChangeType, readonly stored: StoredObject) {}
+
+  get object(): KubeObject {
+    return this.stored.object;
+  }
+
+  /** The line that a watch over HTTP sends. */
+  get frame(): Uint8Array {
+    return this.#frame ??= frameOf(FRAME_HEADS[this.type], this.stored.json);
+  }
+}
+
+function frameOf(head: Uint8Array, json: Uint8Array): Uint8Array {
+  const out = new Uint8Array(head.length + json.length + FRAME_TAIL.length);
+  out.set(head);
+  out.set(json, head.length);
+  out.set(FRAME_TAIL, head.length + json.length);
+  return out;
+}
+
+/** One change of one key, kept for watchers that resume. */
+export interface Change {
+  readonly revision: number;
+  readonly event: ObjectEvent;
+  /** The version before, absent for a creation. */
+  readonly previous: StoredObject | null;
+}

@@ -1,0 +1,74 @@
+/**
+ * What an API server can be told, with defaults, and the check of it.
+ * In: an ApiServerConfig. Out: every problem at once, each naming its field.
+ * Never: reads files or flags.
+ */
+import type { StaticToken } from "./auth/authenticate.ts";
+
+export interface ApiServerConfig {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly bindAddress: string;
+  /** TCP port; 0 = any. Default 6443. */
+  readonly port: number;
+  /** Folder of keys and certificates. */
+  readonly pkiDirectory: string;
+  /** Further names and addresses that clients reach the server by. */
+  readonly serverNames: readonly string[];
+  /** Range of cluster IPs. Default 10.96.0.0/16. */
+  readonly serviceCidr: string;
+  /** First and last node port. Default 30000-32767. */
+  readonly nodePorts: readonly [number, number];
+  /** `iss` of service account tokens. Default https://kubernetes.default.svc.cluster.local. */
+  readonly tokenIssuer: string;
+  /** Tokens that do not expire; empty by default. */
+  readonly staticTokens: readonly StaticToken[];
+  /** Seconds that events are kept. Default 3600. */
+  readonly eventTtlSeconds: number;
+  /** Changes of one resource kept for watches that resume. Default 16384. */
+  readonly watchHistory: number;
+  /** Events that may wait for one slow watcher. Default 8192. */
+  readonly watchQueue: number;
+  /**
+   * "applied" where this process holds the store's only member, "quorum" otherwise.
+   * Default "applied".
+   */
+  readonly consistentReads: "applied" | "quorum";
+}
+
+export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
+  bindAddress: "127.0.0.1",
+  port: 6443,
+  serverNames: [],
+  serviceCidr: "10.96.0.0/16",
+  nodePorts: [30000, 32767],
+  tokenIssuer: "https://kubernetes.default.svc.cluster.local",
+  staticTokens: [],
+  eventTtlSeconds: 3600,
+  watchHistory: 16384,
+  watchQueue: 8192,
+  consistentReads: "applied",
+};
+
+/** @returns one line per problem, naming the field */
+export function validateConfig(config: ApiServerConfig): string[] {
+  const problems: string[] = [];
+  const between = (field: keyof ApiServerConfig, low: number, high: number) => {
+    const value = config[field];
+    const isGood = typeof value === "number" && Number.isInteger(value) && value >= low &&
+      value <= high;
+    if (!isGood) problems.push(`${field}: must be an integer from ${low} to ${high}`);
+  };
+  between("port", 0, 65535);
+  between("eventTtlSeconds", 60, 86_400 * 30);
+  between("watchHistory", 16, 10_000_000);
+  between("watchQueue", 16, 10_000_000);
+  if (config.pkiDirectory === "") problems.push("pkiDirectory: must name a folder");
+  if (!/^\d+\.\d+\.\d+\.\d+\/([1-2]\d|30)$/.test(config.serviceCidr)) {
+    problems.push("serviceCidr: must be an IPv4 range such as 10.96.0.0/16, from /10 to /30");
+  }
+  const [first, last] = config.nodePorts;
+  if (!(first >= 1 && first <= last && last <= 65535)) {
+    problems.push("nodePorts: must be two ports, the lower one first");
+  }
+  return problems;
+}

@@ -1,0 +1,149 @@
+/**
+ * A verb's answer as a response body.
+ * In: an answer, the representation that the client wants. Out: an ApiResponse.
+ * Never: encodes an object again whose bytes the cache holds.
+ */
+import { stringify as stringifyYaml } from "yaml";
+import type { KubeObject, ListMeta } from "../../api/meta.ts";
+import type { Resource } from "../../api/resource.ts";
+import { badRequest, notAcceptable } from "../../api/status.ts";
+import type { StoredObject } from "../cache/stored_object.ts";
+import { apiVersionOf, serve, type VerbAnswer } from "../verbs/core.ts";
+import { type ApiResponse, JSON_TYPE, jsonResponse, NO_HEADERS, textResponse } from "./message.ts";
+import type { Representation } from "./negotiate.ts";
+import { type IncludeObject, partialListOf, partialOf, tableOf } from "./table.ts";
+
+export interface EncodeParts {
+  readonly resource: Resource;
+  readonly representation: Representation;
+  readonly query: URLSearchParams;
+  readonly nowMillis: number;
+  readonly warnings: readonly string[];
+}
+
+const encoder = new TextEncoder();
+const COMMA = encoder.encode(",");
+const LIST_TAIL = encoder.encode("]}\n");
+
+export function encodeAnswer(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
+  const response = encodeBody(answer, parts);
+  if (parts.warnings.length === 0) return response;
+  return { ...response, headers: [...response.headers, ...warningHeaders(parts.warnings)] };
+}
+
+function warningHeaders(warnings: readonly string[]): string[] {
+  return warnings.flatMap((text) => {
+    const quoted = text.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
+    return ["warning", `299 - "${quoted}"`];
+  });
+}
+
+function encodeBody(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
+  const { format, shape } = parts.representation;
+  const status = answer.kind !== "list" && answer.created ? 201 : 200;
+  const isPretty = wantsPretty(parts.query);
+  if (format === "json" && shape === "object" && !isPretty) {
+    if (answer.kind === "list") return encodeList(answer, parts.resource);
+    if (answer.kind === "stored" && parts.resource.storedAs === undefined) {
+      return {
+        status,
+        contentType: JSON_TYPE,
+        headers: NO_HEADERS,
+        body: { kind: "bytes", bytes: answer.stored.json },
+      };
+    }
+  }
+  const value = shapeAnswer(answer, parts);
+  if (format === "yaml") {
+    return textResponse(status, stringifyYaml(value, { lineWidth: 0 }), "application/yaml");
+  }
+  return jsonResponse(status, value, isPretty);
+}
+
+function wantsPretty(query: URLSearchParams): boolean {
+  const text = query.get("pretty");
+  return text !== null && text !== "false" && text !== "0";
+}
+
+/** Errors: throws ApiError 406 for a shape that the answer can't take. */
+function shapeAnswer(answer: VerbAnswer, parts: EncodeParts): unknown {
+  const { resource, representation } = parts;
+  const objects = objectsOf(answer, resource);
+  const isStatus = answer.kind === "plain" && answer.object.kind === "Status";
+  if (isStatus) return objects[0];
+  const metadata: ListMeta = answer.kind === "list"
+    ? answer.metadata
+    : { resourceVersion: objects[0].metadata.resourceVersion ?? "" };
+  switch (representation.shape) {
+    case "object":
+      if (answer.kind !== "list") return objects[0];
+      return {
+        kind: `${resource.kind}List`,
+        apiVersion: apiVersionOf(resource),
+        metadata,
+        items: objects,
+      };
+    case "table":
+      return tableOf({
+        resource,
+        objects,
+        metadata,
+        include: includeOf(parts.query),
+        nowMillis: parts.nowMillis,
+        withColumns: true,
+      });
+    case "partial":
+      if (answer.kind === "list") throw notAcceptable([JSON_TYPE]);
+      return partialOf(objects[0]);
+    case "partialList":
+      if (answer.kind !== "list") throw notAcceptable([JSON_TYPE]);
+      return partialListOf(objects, metadata);
+  }
+}
+
+function objectsOf(answer: VerbAnswer, resource: Resource): readonly KubeObject[] {
+  switch (answer.kind) {
+    case "plain":
+      return [answer.object];
+    case "stored":
+      return [serve(resource, answer.stored)];
+    case "list":
+      return answer.items.map((stored) => serve(resource, stored));
+  }
+}
+
+/** Errors: throws ApiError 400. */
+export function includeOf(query: URLSearchParams): IncludeObject {
+  const text = query.get("includeObject") || "Metadata";
+  if (text === "None" || text === "Metadata" || text === "Object") return text;
+  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(text)}`);
+}
+
+function encodeList(
+  answer: Extract<VerbAnswer, { kind: "list" }>,
+  resource: Resource,
+): ApiResponse {
+  const head = `{"kind":${JSON.stringify(resource.kind + "List")},"apiVersion":` +
+    `${JSON.stringify(apiVersionOf(resource))},"metadata":${JSON.stringify(answer.metadata)},` +
+    `"items":[`;
+  const chunks: Uint8Array[] = [encoder.encode(head)];
+  let isFirst = true;
+  for (const stored of answer.items) {
+    if (isFirst) isFirst = false;
+    else chunks.push(COMMA);
+    chunks.push(jsonOf(resource, stored));
+  }
+  chunks.push(LIST_TAIL);
+  return {
+    status: 200,
+    contentType: JSON_TYPE,
+    headers: NO_HEADERS,
+    body: { kind: "chunks", chunks },
+  };
+}
+
+/** JSON of an object as a resource serves it. */
+export function jsonOf(resource: Resource, stored: StoredObject): Uint8Array {
+  if (resource.storedAs === undefined) return stored.json;
+  return encoder.encode(JSON.stringify(serve(resource, stored)));
+}

@@ -1,0 +1,248 @@
+/**
+ * One request to one response, without a socket: authorize, route, decode, perform, encode.
+ * In: an authenticated ApiRequest. Out: an ApiResponse; every failure is a Status.
+ * Never: reads a certificate or a socket; upgrades are the listener's.
+ */
+import type { CallTarget } from "../../api/call.ts";
+import type { Verb } from "../../api/resource.ts";
+import {
+  accessForbidden,
+  ApiError,
+  badRequest,
+  internalError,
+  methodNotServed,
+  unknownPath,
+} from "../../api/status.ts";
+import { perform, refuseVerb } from "../verbs/call.ts";
+import { BODY_LIMIT_BYTES, type Core, type VerbAnswer } from "../verbs/core.ts";
+import { watchObjects } from "../verbs/watch.ts";
+import { decodeBody, decodeDeleteOptions, decodePatch } from "./body.ts";
+import { encodeAnswer, includeOf } from "./encode.ts";
+import {
+  type ApiRequest,
+  type ApiResponse,
+  errorResponse,
+  JSON_TYPE,
+  NO_HEADERS,
+} from "./message.ts";
+import { negotiate } from "./negotiate.ts";
+import {
+  deleteOptions,
+  isTrue,
+  listOptions,
+  parseQuery,
+  watchOptions,
+  writeOptions,
+} from "./query.ts";
+import { parseRoute, type ResourceRoute, verbOf } from "./route.ts";
+import { watchStream } from "./watch_stream.ts";
+
+export type Handler = (request: ApiRequest) => Promise<ApiResponse>;
+
+/** Bounds of a watch that names no timeout: upstream's minRequestTimeout, up to twice of it. */
+const WATCH_SECONDS = 1800;
+
+export interface HandlerParts {
+  readonly core: Core;
+  readonly paths: (request: ApiRequest) => ApiResponse | null;
+  /** GET of a log and the like: resources whose answer comes from a kubelet. */
+  readonly connect: (request: ApiRequest, route: ResourceRoute) => Promise<ApiResponse>;
+}
+
+/** Subresources that a kubelet answers. */
+export const CONNECT_PARTS: ReadonlySet<string> = new Set([
+  "log",
+  "exec",
+  "attach",
+  "portforward",
+  "proxy",
+]);
+
+export function createHandler(parts: HandlerParts): Handler {
+  return async (request) => {
+    try {
+      return await answer(parts, request);
+    } catch (error) {
+      return failed(parts.core, request, error);
+    }
+  };
+}
+
+/** The response to whatever a verb threw; what is not an ApiError is our own bug. */
+export function failed(core: Core, request: ApiRequest, error: unknown): ApiResponse {
+  if (error instanceof ApiError) return errorResponse(error);
+  core.log("error", "request failed", {
+    method: request.method,
+    path: request.path,
+    error: error instanceof Error ? error.stack ?? error.message : String(error),
+  });
+  return errorResponse(internalError("the server met an unexpected condition"));
+}
+
+function answer(
+  parts: HandlerParts,
+  request: ApiRequest,
+): Promise<ApiResponse> | ApiResponse {
+  const { core } = parts;
+  const route = parseRoute(request.path);
+  if (route === null) return answerPath(parts, request);
+  const query = parseQuery(request.query);
+  const isWatch = route.isWatchPath || (isTrue(query, "watch") && request.method === "GET");
+  const verb = verbOf(request.method, route, isWatch);
+  if (verb === null) throw methodNotServed();
+  authorize(core, request, { route, verb });
+  if (CONNECT_PARTS.has(route.subresource)) return parts.connect(request, route);
+  if (verb === "watch") return answerWatch(core, request, { route, query });
+  return answerCall(core, request, { route, query, verb });
+}
+
+function answerPath(parts: HandlerParts, request: ApiRequest): ApiResponse {
+  const verb = request.method.toLowerCase() === "head" ? "get" : request.method.toLowerCase();
+  const decision = parts.core.authorizer.authorize({
+    user: request.user,
+    verb,
+    path: request.path,
+  });
+  if (!decision.allowed) {
+    throw accessForbidden({
+      user: request.user.name,
+      verb,
+      path: request.path,
+      group: "",
+      resource: "",
+      namespace: "",
+      name: "",
+      reason: decision.reason,
+    });
+  }
+  const response = parts.paths(request);
+  if (response === null) throw unknownPath();
+  if (request.method !== "GET" && request.method !== "HEAD") throw methodNotServed();
+  return response;
+}
+
+/** Errors: throws ApiError 403. */
+export function authorize(
+  core: Core,
+  request: Pick<ApiRequest, "user">,
+  what: { readonly route: ResourceRoute; readonly verb: Verb },
+): void {
+  const { route, verb } = what;
+  const access = {
+    verb,
+    group: route.resource.group,
+    resource: route.resource.plural,
+    subresource: route.subresource,
+    namespace: route.namespace,
+    name: route.name,
+  };
+  const decision = core.authorizer.authorize({ ...access, user: request.user });
+  if (decision.allowed) return;
+  throw accessForbidden({ ...access, user: request.user.name, reason: decision.reason });
+}
+
+interface Asked {
+  readonly route: ResourceRoute;
+  readonly query: URLSearchParams;
+}
+
+async function answerWatch(
+  core: Core,
+  request: ApiRequest,
+  { route, query }: Asked,
+): Promise<ApiResponse> {
+  const target = targetOf(request, route);
+  refuseVerb({ ...target, verb: "watch" });
+  const { format, shape } = negotiate(request.header("accept"));
+  if (format !== "json") throw badRequest("a watch is served as JSON only");
+  const options = watchOptions(query);
+  const timeoutSeconds = options.timeoutSeconds ||
+    WATCH_SECONDS + core.random.integer(WATCH_SECONDS);
+  const watcher = await watchObjects(core, target, { ...options, timeoutSeconds });
+  const stream = watchStream({
+    watcher,
+    resource: route.resource,
+    shape,
+    include: includeOf(query),
+    nowMillis: core.clock.nowMillis,
+  });
+  const body = { kind: "stream" as const, stream };
+  return { status: 200, contentType: JSON_TYPE, headers: NO_HEADERS, body };
+}
+
+async function answerCall(
+  core: Core,
+  request: ApiRequest,
+  asked: Asked & { readonly verb: Verb },
+): Promise<ApiResponse> {
+  const { route, query } = asked;
+  const representation = negotiate(request.header("accept"));
+  const { call, warnings } = decodeCall(request, asked);
+  const answered: VerbAnswer = await perform(core, call);
+  return encodeAnswer(answered, {
+    resource: route.resource,
+    representation,
+    query,
+    nowMillis: core.clock.nowMillis(),
+    warnings,
+  });
+}
+
+function targetOf(request: ApiRequest, route: ResourceRoute): CallTarget {
+  const { resource, subresource, namespace, name } = route;
+  return { resource, subresource, namespace, name, user: request.user };
+}
+
+type Call = Parameters<typeof perform>[1];
+
+const NO_WARNINGS: readonly string[] = [];
+
+function decodeCall(
+  request: ApiRequest,
+  { route, query, verb }: Asked & { readonly verb: Verb },
+): { readonly call: Call; readonly warnings: readonly string[] } {
+  const target = targetOf(request, route);
+  refuseVerb({ ...target, verb });
+  const contentType = request.header("content-type");
+  switch (verb) {
+    case "get": {
+      const resourceVersion = query.get("resourceVersion") ?? "";
+      return { call: { ...target, verb, resourceVersion }, warnings: NO_WARNINGS };
+    }
+    case "list":
+      return { call: { ...target, verb, options: listOptions(query) }, warnings: NO_WARNINGS };
+    case "create":
+    case "update": {
+      const options = writeOptions(query);
+      const part = route.resource.subresources.find((row) => row.name === route.subresource);
+      const { object, warnings } = decodeBody({
+        bytes: request.body,
+        contentType,
+        type: part ?? route.resource,
+        validation: options.fieldValidation,
+      });
+      return { call: { ...target, verb, object, options }, warnings };
+    }
+    case "patch": {
+      const { patchType, patch } = decodePatch(request.body, contentType);
+      const options = writeOptions(query);
+      const force = isTrue(query, "force");
+      return {
+        call: { ...target, verb, patchType, patch, force, options },
+        warnings: NO_WARNINGS,
+      };
+    }
+    case "delete":
+    case "deletecollection": {
+      const body = decodeDeleteOptions(request.body, contentType);
+      const options = deleteOptions(query, body);
+      if (verb === "delete") return { call: { ...target, verb, options }, warnings: NO_WARNINGS };
+      const list = listOptions(query);
+      return { call: { ...target, verb, options, list }, warnings: NO_WARNINGS };
+    }
+    case "watch":
+      throw badRequest("a watch is no call");
+  }
+}
+
+export { BODY_LIMIT_BYTES };

@@ -1,0 +1,132 @@
+/**
+ * HTTP/2 streams to ApiRequests and back.
+ * In: a stream of `store/wire/http2`, the user of its connection. Out: an answered stream.
+ * Never: holds a body beyond the limit, or writes to a stream whose queue is full.
+ */
+import type { Http2Stream } from "../../../store/wire/http2/stream.ts";
+import type { UserInfo } from "../../api/meta.ts";
+import { requestEntityTooLarge, unauthorized } from "../../api/status.ts";
+import type { Face } from "../listen.ts";
+import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
+import { type ApiResponse, type ByteStream, errorResponse } from "./message.ts";
+
+const NO_BODY = new Uint8Array(0);
+
+/** Answers one stream; returns once its callbacks are set. */
+export function serveStream(face: Face, stream: Http2Stream, peer: UserInfo | null): void {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  stream.onData = (bytes) => {
+    size += bytes.length;
+    if (size <= BODY_LIMIT_BYTES) chunks.push(bytes.slice());
+    else chunks.length = 0;
+  };
+  stream.onEnd = () => {
+    answer(face, stream, { peer, body: size > BODY_LIMIT_BYTES ? null : join(chunks, size) })
+      .catch((error) => {
+        face.log("debug", "response failed", { error: String(error) });
+        stream.reset();
+      });
+  };
+}
+
+function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  if (chunks.length === 0) return NO_BODY;
+  if (chunks.length === 1) return chunks[0];
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    out.set(chunk, at);
+    at += chunk.length;
+  }
+  return out;
+}
+
+async function answer(
+  face: Face,
+  stream: Http2Stream,
+  parts: { readonly peer: UserInfo | null; readonly body: Uint8Array | null },
+): Promise<void> {
+  const header = (name: string) => stream.headers.get(name) ?? undefined;
+  const pending = face.who(parts.peer, header("authorization"));
+  const who = pending instanceof Promise ? await pending : pending;
+  if (who.kind === "refused") return write(face, stream, errorResponse(unauthorized()));
+  if (parts.body === null) {
+    return write(face, stream, errorResponse(requestEntityTooLarge(BODY_LIMIT_BYTES)));
+  }
+  const mark = stream.path.indexOf("?");
+  const response = await face.handler({
+    method: stream.method,
+    path: mark < 0 ? stream.path : stream.path.slice(0, mark),
+    query: mark < 0 ? "" : stream.path.slice(mark + 1),
+    header,
+    body: parts.body,
+    user: who.user,
+  });
+  return write(face, stream, response);
+}
+
+async function write(face: Face, stream: Http2Stream, response: ApiResponse): Promise<void> {
+  const { body } = response;
+  const fields = ["content-type", response.contentType, ...response.headers];
+  if (stream.method === "HEAD") {
+    stream.respond(response.status, fields, true);
+    return;
+  }
+  if (body.kind === "bytes") {
+    stream.respond(response.status, [...fields, "content-length", String(body.bytes.length)]);
+    stream.end(body.bytes);
+  } else if (body.kind === "chunks") {
+    stream.respond(response.status, fields);
+    await writeChunks(stream, body.chunks);
+    stream.end();
+  } else {
+    stream.respond(response.status, fields);
+    await pipe(face, stream, body.stream);
+  }
+}
+
+/** Chunks of a list are small: they travel in slabs, and wait where the peer is slow. */
+const SLAB_BYTES = 256 * 1024;
+
+async function writeChunks(stream: Http2Stream, chunks: readonly Uint8Array[]): Promise<void> {
+  let slab: Uint8Array[] = [];
+  let size = 0;
+  for (const chunk of chunks) {
+    slab.push(chunk);
+    size += chunk.length;
+    if (size < SLAB_BYTES) continue;
+    if (!stream.write(join(slab, size))) await drained(stream);
+    if (!stream.writable) return;
+    slab = [];
+    size = 0;
+  }
+  // The engine owns what it is given; a chunk may be the cache's own bytes.
+  if (size > 0) stream.write(slab.length === 1 ? slab[0].slice() : join(slab, size));
+}
+
+function drained(stream: Http2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const onReset = stream.onReset;
+    stream.onDrain = resolve;
+    stream.onReset = (code) => {
+      onReset(code);
+      resolve();
+    };
+  });
+}
+
+async function pipe(face: Face, stream: Http2Stream, source: ByteStream): Promise<void> {
+  face.streams.add(source);
+  stream.onReset = () => source.close();
+  try {
+    for await (const bytes of source) {
+      if (!stream.writable) break;
+      if (!stream.write(bytes)) await drained(stream);
+    }
+    if (stream.writable) stream.end();
+  } finally {
+    face.streams.delete(source);
+    source.close();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * A running watch as bytes: one JSON line per event, one chunk per batch.
+ * In: a Watcher and the representation that the client wants. Out: a ByteStream.
+ * Never: encodes an object whose frame the cache holds, or buffers beyond the watcher's own queue.
+ */
+import type { KubeObject, WatchEvent } from "../../api/meta.ts";
+import type { Resource } from "../../api/resource.ts";
+import { ObjectEvent } from "../cache/stored_object.ts";
+import type { Watcher } from "../cache/watcher.ts";
+import { apiVersionOf } from "../verbs/core.ts";
+import type { ByteStream } from "./message.ts";
+import type { Shape } from "./negotiate.ts";
+import { type IncludeObject, partialOf, tableOf } from "./table.ts";
+
+export interface WatchStreamParts {
+  readonly watcher: Watcher;
+  readonly resource: Resource;
+  readonly shape: Shape;
+  readonly include: IncludeObject;
+  readonly nowMillis: () => number;
+}
+
+const encoder = new TextEncoder();
+
+/** The stream of a watch's answer. */
+export function watchStream(parts: WatchStreamParts): ByteStream {
+  const { watcher } = parts;
+  return {
+    close: () => watcher.close(),
+    [Symbol.asyncIterator]: () => encodeBatches(parts),
+  };
+}
+
+async function* encodeBatches(parts: WatchStreamParts): AsyncIterator<Uint8Array> {
+  let isFirst = true;
+  for await (const batch of parts.watcher) {
+    const frames: Uint8Array[] = [];
+    let size = 0;
+    for (const event of batch) {
+      const frame = frameOf(parts, event, isFirst);
+      if (event.type !== "BOOKMARK") isFirst = false;
+      frames.push(frame);
+      size += frame.length;
+    }
+    yield frames.length === 1 ? frames[0] : join(frames, size);
+  }
+}
+
+function frameOf(parts: WatchStreamParts, event: WatchEvent, isFirst: boolean): Uint8Array {
+  const { resource, shape } = parts;
+  if (event instanceof ObjectEvent && shape === "object" && resource.storedAs === undefined) {
+    return event.frame;
+  }
+  const served = event instanceof ObjectEvent && resource.storedAs !== undefined
+    ? resource.storedAs.fromStored(event.object)
+    : event.object;
+  const object = event.type === "ERROR" ? served : shapeEvent(parts, event, served, isFirst);
+  return encoder.encode(JSON.stringify({ type: event.type, object }) + "\n");
+}
+
+function shapeEvent(
+  parts: WatchStreamParts,
+  event: WatchEvent,
+  object: KubeObject,
+  withColumns: boolean,
+): unknown {
+  const { resource, shape } = parts;
+  if (shape === "partial" || shape === "partialList") return partialOf(object);
+  if (shape === "object") {
+    if (object.kind === resource.kind) return object;
+    return { ...object, kind: resource.kind, apiVersion: apiVersionOf(resource) };
+  }
+  const { resourceVersion } = object.metadata;
+  return tableOf({
+    resource,
+    // A bookmark's row would print; its revision travels in the table's metadata.
+    objects: event.type === "BOOKMARK" ? [] : [object],
+    metadata: { resourceVersion },
+    include: parts.include,
+    nowMillis: parts.nowMillis(),
+    withColumns,
+  });
+}
+
+function join(frames: readonly Uint8Array[], size: number): Uint8Array {
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const frame of frames) {
+    out.set(frame, at);
+    at += frame.length;
+  }
+  return out;
+}

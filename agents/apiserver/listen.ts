@@ -1,0 +1,243 @@
+/**
+ * The HTTPS face: one port, HTTP/2 by ALPN and HTTP/1.1 beside it, client certificates asked for.
+ * In: a handler, keys, an address. Out: a listening server that closes within five seconds.
+ * Never: routes or decodes; takes a certificate's subject only where the peer proved its key.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import { Http2Server } from "../../store/wire/http2/server.ts";
+import type { UserInfo } from "../api/meta.ts";
+import { requestEntityTooLarge, unauthorized } from "../api/status.ts";
+import { authenticate, type StaticToken, userOfPeer } from "./auth/authenticate.ts";
+import type { PemPair } from "./auth/certificates.ts";
+import type { TokenAuthority } from "./auth/tokens.ts";
+import type { Handler } from "./http/handler.ts";
+import { type ApiResponse, type ByteStream, errorResponse } from "./http/message.ts";
+import { serveStream } from "./http/http2_face.ts";
+import type { Log } from "./ports.ts";
+import { BODY_LIMIT_BYTES } from "./verbs/core.ts";
+
+export interface ListenOptions {
+  readonly bindAddress: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly server: PemPair;
+  /** PEM of the authority of client certificates. */
+  readonly clientCa: string;
+  readonly handler: Handler;
+  /** Takes over an HTTP/1.1 connection that asks for an upgrade. */
+  readonly upgrade: (request: UpgradeRequest) => void;
+  readonly tokens: TokenAuthority;
+  readonly staticTokens: readonly StaticToken[];
+  readonly log: Log;
+}
+
+/** A connection that leaves HTTP: exec, attach, port-forward. */
+export interface UpgradeRequest {
+  readonly message: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Uint8Array;
+  readonly user: UserInfo;
+}
+
+export interface Listener {
+  readonly port: number;
+  /** Stops taking requests, ends watches, and waits for what runs, five seconds at most. */
+  close(): Promise<void>;
+}
+
+const CLOSE_GRACE_MILLIS = 5000;
+
+/** Binds and serves. Errors: rejects with the platform's error when the address is taken. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { tokens, staticTokens, handler, log } = options;
+  const streams = new Set<ByteStream>();
+  const who = (peer: UserInfo | null, authorization: string | undefined) =>
+    authenticate(peer, authorization, { tokens, staticTokens });
+  const face = { handler, who, streams, log };
+  const http1 = createHttp1(options, face);
+  const server = new Http2Server({
+    now: () => performance.now(),
+    onStream: (stream, peer) => serveStream(face, stream, userOfPeer(peer)),
+    onHttp1Tls: (socket) => void http1.emit("connection", socket),
+    onSocketError: (detail) => log("debug", "connection failed", { detail }),
+  });
+  const listening = await server.listenTls(
+    { hostname: options.bindAddress, port: options.port },
+    {
+      cert: options.server.certificate,
+      key: options.server.key,
+      ca: options.clientCa,
+      requestCert: true,
+    },
+  );
+  return {
+    port: listening.port,
+    async close() {
+      listening.close();
+      for (const stream of [...streams]) stream.close();
+      await server.shutdown(CLOSE_GRACE_MILLIS);
+      http1.closeAllConnections?.();
+      http1.close();
+    },
+  };
+}
+
+/** What both protocols share. */
+export interface Face {
+  readonly handler: Handler;
+  readonly who: (
+    peer: UserInfo | null,
+    authorization: string | undefined,
+  ) => ReturnType<typeof authenticate>;
+  /** Streams now running, for a close. */
+  readonly streams: Set<ByteStream>;
+  readonly log: Log;
+}
+
+function createHttp1(options: ListenOptions, face: Face): Server {
+  const server = createServer((message, response) => {
+    serveMessage(face, message, response).catch((error) => {
+      face.log("debug", "response failed", { error: String(error) });
+      response.destroy();
+    });
+  });
+  server.on("upgrade", (message: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+    upgradeMessage(options, face, { message, socket, head }).catch((error) => {
+      face.log("debug", "upgrade failed", { error: String(error) });
+      socket.destroy();
+    });
+  });
+  return server;
+}
+
+/** The subject of a certificate that verified; anything less is nobody. */
+function peerUserOf(socket: TLSSocket): UserInfo | null {
+  if (socket.authorized !== true) return null;
+  const certificate = socket.getPeerCertificate?.();
+  if (!certificate?.subject) return null;
+  const { CN, O } = certificate.subject as { CN?: string | string[]; O?: string | string[] };
+  const commonName = Array.isArray(CN) ? CN[CN.length - 1] : CN ?? null;
+  const organizations = O === undefined ? [] : Array.isArray(O) ? O : [O];
+  return userOfPeer({ commonName, organizations });
+}
+
+const UNAUTHORIZED = errorResponse(unauthorized());
+
+async function serveMessage(
+  face: Face,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const peer = peerUserOf(message.socket as TLSSocket);
+  const who = await face.who(peer, message.headers.authorization);
+  if (who.kind === "refused") return writeResponse(face, response, UNAUTHORIZED);
+  const body = await readBody(message);
+  if (body === null) {
+    // The rest of the body is not worth reading.
+    response.setHeader("connection", "close");
+    return writeResponse(face, response, errorResponse(requestEntityTooLarge(BODY_LIMIT_BYTES)));
+  }
+  const url = message.url ?? "/";
+  const mark = url.indexOf("?");
+  const answer = await face.handler({
+    method: message.method ?? "GET",
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: mark < 0 ? "" : url.slice(mark + 1),
+    header: (name) => message.headers[name] as string | undefined,
+    body,
+    user: who.user,
+  });
+  await writeResponse(face, response, answer);
+}
+
+const NO_BODY = new Uint8Array(0);
+
+/** @returns null when the body is larger than any object may be */
+async function readBody(message: IncomingMessage): Promise<Uint8Array | null> {
+  if (message.method === "GET" || message.method === "HEAD") return NO_BODY;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of message) {
+    size += chunk.length;
+    if (size > BODY_LIMIT_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0] : joinChunks(chunks, size);
+}
+
+export function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    out.set(chunk, at);
+    at += chunk.length;
+  }
+  return out;
+}
+
+async function writeResponse(
+  face: Face,
+  response: ServerResponse,
+  answer: ApiResponse,
+): Promise<void> {
+  response.statusCode = answer.status;
+  response.setHeader("content-type", answer.contentType);
+  for (let i = 0; i < answer.headers.length; i += 2) {
+    response.appendHeader(answer.headers[i], answer.headers[i + 1]);
+  }
+  const { body } = answer;
+  if (body.kind === "bytes") {
+    response.setHeader("content-length", body.bytes.length);
+    response.end(body.bytes);
+  } else if (body.kind === "chunks") {
+    let size = 0;
+    for (const chunk of body.chunks) size += chunk.length;
+    response.setHeader("content-length", size);
+    response.end(joinChunks(body.chunks, size));
+  } else await pipe(face, response, body.stream);
+}
+
+async function pipe(face: Face, response: ServerResponse, stream: ByteStream): Promise<void> {
+  face.streams.add(stream);
+  response.on("close", () => stream.close());
+  try {
+    response.flushHeaders();
+    for await (const bytes of stream) {
+      if (response.destroyed) break;
+      if (!response.write(bytes)) await drained(response);
+    }
+    response.end();
+  } finally {
+    face.streams.delete(stream);
+    stream.close();
+  }
+}
+
+/** Resolves when the socket took what waits, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
+}
+
+async function upgradeMessage(
+  options: ListenOptions,
+  face: Face,
+  parts: { message: IncomingMessage; socket: Duplex; head: Uint8Array },
+): Promise<void> {
+  const peer = peerUserOf(parts.message.socket as TLSSocket);
+  const who = await face.who(peer, parts.message.headers.authorization);
+  if (who.kind === "refused") {
+    parts.socket.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    return;
+  }
+  options.upgrade({ ...parts, user: who.user });
+}

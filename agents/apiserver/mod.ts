@@ -1,0 +1,200 @@
+/**
+ * The door of the API server: a store in, the API out — in process, as a handler, over HTTPS.
+ * In: configuration and ports. Out: an ApiServer.
+ * Never: opens the store or reads flags; its caller does.
+ */
+import type { Store } from "../../store/mod.ts";
+import type { ApiPort } from "../api/call.ts";
+import type { KubeObject } from "../api/meta.ts";
+import type { Resource } from "../api/resource.ts";
+import { resources } from "../api/resources.ts";
+import { ADMISSION_PLUGINS } from "./admission/plugins.ts";
+import { componentAuthorizer } from "./auth/authorize.ts";
+import { openPki, type Pki } from "./auth/ca.ts";
+import { type IsAlive, TokenAuthority } from "./auth/tokens.ts";
+import { bootstrap, publishApiService } from "./bootstrap.ts";
+import { Feed } from "./cache/feed.ts";
+import { type ApiServerConfig, validateConfig } from "./config.ts";
+import { createConnect, createUpgrade } from "./http/connect.ts";
+import { createHandler, type Handler } from "./http/handler.ts";
+import { createPaths } from "./http/paths.ts";
+import { listen, type Listener } from "./listen.ts";
+import { createMetrics } from "./metrics.ts";
+import { createPort } from "./port.ts";
+import type { Clock, KubeletPort, Log, Random } from "./ports.ts";
+import { cacheOf, type Core, keyOf, prefixOf } from "./verbs/core.ts";
+import { LeasePool } from "./verbs/lease_pool.ts";
+import { INDEXED_FIELDS } from "./verbs/selection.ts";
+import { bookmarkOf } from "./verbs/watch.ts";
+
+export { type ApiServerConfig, DEFAULT_CONFIG, validateConfig } from "./config.ts";
+export { formatKubeconfig, writeKubeconfig } from "./auth/kubeconfig.ts";
+export { issueClient, openPki, type Pki } from "./auth/ca.ts";
+export type * from "./ports.ts";
+export { randomFrom } from "./ports.ts";
+
+export interface ApiServerPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly kubelets: KubeletPort;
+}
+
+export interface ApiServer {
+  /** For components of this process. */
+  readonly port: ApiPort;
+  /** A request to a response, without a socket. */
+  readonly handler: Handler;
+  readonly pki: Pki;
+  /** Serves HTTPS on the configured address. @returns the bound port */
+  listen(): Promise<number>;
+  /** Ends watches and the listener; the store stays open. */
+  close(): Promise<void>;
+}
+
+const BOOKMARK_MILLIS = 60_000;
+
+/**
+ * Loads the caches, makes what a new cluster needs, and answers the API.
+ * Errors: rejects when the configuration is wrong, listing every problem, or when the store can't
+ * be read.
+ */
+export async function createApiServer(
+  config: ApiServerConfig,
+  ports: ApiServerPorts,
+): Promise<ApiServer> {
+  const problems = validateConfig(config);
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+  const { clock } = ports;
+  const clusterIp = firstAddress(config.serviceCidr);
+  const pki = await openPki({
+    directory: config.pkiDirectory,
+    serverNames: [config.bindAddress, clusterIp, ...config.serverNames],
+    nowMillis: clock.nowMillis(),
+  });
+  const core = await createCore(config, { ...ports, serviceAccountKey: pki.serviceAccountKey });
+  const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
+  await bootstrap(core);
+  let listener: Listener | null = null;
+  let isClosing = false;
+  const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
+  const handler = createHandler({
+    core,
+    paths: createPaths({
+      core,
+      serverAddress,
+      metrics: createMetrics(core),
+      checks: {
+        etcd: () => ports.store.status().leaderId === 0n ? "no leader" : null,
+        shutdown: () => isClosing ? "shutting down" : null,
+      },
+    }),
+    connect: createConnect(core, ports.kubelets),
+  });
+  return {
+    port: createPort(core),
+    handler,
+    pki,
+    async listen() {
+      listener = await listen({
+        bindAddress: config.bindAddress,
+        port: config.port,
+        server: pki.server,
+        clientCa: pki.ca.certificate,
+        handler,
+        upgrade: createUpgrade(core, ports.kubelets),
+        tokens: core.tokens,
+        staticTokens: config.staticTokens,
+        log: ports.log,
+      });
+      const { port } = listener;
+      await publishApiService(core, { clusterIp, address: config.bindAddress, port });
+      return port;
+    },
+    async close() {
+      isClosing = true;
+      stopBookmarks();
+      core.feed.close();
+      await listener?.close();
+    },
+  };
+}
+
+async function createCore(
+  config: ApiServerConfig,
+  ports: ApiServerPorts & { readonly serviceAccountKey: string },
+): Promise<Core> {
+  const { store, clock, random, log } = ports;
+  const feed = new Feed({
+    store,
+    clock,
+    log,
+    ringCapacity: config.watchHistory,
+    watcherCapacity: config.watchQueue,
+    consistentReads: config.consistentReads,
+    indexes: indexFunctions(),
+  });
+  await feed.start();
+  // A cache that exists from the start can answer watches from then on.
+  for (const resource of resources) feed.cache(prefixOf(resource));
+  const tokens = await TokenAuthority.open({
+    keyPem: ports.serviceAccountKey,
+    issuer: config.tokenIssuer,
+    nowMillis: () => clock.nowMillis(),
+    newId: () => random.uuid(),
+    isAlive: (object) => isAlive(core, object),
+  });
+  const core: Core = {
+    store,
+    feed,
+    clock,
+    random,
+    log,
+    admission: ADMISSION_PLUGINS,
+    eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
+    authorizer: componentAuthorizer,
+    tokens,
+    get nowMillis() {
+      return clock.nowMillis();
+    },
+    newUid: () => random.uuid(),
+  };
+  return core;
+}
+
+function indexFunctions(): Record<string, (object: KubeObject) => string> {
+  const functions: Record<string, (object: KubeObject) => string> = {};
+  for (const resource of resources) {
+    if (resource.group === "" && INDEXED_FIELDS[resource.plural] === "spec.nodeName") {
+      functions[prefixOf(resource)] = (object) => object.spec?.nodeName ?? "";
+    }
+  }
+  return functions;
+}
+
+function isAlive(core: Core, object: Parameters<IsAlive>[0]): boolean {
+  const resource = resources.find((row) => row.group === "" && row.kind === object.kind);
+  if (resource === undefined) return false;
+  const { namespace, name, uid } = object;
+  const stored = cacheOf(core, resource).get(keyOf({ resource, namespace, name }));
+  return stored !== undefined && stored.object.metadata.uid === uid;
+}
+
+function sendBookmarks(core: Core): void {
+  const byPrefix = new Map<string, Resource>();
+  for (const resource of resources) {
+    if (resource.storedAs === undefined) byPrefix.set(prefixOf(resource), resource);
+  }
+  for (const cache of core.feed.caches) {
+    const resource = byPrefix.get(cache.prefix);
+    if (resource !== undefined) cache.bookmark(bookmarkOf(resource, core.feed.revision));
+  }
+}
+
+/** 10.96.0.0/16 -> 10.96.0.1 */
+function firstAddress(cidr: string): string {
+  const parts = cidr.split("/")[0].split(".").map(Number);
+  parts[3] += 1;
+  return parts.join(".");
+}

@@ -1,0 +1,59 @@
+/**
+ * The API server as components in its own process see it: calls without HTTP and encoding.
+ * In: ApiCalls with objects that stay the caller's. Out: frozen, shared objects and watch streams.
+ * Never: skips authorization, admission or rules.
+ */
+import type {
+  ApiAnswer,
+  ApiCall,
+  ApiPort,
+  Binding,
+  CallTarget,
+  WatchOptions,
+  WatchStream,
+} from "../api/call.ts";
+import type { UserInfo } from "../api/meta.ts";
+import { pods } from "../api/resources.ts";
+import type { Verb } from "../api/resource.ts";
+import { accessForbidden } from "../api/status.ts";
+import { copyJson } from "./registry.ts";
+import { perform } from "./verbs/call.ts";
+import { type Core, toApiAnswer } from "./verbs/core.ts";
+import { bindMany } from "./verbs/special/bind.ts";
+import { watchObjects } from "./verbs/watch.ts";
+import { servedStream } from "./cache/served_stream.ts";
+
+/** The inner face of an API server. */
+export function createPort(core: Core): ApiPort {
+  return {
+    async call(call: ApiCall): Promise<ApiAnswer> {
+      authorizeCall(core, call, call.verb);
+      const owned = call.verb === "create" || call.verb === "update"
+        ? { ...call, object: copyJson(call.object) }
+        : call;
+      return toApiAnswer(call.resource, await perform(core, owned));
+    },
+
+    async watch(target: CallTarget, options: WatchOptions): Promise<WatchStream> {
+      authorizeCall(core, target, "watch");
+      return servedStream(target.resource, await watchObjects(core, target, options));
+    },
+
+    bindMany(user: UserInfo, bindings: readonly Binding[]): Promise<readonly (null | Error)[]> {
+      const target = { resource: pods, subresource: "binding", namespace: "", name: "", user };
+      authorizeCall(core, target, "create");
+      return bindMany(core, user, bindings);
+    },
+  };
+}
+
+/** Errors: throws ApiError 403. */
+function authorizeCall(core: Core, target: CallTarget, verb: Verb): void {
+  const { user, subresource, namespace, name } = target;
+  const { group, plural: resource } = target.resource;
+  const access = { verb, group, resource, subresource, namespace, name };
+  const decision = core.authorizer.authorize({ ...access, user });
+  if (!decision.allowed) {
+    throw accessForbidden({ ...access, user: user.name, reason: decision.reason });
+  }
+}

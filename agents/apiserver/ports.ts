@@ -1,0 +1,114 @@
+/**
+ * The effects that the API server needs from outside, as interfaces.
+ * In: nothing. Out: types only; `agents/main` passes real ones, tests pass fakes.
+ * Never: an implementation. The store is the other port (`store/mod.ts`).
+ */
+import type { KubeObject } from "../api/meta.ts";
+
+export interface Clock {
+  /** Wall clock, milliseconds since 1970. */
+  nowMillis(): number;
+  /** @returns a function that stops the timer. */
+  after(delayMillis: number, callback: () => void): () => void;
+  /** @returns a function that stops the timer. */
+  every(intervalMillis: number, callback: () => void): () => void;
+}
+
+export interface Random {
+  /** A fresh UUID, version 4. */
+  uuid(): string;
+  /** `length` characters of the alphabet that generated names use (no vowels). */
+  suffix(length: number): string;
+  /** An integer in [0, below). */
+  integer(below: number): number;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Structured log; values must never hold a secret. */
+export interface Log {
+  (level: LogLevel, message: string, fields?: Record<string, unknown>): void;
+}
+
+/** A byte stream in both directions: an upgraded connection, seen from either end. */
+export interface ByteDuplex {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** A request that goes on to the kubelet of a node. */
+export interface KubeletRequest {
+  readonly nodeName: string;
+  readonly pod: KubeObject;
+  /** "" = the pod's only or default container. */
+  readonly container: string;
+  readonly query: URLSearchParams;
+}
+
+/** One multiplexed exec or attach session; absent streams were not asked for. */
+export interface ExecStreams {
+  readonly stdin?: ReadableStream<Uint8Array>;
+  readonly stdout?: WritableStream<Uint8Array>;
+  readonly stderr?: WritableStream<Uint8Array>;
+  /** Terminal sizes as the client reports them. */
+  readonly resize?: AsyncIterable<{ readonly width: number; readonly height: number }>;
+}
+
+/** How a session ended: the exit code of the process, or a failure before it ran. */
+export type ExecOutcome =
+  | { readonly kind: "exited"; readonly exitCode: number }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** The kubelets, by node name. Rejections become 502-like Statuses. */
+export interface KubeletPort {
+  logs(request: KubeletRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  exec(request: KubeletRequest, streams: ExecStreams): Promise<ExecOutcome>;
+  attach(request: KubeletRequest, streams: ExecStreams): Promise<ExecOutcome>;
+  /** Opens a connection to one port of a pod. */
+  portForward(request: KubeletRequest, port: number): Promise<ByteDuplex>;
+}
+
+const SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
+
+/** A Random over a function that fills bytes, such as `crypto.getRandomValues`. */
+export function randomFrom(fill: (bytes: Uint8Array) => void): Random {
+  const pool = new Uint8Array(4096);
+  let used = pool.length;
+  const take = (count: number): number => {
+    if (used + count > pool.length) {
+      fill(pool);
+      used = 0;
+    }
+    used += count;
+    return used - count;
+  };
+  const integer = (below: number): number => {
+    const at = take(6);
+    let value = 0;
+    for (let i = 0; i < 6; i++) value = value * 256 + pool[at + i];
+    return value % below;
+  };
+  return {
+    uuid: () => formatUuid(pool, take(16)),
+    integer,
+    suffix: (length) => {
+      let out = "";
+      for (let i = 0; i < length; i++) out += SUFFIX_ALPHABET[integer(SUFFIX_ALPHABET.length)];
+      return out;
+    },
+  };
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+function formatUuid(pool: Uint8Array, at: number): string {
+  let out = "";
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) out += "-";
+    let byte = pool[at + i];
+    if (i === 6) byte = (byte & 0x0f) | 0x40;
+    if (i === 8) byte = (byte & 0x3f) | 0x80;
+    out += HEX[byte];
+  }
+  return out;
+}

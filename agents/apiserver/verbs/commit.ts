@@ -1,0 +1,76 @@
+/**
+ * The two writes of the API server: put one object if its key is as expected, delete likewise.
+ * In: a key, a draft or nothing, the revision that must be there. Out: the new version, or null.
+ * Never: retries; the verb that asked knows what a lost race means.
+ */
+import type { Resource } from "../../api/resource.ts";
+import { requestEntityTooLarge } from "../../api/status.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { rememberDraft, StoredObject } from "../cache/stored_object.ts";
+import { encodeKey, encodeStored } from "../registry.ts";
+import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
+
+export interface PutParts {
+  readonly resource: Resource;
+  readonly key: string;
+  /** Private; must not be changed after the call. */
+  readonly draft: KubeObject;
+  /** Revision that the key must have; 0 = the key must not exist. */
+  readonly expectedRevision: number;
+  readonly lease?: bigint;
+}
+
+/**
+ * @returns the new version, or null when the key was not at the expected revision; the caches then
+ *   hold the change that won
+ * Errors: rejects with ApiError when the store can't write.
+ */
+export function commitPut(core: Core, parts: PutParts): Promise<StoredObject | null> {
+  const { resource, draft } = parts;
+  const kept = resource.storedAs === undefined ? draft : resource.storedAs.toStored(draft);
+  return commitBytes(core, { ...parts, draft: kept }, encodeStored(kept));
+}
+
+/** As `commitPut`, for a draft whose bytes are known. */
+export async function commitBytes(
+  core: Core,
+  parts: PutParts,
+  value: Uint8Array,
+): Promise<StoredObject | null> {
+  if (value.length > BODY_LIMIT_BYTES) throw requestEntityTooLarge(BODY_LIMIT_BYTES);
+  rememberDraft(value, parts.draft);
+  const key = encodeKey(parts.key);
+  const { expectedRevision, lease = 0n } = parts;
+  const answer = await core.store.txn({
+    kind: "txn",
+    compare: [{ key, target: "mod", result: "equal", value: expectedRevision }],
+    success: [{ kind: "put", key, value, lease }],
+    failure: [],
+  });
+  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(parts.resource), "write");
+  if (!answer.succeeded) {
+    await core.feed.waitFor(answer.revision);
+    return null;
+  }
+  const cached = cacheOf(core, parts.resource).get(parts.key);
+  if (cached?.revision === answer.revision) return cached;
+  return new StoredObject(parts.key, value, answer.revision);
+}
+
+/** @returns the deletion's revision, or null when the race was lost */
+export async function commitDelete(
+  core: Core,
+  parts: { readonly resource: Resource; readonly current: StoredObject },
+): Promise<number | null> {
+  const key = encodeKey(parts.current.key);
+  const answer = await core.store.txn({
+    kind: "txn",
+    compare: [{ key, target: "mod", result: "equal", value: parts.current.revision }],
+    success: [{ kind: "deleteRange", key }],
+    failure: [],
+  });
+  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(parts.resource), "delete");
+  if (answer.succeeded) return answer.revision;
+  await core.feed.waitFor(answer.revision);
+  return null;
+}

@@ -1,0 +1,145 @@
+/**
+ * CREATE: names, defaults, admission, rules, and one conditional put.
+ * In: a target and a private draft. Out: the stored object, or the draft of a dry run.
+ * Never: overwrites. Source: apiserver's registry/rest/create.go (v1.36).
+ */
+import type { CallTarget, WriteOptions } from "../../api/call.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { alreadyExists, badRequest, generateNameConflict, invalid } from "../../api/status.ts";
+import { admit } from "../admission/admission.ts";
+import { deepFreeze } from "../registry.ts";
+import { commitPut } from "./commit.ts";
+import {
+  apiVersionOf,
+  cacheOf,
+  type Core,
+  groupResourceOf,
+  keyOf,
+  type VerbAnswer,
+} from "./core.ts";
+import { formatTime, validateMeta } from "./meta_rules.ts";
+
+const GENERATED_SUFFIX_LENGTH = 5;
+const MAX_GENERATED_BASE = 63 - GENERATED_SUFFIX_LENGTH;
+/** How often a taken generated name is replaced by another. */
+const GENERATE_ATTEMPTS = 8;
+
+/** Errors: rejects with ApiError. @param draft owned by this call from here on */
+export async function createObject(
+  core: Core,
+  target: CallTarget,
+  draft: KubeObject,
+  options: WriteOptions,
+): Promise<VerbAnswer> {
+  const { resource } = target;
+  adoptIdentity(target, draft);
+  if (draft.metadata.resourceVersion) {
+    throw badRequest("resourceVersion should not be set on objects to be created");
+  }
+  const base = draft.metadata.name ? "" : draft.metadata.generateName ?? "";
+  if (base === "") {
+    const answer = await createNamed(core, target, draft, options);
+    if (answer !== null) return answer;
+    throw alreadyExists(groupResourceOf(resource), draft.metadata.name!);
+  }
+  for (let attempt = 1;; attempt++) {
+    const copy = structuredClone(draft);
+    copy.metadata.name = generateName(core, base);
+    const answer = await createNamed(core, target, copy, options);
+    if (answer !== null) return answer;
+    if (attempt === GENERATE_ATTEMPTS) {
+      throw generateNameConflict(groupResourceOf(resource), copy.metadata.name);
+    }
+  }
+}
+
+/** @returns null when the name is taken */
+async function createNamed(
+  core: Core,
+  target: CallTarget,
+  draft: KubeObject,
+  options: WriteOptions,
+): Promise<VerbAnswer | null> {
+  const { resource, namespace } = target;
+  await prepareDraft(core, target, draft, options);
+  const key = keyOf({ resource, namespace, name: draft.metadata.name! });
+  if (options.dryRun) {
+    if (cacheOf(core, resource).get(key) !== undefined) return null;
+    return { kind: "plain", object: deepFreeze(draft), created: true };
+  }
+  const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
+  const stored = await commitPut(core, { resource, key, draft, expectedRevision: 0, lease });
+  return stored === null ? null : { kind: "stored", stored, created: true };
+}
+
+/** Makes kind, apiVersion and namespace those of the request, or refuses. */
+export function adoptIdentity(target: CallTarget, draft: KubeObject): void {
+  const { resource } = target;
+  const apiVersion = apiVersionOf(resource);
+  if (draft.apiVersion !== undefined && draft.apiVersion !== apiVersion) {
+    throw badRequest(
+      `the API version in the data (${draft.apiVersion}) does not match ` +
+        `the expected API version (${apiVersion})`,
+    );
+  }
+  if (draft.kind !== undefined && draft.kind !== resource.kind) {
+    throw badRequest(
+      `${draft.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: ` +
+        `converting (${draft.kind}) to (${resource.kind}): unknown conversion`,
+    );
+  }
+  draft.kind = resource.kind;
+  draft.apiVersion = apiVersion;
+  draft.metadata ??= {};
+  const { metadata } = draft;
+  if (!resource.namespaced) {
+    if (metadata.namespace) {
+      throw badRequest("namespace may not be set on cluster-scoped resources");
+    }
+    return;
+  }
+  if (metadata.namespace && metadata.namespace !== target.namespace) {
+    throw badRequest(
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
+  }
+  metadata.namespace = target.namespace;
+}
+
+function generateName(core: Core, base: string): string {
+  return base.slice(0, MAX_GENERATED_BASE) + core.random.suffix(GENERATED_SUFFIX_LENGTH);
+}
+
+async function prepareDraft(
+  core: Core,
+  target: CallTarget,
+  draft: KubeObject,
+  options: WriteOptions,
+): Promise<void> {
+  const { resource } = target;
+  const { rules } = resource;
+  const { metadata } = draft;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete (metadata as Record<string, unknown>).selfLink;
+  metadata.uid = core.random.uuid();
+  metadata.creationTimestamp = formatTime(core.clock.nowMillis());
+  delete metadata.generation;
+  rules.setDefaults?.(draft);
+  await admit(core, {
+    operation: "CREATE",
+    resource,
+    subresource: target.subresource,
+    namespace: target.namespace,
+    name: metadata.name ?? "",
+    user: target.user,
+    object: draft,
+    old: null,
+    dryRun: options.dryRun === true,
+  });
+  rules.prepareForCreate?.(draft, core);
+  const counted = rules.generationFields ?? ["spec"];
+  if (counted.some((field) => draft[field] !== undefined)) metadata.generation ??= 1;
+  const errors = [...validateMeta(resource, draft), ...(rules.validate?.(draft) ?? [])];
+  if (errors.length > 0) throw invalid(resource, metadata.name ?? "", errors);
+}

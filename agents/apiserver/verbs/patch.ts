@@ -1,0 +1,88 @@
+/**
+ * PATCH: JSON patch, merge patch, strategic merge patch, as an update of the current object.
+ * In: a target, the patch's type and body. Out: the new version.
+ * Never: changes the stored object in place; a conflict is tried again, a stale version in the
+ * patch itself is not. Source: apiserver's endpoints/handlers/patch.go (v1.36).
+ */
+import type { CallTarget, PatchType, WriteOptions } from "../../api/call.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { applyJsonPatch } from "../../api/patch/json_patch.ts";
+import { applyMergePatch } from "../../api/patch/merge_patch.ts";
+import type { PatchOutcome } from "../../api/patch/outcome.ts";
+import { applyStrategicMergePatch } from "../../api/patch/strategic_merge.ts";
+import { badRequest, invalid } from "../../api/status.ts";
+import { copyJson } from "../registry.ts";
+import type { Core, VerbAnswer } from "./core.ts";
+import { adoptIdentity } from "./create.ts";
+import { changeObject } from "./update.ts";
+
+export interface PatchParts {
+  readonly patchType: PatchType;
+  /** Decoded: an object, or an array for JSON patch. */
+  readonly patch: unknown;
+  readonly options: WriteOptions;
+  /** Called with each patched object before the rules see it; refuses by throwing ApiError. */
+  readonly check?: (patched: KubeObject) => void;
+}
+
+/** Errors: rejects with ApiError. */
+export function patchObject(
+  core: Core,
+  target: CallTarget,
+  parts: PatchParts,
+): Promise<VerbAnswer> {
+  return changeObject(core, target, parts.options, (current) => {
+    const patched = applyPatch(target, current, parts);
+    parts.check?.(patched);
+    adoptIdentity(target, patched);
+    if (patched.metadata.name !== target.name) {
+      throw badRequest(
+        `the name of the object (${patched.metadata.name ?? ""}) does not match ` +
+          `the name on the URL (${target.name})`,
+      );
+    }
+    // An untouched version means "whatever is current": only a version in the patch pins.
+    if (patched.metadata.resourceVersion === current.metadata.resourceVersion) {
+      delete patched.metadata.resourceVersion;
+    }
+    return patched;
+  });
+}
+
+/** A patched, private copy of an object. Errors: throws ApiError 400 or 422. */
+export function applyPatch(
+  target: CallTarget,
+  current: KubeObject,
+  parts: Pick<PatchParts, "patchType" | "patch">,
+): KubeObject {
+  const { resource } = target;
+  const outcome = patchOutcome(resource.typeName, current, parts);
+  if (outcome.kind === "malformed") throw badRequest(outcome.message);
+  if (outcome.kind === "unappliable") {
+    const error = { type: "invalid", path: "patch", value: undefined, detail: outcome.message };
+    throw invalid(resource, target.name, [{ ...error, type: "invalid" }]);
+  }
+  const { value } = outcome;
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value) &&
+    typeof value.metadata === "object" && value.metadata !== null;
+  if (!isObject) throw badRequest("the patch does not leave an object with metadata");
+  // Merge patches share untouched parts with the frozen original.
+  return copyJson(value as KubeObject);
+}
+
+function patchOutcome(
+  typeName: string,
+  current: KubeObject,
+  parts: Pick<PatchParts, "patchType" | "patch">,
+): PatchOutcome {
+  switch (parts.patchType) {
+    case "application/json-patch+json":
+      return applyJsonPatch(current, parts.patch);
+    case "application/merge-patch+json":
+      return applyMergePatch(current, parts.patch);
+    case "application/strategic-merge-patch+json":
+      return applyStrategicMergePatch(typeName, current, parts.patch);
+    case "application/apply-patch+yaml":
+      return { kind: "malformed", message: "server-side apply is not a patch of this kind" };
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Reviews: questions about identity and permission that are answered and not kept.
+ * In: a review's spec and who asks. Out: the review with its status.
+ * Never: tells about others to whoever may not ask; the route was authorized before.
+ * Source: authentication.k8s.io/v1 and authorization.k8s.io/v1 (v1.36).
+ */
+import type { CallTarget } from "../../../api/call.ts";
+import type { KubeObject, UserInfo } from "../../../api/meta.ts";
+import { badRequest } from "../../../api/status.ts";
+import type { AccessAttributes } from "../../auth/authorize.ts";
+import type { Core, VerbAnswer } from "../core.ts";
+import { adoptIdentity } from "../create.ts";
+
+/** Errors: rejects with ApiError. */
+export async function createReview(
+  core: Core,
+  target: CallTarget,
+  review: KubeObject,
+): Promise<VerbAnswer> {
+  adoptIdentity(target, review);
+  const status = await statusOf(core, target, review);
+  return { kind: "plain", object: { ...review, status }, created: true };
+}
+
+async function statusOf(
+  core: Core,
+  target: CallTarget,
+  review: KubeObject,
+): Promise<Record<string, unknown>> {
+  const spec = review.spec ?? {};
+  switch (target.resource.kind) {
+    case "SelfSubjectReview":
+      return { userInfo: describeUser(target.user) };
+    case "TokenReview":
+      return await reviewToken(core, spec);
+    case "SelfSubjectAccessReview":
+      return decide(core, target.user, spec);
+    case "SubjectAccessReview":
+    case "LocalSubjectAccessReview":
+      return decide(core, subjectOf(spec), spec);
+    case "SelfSubjectRulesReview":
+      return core.authorizer.rulesFor(target.user, spec.namespace ?? "");
+    default:
+      throw badRequest(`${target.resource.kind} can't be reviewed`);
+  }
+}
+
+function describeUser(user: UserInfo): Record<string, unknown> {
+  return {
+    username: user.name,
+    ...(user.uid ? { uid: user.uid } : {}),
+    groups: user.groups,
+    ...(user.extra ? { extra: user.extra } : {}),
+  };
+}
+
+async function reviewToken(
+  core: Core,
+  spec: { token?: string; audiences?: string[] },
+): Promise<Record<string, unknown>> {
+  const verified = await core.tokens.verify(spec.token ?? "", spec.audiences);
+  if (verified.kind === "refused") return { authenticated: false, error: verified.reason };
+  return {
+    authenticated: true,
+    user: describeUser(verified.user),
+    audiences: spec.audiences ?? [core.tokens.issuer],
+  };
+}
+
+function subjectOf(spec: Record<string, unknown>): UserInfo {
+  const { user = "", groups = [], uid, extra } = spec as {
+    user?: string;
+    groups?: string[];
+    uid?: string;
+    extra?: Record<string, string[]>;
+  };
+  return { name: user, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
+}
+
+function decide(
+  core: Core,
+  user: UserInfo,
+  spec: Record<string, unknown>,
+): Record<string, unknown> {
+  const decision = core.authorizer.authorize(attributesOf(user, spec));
+  return {
+    allowed: decision.allowed,
+    ...(decision.reason ? { reason: decision.reason } : {}),
+  };
+}
+
+function attributesOf(user: UserInfo, spec: Record<string, unknown>): AccessAttributes {
+  const resource = spec.resourceAttributes as Record<string, string> | undefined;
+  const path = spec.nonResourceAttributes as Record<string, string> | undefined;
+  if ((resource === undefined) === (path === undefined)) {
+    throw badRequest(
+      "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+    );
+  }
+  if (path !== undefined) return { user, verb: path.verb ?? "", path: path.path ?? "" };
+  const { verb = "", group = "", namespace = "", name = "", subresource = "" } = resource!;
+  return { user, verb, group, resource: resource!.resource ?? "", subresource, namespace, name };
+}

@@ -1,0 +1,181 @@
+/**
+ * UPDATE, and the read-change-write loop under every other change of a stored object.
+ * In: a target and a way to make the next draft from the current object. Out: the new version.
+ * Never: writes over a version it has not seen; writes nothing when nothing changed.
+ * Source: apiserver's registry/rest/update.go and generic store (v1.36).
+ */
+import type { CallTarget, WriteOptions } from "../../api/call.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { equalJson } from "../../api/patch/json_patch.ts";
+import { badRequest, conflict, invalid, uidConflict } from "../../api/status.ts";
+import { admit } from "../admission/admission.ts";
+import type { StoredObject } from "../cache/stored_object.ts";
+import { deepFreeze } from "../registry.ts";
+import { commitDelete, commitPut } from "./commit.ts";
+import { type Core, groupResourceOf, keyOf, serve, type VerbAnswer } from "./core.ts";
+import { adoptIdentity } from "./create.ts";
+import { readStored } from "./get.ts";
+import { carryMeta, moveGeneration, validateMeta } from "./meta_rules.ts";
+
+/** How often a change without a resourceVersion is tried against newer versions. */
+const MAX_ATTEMPTS = 6;
+
+/** PUT. @param draft owned by this call from here on. Errors: rejects with ApiError. */
+export function updateObject(
+  core: Core,
+  target: CallTarget,
+  draft: KubeObject,
+  options: WriteOptions,
+): Promise<VerbAnswer> {
+  adoptIdentity(target, draft);
+  if (draft.metadata.name !== target.name) {
+    throw badRequest(
+      `the name of the object (${draft.metadata.name ?? ""}) does not match ` +
+        `the name on the URL (${target.name})`,
+    );
+  }
+  const sent = draft.metadata;
+  let isFirst = true;
+  return changeObject(core, target, options, () => {
+    // A second attempt must not see what the first one restored from an older version.
+    const metadata = { ...sent };
+    const next = isFirst ? { ...draft, metadata } : { ...structuredClone(draft), metadata };
+    isFirst = false;
+    return next;
+  });
+}
+
+/**
+ * Changes a stored object until no other writer is in between.
+ * @param makeDraft makes the next object from the current one, with metadata of its own; it may
+ *   share other frozen parts
+ */
+export async function changeObject(
+  core: Core,
+  target: CallTarget,
+  options: WriteOptions,
+  makeDraft: (current: KubeObject) => KubeObject,
+): Promise<VerbAnswer> {
+  const { resource } = target;
+  for (let attempt = 1;; attempt++) {
+    const stored = await readStored(core, target);
+    const old = serve(resource, stored);
+    const draft = makeDraft(old);
+    const isPinned = refuseStale(target, draft, stored);
+    await prepareUpdate(core, { target, options, draft, old });
+    if (options.dryRun) {
+      draft.metadata.resourceVersion = old.metadata.resourceVersion;
+      return { kind: "plain", object: deepFreeze(draft), created: false };
+    }
+    const answer = await writeUpdate(core, { target, draft, old, stored });
+    if (answer !== null) return answer;
+    if (isPinned || attempt === MAX_ATTEMPTS) {
+      throw conflict(groupResourceOf(resource), target.name);
+    }
+  }
+}
+
+/** @returns whether the draft names the version that it replaces. Errors: throws ApiError 409. */
+function refuseStale(target: CallTarget, draft: KubeObject, stored: StoredObject): boolean {
+  const of = groupResourceOf(target.resource);
+  const found = stored.object.metadata;
+  const { uid, resourceVersion } = draft.metadata;
+  if (uid && uid !== found.uid) {
+    throw uidConflict(of, target.name, { wanted: uid, found: found.uid ?? "" });
+  }
+  if (!resourceVersion) return false;
+  if (resourceVersion !== found.resourceVersion) throw conflict(of, target.name);
+  return true;
+}
+
+interface UpdateParts {
+  readonly target: CallTarget;
+  readonly options: WriteOptions;
+  readonly draft: KubeObject;
+  readonly old: KubeObject;
+}
+
+async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
+  const { target, draft, old } = parts;
+  const { resource, subresource } = target;
+  const { rules } = resource;
+  carryMeta(draft, old);
+  if (subresource === "status") keepAllButStatus(target, draft, old);
+  else {
+    rules.setDefaults?.(draft);
+    rules.prepareForUpdate?.(draft, old, core);
+  }
+  await admit(core, {
+    operation: "UPDATE",
+    resource,
+    subresource,
+    namespace: target.namespace,
+    name: target.name,
+    user: target.user,
+    object: draft,
+    old,
+    dryRun: parts.options.dryRun === true,
+  });
+  if (subresource !== "status") moveGeneration(resource, draft, old);
+  const errors = validateMeta(resource, draft);
+  if (subresource === "status") errors.push(...(rules.validateStatusUpdate?.(draft, old) ?? []));
+  else {
+    errors.push(...(rules.validate?.(draft) ?? []), ...(rules.validateUpdate?.(draft, old) ?? []));
+  }
+  if (errors.length > 0) throw invalid(resource, target.name, errors);
+}
+
+function keepAllButStatus(target: CallTarget, draft: KubeObject, old: KubeObject): void {
+  const { prepareForStatusUpdate } = target.resource.rules;
+  if (prepareForStatusUpdate !== undefined) {
+    prepareForStatusUpdate(draft, old);
+    return;
+  }
+  for (const field of new Set([...Object.keys(draft), ...Object.keys(old)])) {
+    if (field === "status" || field === "metadata") continue;
+    if (old[field] === undefined) delete draft[field];
+    else draft[field] = old[field];
+  }
+  for (const field of ["labels", "ownerReferences"] as const) {
+    if (old.metadata[field] === undefined) delete draft.metadata[field];
+    else Object.assign(draft.metadata, { [field]: old.metadata[field] });
+  }
+}
+
+/** @returns null when another writer was faster */
+async function writeUpdate(
+  core: Core,
+  parts: {
+    readonly target: CallTarget;
+    readonly draft: KubeObject;
+    readonly old: KubeObject;
+    readonly stored: StoredObject;
+  },
+): Promise<VerbAnswer | null> {
+  const { target, draft, old, stored } = parts;
+  const { resource } = target;
+  draft.metadata.resourceVersion = old.metadata.resourceVersion;
+  if (isFinished(draft)) {
+    const revision = await commitDelete(core, { resource, current: stored });
+    if (revision === null) return null;
+    return { kind: "plain", object: deepFreeze(draft), created: false };
+  }
+  if (equalJson(draft, old)) return { kind: "stored", stored, created: false };
+  const next = await commitPut(core, {
+    resource,
+    key: keyOf(target),
+    draft,
+    expectedRevision: stored.revision,
+  });
+  return next === null ? null : { kind: "stored", stored: next, created: false };
+}
+
+/** Whether a terminating object has nothing left that keeps it. */
+function isFinished(draft: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = draft.metadata;
+  if (deletionTimestamp === undefined || (finalizers?.length ?? 0) > 0) return false;
+  if (draft.kind === "Namespace" && draft.apiVersion === "v1") {
+    return (draft.spec?.finalizers?.length ?? 0) === 0;
+  }
+  return (deletionGracePeriodSeconds ?? 0) === 0;
+}
