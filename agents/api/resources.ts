@@ -3,6 +3,18 @@
  * In: the kinds' rules. Out: named rows for code, and look-up by path for the API server.
  * Never: behaviour. Source: upstream's discovery documents (v1.36).
  */
+import { deploymentRules } from "./kinds/apps/deployment.ts";
+import { replicaSetRules } from "./kinds/apps/replica_set.ts";
+import { configMapRules, secretRules, serviceAccountRules } from "./kinds/core/config.ts";
+import { endpointsRules } from "./kinds/core/endpoints.ts";
+import { eventRules, eventStoredAs, eventV1Rules } from "./kinds/core/event.ts";
+import { namespaceRules } from "./kinds/core/namespace.ts";
+import { nodeRules } from "./kinds/core/node.ts";
+import { serviceRules } from "./kinds/core/service.ts";
+import { endpointSliceRules } from "./kinds/other/endpoint_slice.ts";
+import { leaseRules } from "./kinds/other/lease.ts";
+import { priorityClassRules } from "./kinds/other/priority_class.ts";
+import { podRules } from "./kinds/pod/pod.ts";
 import type { Resource } from "./resource.ts";
 import { defineResource, partOf, scaleOf, subresource } from "./row.ts";
 
@@ -13,6 +25,7 @@ export const namespaces: Resource = defineResource({
   scope: "Cluster",
   verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
   subresources: (parent) => [partOf(parent, "finalize", ["update"]), partOf(parent, "status")],
+  rules: namespaceRules,
 });
 
 export const nodes: Resource = defineResource({
@@ -24,6 +37,7 @@ export const nodes: Resource = defineResource({
     subresource("proxy", "/v1/NodeProxyOptions", ["create", "delete", "get", "patch", "update"]),
     partOf(parent, "status"),
   ],
+  rules: nodeRules,
 });
 
 export const pods: Resource = defineResource({
@@ -43,6 +57,7 @@ export const pods: Resource = defineResource({
     partOf(parent, "resize"),
     partOf(parent, "status"),
   ],
+  rules: podRules,
 });
 
 export const services: Resource = defineResource({
@@ -60,23 +75,27 @@ export const services: Resource = defineResource({
     ]),
     partOf(parent, "status"),
   ],
+  rules: serviceRules,
 });
 
 export const endpoints: Resource = defineResource({
   kind: "Endpoints",
   plural: "endpoints",
   shortNames: ["ep"],
+  rules: endpointsRules,
 });
 
 export const configMaps: Resource = defineResource({
   kind: "ConfigMap",
   plural: "configmaps",
   shortNames: ["cm"],
+  rules: configMapRules,
 });
 
 export const secrets: Resource = defineResource({
   kind: "Secret",
   plural: "secrets",
+  rules: secretRules,
 });
 
 export const serviceAccounts: Resource = defineResource({
@@ -84,12 +103,14 @@ export const serviceAccounts: Resource = defineResource({
   plural: "serviceaccounts",
   shortNames: ["sa"],
   subresources: () => [subresource("token", "authentication.k8s.io/v1/TokenRequest", ["create"])],
+  rules: serviceAccountRules,
 });
 
 export const events: Resource = defineResource({
   kind: "Event",
   plural: "events",
   shortNames: ["ev"],
+  rules: eventRules,
 });
 
 /** The newer face of the same objects. */
@@ -98,6 +119,8 @@ export const eventsV1: Resource = defineResource({
   kind: "Event",
   plural: "events",
   shortNames: ["ev"],
+  rules: eventV1Rules,
+  storedAs: eventStoredAs,
 });
 
 export const deployments: Resource = defineResource({
@@ -107,6 +130,7 @@ export const deployments: Resource = defineResource({
   shortNames: ["deploy"],
   categories: ["all"],
   subresources: (parent) => [scaleOf(), partOf(parent, "status")],
+  rules: deploymentRules,
 });
 
 export const replicaSets: Resource = defineResource({
@@ -116,18 +140,21 @@ export const replicaSets: Resource = defineResource({
   shortNames: ["rs"],
   categories: ["all"],
   subresources: (parent) => [scaleOf(), partOf(parent, "status")],
+  rules: replicaSetRules,
 });
 
 export const leases: Resource = defineResource({
   group: "coordination.k8s.io",
   kind: "Lease",
   plural: "leases",
+  rules: leaseRules,
 });
 
 export const endpointSlices: Resource = defineResource({
   group: "discovery.k8s.io",
   kind: "EndpointSlice",
   plural: "endpointslices",
+  rules: endpointSliceRules,
 });
 
 export const priorityClasses: Resource = defineResource({
@@ -136,6 +163,7 @@ export const priorityClasses: Resource = defineResource({
   plural: "priorityclasses",
   shortNames: ["pc"],
   scope: "Cluster",
+  rules: priorityClassRules,
 });
 
 /** Every stored collection, core first. */
@@ -160,13 +188,12 @@ export const resources: readonly Resource[] = [
 const review = (group: string, kind: string, scope: "Namespaced" | "Cluster" = "Cluster") =>
   defineResource({ group, kind, plural: `${kind.toLowerCase()}s`, scope, verbs: ["create"] });
 
-const selfSubjectReviews = review("authentication.k8s.io", "SelfSubjectReview");
 const AUTHORIZATION = "authorization.k8s.io";
 
 /** Collections that answer a create and keep nothing. */
 export const virtualResources: readonly Resource[] = [
   defineResource({ kind: "Binding", plural: "bindings", verbs: ["create"] }),
-  selfSubjectReviews,
+  review("authentication.k8s.io", "SelfSubjectReview"),
   review("authentication.k8s.io", "TokenReview"),
   review(AUTHORIZATION, "LocalSubjectAccessReview", "Namespaced"),
   review(AUTHORIZATION, "SelfSubjectAccessReview"),
