@@ -4,11 +4,13 @@
  * Never: knows a single method.
  */
 import type { Identity } from "../../mvcc/outcome.ts";
+import type { HeaderFields } from "../../mvcc/api.ts";
 import type { ProtoWriter } from "../../mvcc/proto.ts";
-import type { StoreFailure } from "../../mvcc/types.ts";
+import { encodeResponse, HeaderEncoder } from "../../mvcc/response_codec.ts";
+import type { ResponseOp, StoreFailure } from "../../mvcc/types.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import { GrpcCode } from "../grpc/status.ts";
-import { writeHeader, writeOutcome } from "./encode.ts";
+import { writeAdminOutcome } from "./encode.ts";
 import { isMemberFailure, statusOf } from "./errors.ts";
 import type { MemberApi, MemberFailure, WireCommand } from "./member_api.ts";
 
@@ -28,10 +30,24 @@ const NOBODY: Caller = { kind: "caller", caller: null };
 export class ServiceContext {
   readonly member: MemberApi;
   readonly options: ServiceOptions;
+  readonly #headers = new HeaderEncoder();
+  #fields: HeaderFields;
 
   constructor(member: MemberApi, options: ServiceOptions) {
     this.member = member;
     this.options = options;
+    this.#fields = headerFields(member);
+  }
+
+  /** Appends a ResponseHeader as field 1. */
+  writeHeader(writer: ProtoWriter, revision: number): void {
+    this.#headers.encode(writer, this.#currentFields(), revision);
+  }
+
+  /** The encoder keeps the bytes of one object's fields, so a new term makes a new object. */
+  #currentFields(): HeaderFields {
+    if (this.#fields.raftTerm !== this.member.raftTerm) this.#fields = headerFields(this.member);
+    return this.#fields;
   }
 
   /** Who calls: by token, else by verified client certificate, else nobody. */
@@ -89,9 +105,24 @@ export class ServiceContext {
     }
     this.member.submit(command.kind, command.message, command.caller, (outcome) => {
       if (isMemberFailure(outcome)) return call.fail(statusOf(outcome));
-      const revision = "revision" in outcome ? outcome.revision : this.member.revision;
-      this.reply(call, (writer) => writeOutcome(writer, outcome), revision);
+      switch (outcome.kind) {
+        case "put":
+        case "range":
+        case "deleteRange":
+        case "txn":
+          return this.replyData(call, outcome);
+        default: {
+          const revision = "revision" in outcome ? outcome.revision : this.member.revision;
+          this.reply(call, (writer) => writeAdminOutcome(writer, outcome), revision);
+        }
+      }
     });
+  }
+
+  /** Answers a data request. */
+  replyData(call: ServerCall, response: ResponseOp): void {
+    encodeResponse(call.beginReply(), response, this.#headers, this.#currentFields());
+    call.finishReply();
   }
 
   /** Answers with a header and what `body` writes after it. */
@@ -101,7 +132,7 @@ export class ServiceContext {
     revision = this.member.revision,
   ): void {
     const writer = call.beginReply();
-    writeHeader(writer, this.member, revision);
+    this.writeHeader(writer, revision);
     body?.(writer);
     call.finishReply();
   }
@@ -131,4 +162,9 @@ export class ServiceContext {
       message: "grpc: error unmarshalling request: proto: illegal wireType",
     });
   }
+}
+
+function headerFields(member: MemberApi): HeaderFields {
+  const { clusterId, memberId, raftTerm } = member;
+  return { clusterId, memberId, raftTerm };
 }

@@ -9,7 +9,6 @@ import { decodeTxn } from "../../mvcc/request_codec.ts";
 import type { TxnRequest } from "../../mvcc/types.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
-import { writeBody } from "./encode.ts";
 import { isMemberFailure, statusOf } from "./errors.ts";
 
 /** @returns the service's methods by path */
@@ -45,7 +44,7 @@ function txn(context: ServiceContext, message: Uint8Array, call: ServerCall): vo
     const options = { serializable: serializable(kept), caller };
     context.member.readTxn(kept, options, (result) => {
       if (isMemberFailure(result)) return call.fail(statusOf(result));
-      context.reply(call, (writer) => writeBody(writer, result), result.revision);
+      context.replyData(call, result);
     });
   });
 }

@@ -8,7 +8,6 @@ import { decodeLeaseGrant, encodeLeaseGrant } from "../../mvcc/admin_codec.ts";
 import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
-import { writeHeader } from "./encode.ts";
 import { isMemberFailure, statusOf } from "./errors.ts";
 
 /** @returns the service's methods by path */
@@ -81,7 +80,7 @@ function keepAlive(context: ServiceContext, call: ServerCall): void {
       }
       const ttlSeconds = isMemberFailure(result) ? 0 : result.ttlSeconds;
       const writer = new ProtoWriter(64);
-      writeHeader(writer, context.member, context.member.revision);
+      context.writeHeader(writer, context.member.revision);
       writer.bigField(2, request.id);
       writer.int64Field(3, ttlSeconds);
       call.send(writer.view());

@@ -10,11 +10,13 @@ import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import { GrpcCode } from "../grpc/status.ts";
 import type { ServiceContext } from "./context.ts";
-import { writeHeader, writeOutcome } from "./encode.ts";
+import { writeAdminOutcome } from "./encode.ts";
 import { isMemberFailure, statusOf } from "./errors.ts";
 import type { SnapshotStream } from "./member_api.ts";
 
 const DOWNGRADE_ACTIONS = ["validate", "enable", "cancel"] as const;
+
+const SNAPSHOT_PAGE_BYTES = 512;
 
 type Run = (message: Uint8Array, call: ServerCall) => void;
 
@@ -64,7 +66,7 @@ function alarm(context: ServiceContext, message: Uint8Array, call: ServerCall): 
     const alarms = context.member.alarms().filter(({ alarm: type }) =>
       request.alarm === "none" || request.alarm === type
     );
-    context.reply(call, (writer) => writeOutcome(writer, { kind: "alarms", alarms }));
+    context.reply(call, (writer) => writeAdminOutcome(writer, { kind: "alarms", alarms }));
   });
 }
 
@@ -175,7 +177,10 @@ async function sendSnapshot(context: ServiceContext, call: ServerCall): Promise<
   }
 }
 
-/** Every slice, and at the end the SHA-256 of them all, which clients check. */
+/**
+ * Every slice, zeros up to a whole page, and the SHA-256 of all that. Clients look for the digest
+ * behind a multiple of 512 bytes.
+ */
 async function sendSlices(
   context: ServiceContext,
   call: ServerCall,
@@ -184,9 +189,10 @@ async function sendSlices(
   const digest = createHash("sha256");
   const { version } = context.member.status();
   let left = snapshot.totalBytes;
+  let sent = 0;
   const send = async (blob: Uint8Array) => {
     const writer = new ProtoWriter(blob.length + 64);
-    writeHeader(writer, context.member, context.member.revision);
+    context.writeHeader(writer, context.member.revision);
     writer.int64Field(2, left);
     writer.bytesField(3, blob);
     writer.stringField(4, version);
@@ -196,12 +202,18 @@ async function sendSlices(
       call.onCancel = resolve;
     });
   };
-  for (let slice = await snapshot.next(); slice !== null; slice = await snapshot.next()) {
-    if (call.over) return;
+  const sendDigested = async (slice: Uint8Array) => {
     digest.update(slice);
+    sent += slice.length;
     left = Math.max(0, left - slice.length);
     await send(slice);
+  };
+  for (let slice = await snapshot.next(); slice !== null; slice = await snapshot.next()) {
+    if (call.over) return;
+    await sendDigested(slice);
   }
+  const padding = (SNAPSHOT_PAGE_BYTES - sent % SNAPSHOT_PAGE_BYTES) % SNAPSHOT_PAGE_BYTES;
+  if (padding > 0) await sendDigested(new Uint8Array(padding));
   left = 0;
   await send(new Uint8Array(digest.digest()));
 }

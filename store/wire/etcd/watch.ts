@@ -11,7 +11,7 @@ import type { Watcher } from "../../mvcc/api.ts";
 import type { StoreFailure, WatchNotice, WatchRequest } from "../../mvcc/types.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
-import { encodeEvent, writeHeader } from "./encode.ts";
+import { encodeEvent } from "./encode.ts";
 import { statusOf } from "./errors.ts";
 
 /** Stands for the whole stream in progress answers, and for a watch that was not created. */
@@ -247,7 +247,7 @@ class WatchStream {
     if (this.#call.over) return;
     const writer = this.#writer;
     writer.reset();
-    writeHeader(writer, this.#context.member, revision);
+    this.#context.writeHeader(writer, revision);
     body(writer);
     if (!this.#call.send(writer.view())) this.#clogged = true;
   }
