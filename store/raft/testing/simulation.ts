@@ -111,9 +111,11 @@ export class Simulation {
       : this.#someone((m) => !m.crashed && m.core.role === "leader");
   }
 
-  /** Often one with a write under way, whose loss is what durability is about. */
+  /** Somebody who is down, or one with a write under way: durability is about losing that. */
   #victim(): Member {
-    return this.#below(2) === 0 ? this.#anyone() : this.#someone((m) => m.writing);
+    const wanted = this.#below(3);
+    if (wanted === 0) return this.#anyone();
+    return this.#someone((m) => wanted === 1 ? m.writing : m.crashed);
   }
 
   #check(): void {
@@ -122,16 +124,16 @@ export class Simulation {
 
   #stepOnce(): void {
     const dice = this.#below(1000);
-    if (dice < 30) this.#tickAll();
+    if (dice < 50) this.#tickAll();
     else if (dice < 330) this.#takeReady(this.#someone((m) => !m.crashed && m.core.hasReady()));
     else if (dice < 530) this.#persist(this.#someone((m) => m.writing));
-    else if (dice < 880) this.#deliverOne();
+    else if (dice < 880) this.#deliverSome();
     else if (dice < 950) this.#propose(this.#someone((m) => m.core.role === "leader"));
     else if (dice < 968) this.#read(this.#anyLeaderOrAnyone());
     else if (dice < 974) this.#proposeConfChange();
     else if (dice < 980) this.#crashOrRestart(this.#victim());
-    else if (dice < 987) this.#partition();
-    else if (dice < 993) this.#compact(this.#anyone());
+    else if (dice < 982) this.#partition();
+    else if (dice < 992) this.#compact(this.#anyone());
     else this.#disturb(this.#anyone());
   }
 
@@ -163,6 +165,11 @@ export class Simulation {
 
   #persist(member: Member): void {
     if (!member.crashed) this.#network.push(...member.persist());
+  }
+
+  /** More when more waits, or else the network would fall ever further behind the clocks. */
+  #deliverSome(): void {
+    for (let i = Math.floor(this.#network.length / 10); i >= 0; i--) this.#deliverOne();
   }
 
   #deliverOne(): void {
