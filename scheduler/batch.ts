@@ -6,7 +6,7 @@
  * affinity terms move, or when the highest raw score of a normalised plugin moves, it starts over.
  */
 
-import { decide, filterRows, pickRank, Scratch } from "./decide.ts";
+import { decide, filterRows, pickRank, Scratch, uniformTotal } from "./decide.ts";
 import type { DecideInput, Filtering, Outcome, PreparedScore } from "./decide.ts";
 import type { NodeTable } from "./node_table.ts";
 import { FEASIBLE, scaleToMax } from "./plugin.ts";
@@ -50,6 +50,8 @@ class ScoreColumn {
   readonly #verdicts: Uint32Array;
   readonly #columns: readonly RawColumn[];
   readonly #tournament: Tournament;
+  /** What the scores that are the same for every row add. */
+  readonly #uniform: number;
   #feasibleCount: number;
 
   constructor(table: NodeTable, outcome: Outcome, scratch: Scratch) {
@@ -60,7 +62,9 @@ class ScoreColumn {
     this.seen = table.generation;
     this.#verdicts = scratch.verdicts.slice(0, rows);
     this.#feasibleCount = scratch.feasibleCount;
-    this.#columns = outcome.scores.map((score) => {
+    this.#uniform = uniformTotal(outcome.scores);
+    const varying = outcome.scores.filter(({ run }) => run.uniform === undefined);
+    this.#columns = varying.map((score) => {
       const raw = new Float64Array(rows);
       score.run.score(raw, this.#verdicts, { from: 0, to: rows });
       return { score, raw, highest: 0, atHighest: 0 };
@@ -130,7 +134,7 @@ class ScoreColumn {
   }
 
   #total(row: number): number {
-    let total = 0;
+    let total = this.#uniform;
     for (const { score, raw, highest } of this.#columns) {
       const { normalise } = score.run;
       const scaled = normalise === "none"

@@ -207,11 +207,17 @@ export function prepareScores(profile: Profile, cycle: Cycle, feasible: Feasible
   return scores;
 }
 
+/** @returns what the scores that don't tell rows apart add to every total. */
+export function uniformTotal(scores: readonly PreparedScore[]): number {
+  return scores.reduce((sum, { run, weight }) => sum + weight * (run.uniform ?? 0), 0);
+}
+
 /** Fills `totals` of the feasible rows. */
 export function scoreRows(scores: readonly PreparedScore[], scratch: Scratch, rows: number): void {
   const { verdicts, raw, totals, feasible } = scratch;
-  totals.fill(0, 0, rows);
+  totals.fill(uniformTotal(scores), 0, rows);
   for (const { run, weight } of scores) {
+    if (run.uniform !== undefined) continue;
     run.score(raw, verdicts, { from: 0, to: rows });
     normaliseScores(run.normalise, raw, feasible);
     for (let i = 0; i < feasible.count; i++) {
@@ -235,15 +241,17 @@ export function pickRow(scratch: Scratch, seed: number): number {
   const { totals, feasibleRows, feasibleCount } = scratch;
   let best = -1;
   let ties = 0;
+  let first = 0;
   for (let i = 0; i < feasibleCount; i++) {
     const total = totals[feasibleRows[i]];
     if (total > best) {
       best = total;
       ties = 1;
+      first = i;
     } else if (total === best) ties++;
   }
   let rank = pickRank(seed, ties);
-  for (let i = 0; i < feasibleCount; i++) {
+  for (let i = first; i < feasibleCount; i++) {
     const row = feasibleRows[i];
     if (totals[row] === best && rank-- === 0) return row;
   }

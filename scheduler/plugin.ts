@@ -75,6 +75,8 @@ export interface ScoreRun {
   /** True when the raw score of a row depends on nothing but the pod and that row. */
   readonly local: boolean;
   readonly normalise: Normalisation;
+  /** The final score, when it is the same for every row; then `score` is never called. */
+  readonly uniform?: number;
   /** Writes the raw score of each row whose verdict is 0. @param out `Float64Array[rows]`. */
   score(out: Float64Array, verdicts: Uint32Array, range: RowRange): void;
 }

@@ -5,6 +5,7 @@
  * Source: Kubernetes v1.36 scheduler plugin NodeResourcesBalancedAllocation.
  */
 
+import { scoreBalanceOfTwo } from "../kernels/two_resources.ts";
 import { MAX_NODE_SCORE } from "../plugin.ts";
 import type { Plugin } from "../plugin.ts";
 import type { RowRange } from "../selector.ts";
@@ -17,7 +18,8 @@ export interface BalancedArgs {
 
 const HALF = MAX_NODE_SCORE / 2;
 
-function scoreBalance(
+/** The loop for any number of resources. */
+export function scoreBalance(
   columns: readonly ResourceColumn[],
   out: Float64Array,
   { from, to }: RowRange,
@@ -49,7 +51,21 @@ export function createNodeResourcesBalanced(args: BalancedArgs = {}): Plugin {
       return {
         local: true,
         normalise: "none",
-        score: (out, _verdicts, range) => scoreBalance(columns, out, range),
+        score(out, _verdicts, range) {
+          if (columns.length !== 2) return scoreBalance(columns, out, range);
+          const [a, b] = columns;
+          scoreBalanceOfTwo(
+            a.allocatable,
+            a.requested,
+            a.asked,
+            b.allocatable,
+            b.requested,
+            b.asked,
+            out,
+            range.from,
+            range.to,
+          );
+        },
       };
     },
   };

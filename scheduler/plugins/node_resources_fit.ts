@@ -11,6 +11,7 @@ import type { NodeTable } from "../node_table.ts";
 import type { PodRow, PodSpecRow, Resources } from "../pod_row.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
 import type { FilterRun, Plugin, ScoreRun } from "../plugin.ts";
+import { areExact, scoreLeastAllocatedOfTwo } from "../kernels/two_resources.ts";
 import type { RowRange } from "../selector.ts";
 import {
   brokenLine,
@@ -140,8 +141,33 @@ function filterRun(
 
 type ColumnScore = (requested: number, capacity: number) => number;
 
+/** The unrolled loop, where it is exact. @returns false when the general one must do it. */
+function scoreLeastFast(
+  columns: readonly ResourceColumn[],
+  out: Float64Array,
+  { from, to }: RowRange,
+): boolean {
+  if (columns.length !== 2) return false;
+  const [a, b] = columns;
+  if (!areExact(a.allocatable, from, to) || !areExact(b.allocatable, from, to)) return false;
+  scoreLeastAllocatedOfTwo(
+    a.allocatable,
+    a.requested,
+    a.asked,
+    a.weight,
+    b.allocatable,
+    b.requested,
+    b.asked,
+    b.weight,
+    out,
+    from,
+    to,
+  );
+  return true;
+}
+
 /** Weighted mean, rounded down, of one formula over the resources that a node has. */
-function scoreMean(
+export function scoreMean(
   columns: readonly ResourceColumn[],
   scoreOf: ColumnScore,
   out: Float64Array,
@@ -194,7 +220,9 @@ function scoreRun(table: NodeTable, spec: PodSpecRow, strategy: ScoringStrategy)
     normalise: "none",
     score(out, _verdicts, range) {
       if (curve !== null) scoreCurve(columns, curve, out, range);
-      else scoreMean(columns, scoreOf, out, range);
+      else if (strategy.type === "MostAllocated" || !scoreLeastFast(columns, out, range)) {
+        scoreMean(columns, scoreOf, out, range);
+      }
     },
   };
 }

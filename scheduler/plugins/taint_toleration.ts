@@ -8,7 +8,7 @@
 import type { NodeTable } from "../node_table.ts";
 import type { Taint } from "../node_row.ts";
 import type { Toleration } from "../pod_row.ts";
-import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
+import { FEASIBLE, MAX_NODE_SCORE, UNRESOLVABLE } from "../plugin.ts";
 import type { Plugin } from "../plugin.ts";
 import { isRepelled, toleratesTaint } from "./tolerations.ts";
 
@@ -66,9 +66,9 @@ export function createTaintToleration(): Plugin {
       return {
         local: true,
         normalise: "reversedMax",
+        uniform: counts === null ? MAX_NODE_SCORE : undefined,
         score(out, _verdicts, { from, to }) {
-          if (counts === null) out.fill(0, from, to);
-          else for (let row = from; row < to; row++) out[row] = counts[taintList[row]];
+          for (let row = from; row < to; row++) out[row] = counts![taintList[row]];
         },
       };
     },
