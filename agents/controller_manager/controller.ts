@@ -65,6 +65,8 @@ export type Guard =
     readonly place: ObjectPlace;
     uid: string;
   }
+  /** No object of this name exists. */
+  | { readonly kind: "noneNamed"; readonly resource: Resource; readonly place: ObjectPlace }
   /** The namespace holds nothing of these resources. */
   | { readonly kind: "empty"; readonly resources: readonly Resource[]; readonly namespace: string };
 

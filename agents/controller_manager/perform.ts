@@ -169,6 +169,7 @@ async function holds(guard: Guard, client: Client): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 404) throw error;
   }
+  if (guard.kind === "noneNamed") return found === undefined;
   const same = found !== undefined && found.metadata.uid === guard.uid;
   return guard.kind === "absent" ? !same : same && found!.metadata.deletionTimestamp === undefined;
 }

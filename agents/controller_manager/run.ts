@@ -13,12 +13,18 @@ import { deploymentController } from "./apps/plan_deployment.ts";
 import { replicaSetController } from "./apps/plan_replica_set.ts";
 import { namespaceController } from "./core/plan_namespace.ts";
 import { rootCaController, serviceAccountController } from "./core/plan_service_account.ts";
+import { garbageCollector } from "./garbage/plan_garbage_collector.ts";
+import { nodeLifecycleController } from "./nodes/plan_node_lifecycle.ts";
+import { podGarbageCollector } from "./nodes/plan_pod_gc.ts";
+import { taintEvictionController } from "./nodes/plan_taint_eviction.ts";
 import { ControlLoop } from "./control_loop.ts";
 import type { Controller, Failure } from "./controller.ts";
 
 export interface ControllerManagerConfig {
   /** PEM of the authority behind the API server's certificate; absent: none is published. */
   readonly caPem?: string;
+  /** Silence after which a node counts as unreachable, milliseconds. Default 50,000. */
+  readonly nodeGraceMillis?: number;
   /** Names of controllers to leave out. Default: none. */
   readonly disabled?: readonly string[];
 }
@@ -46,6 +52,10 @@ export function controllerRows(config: ControllerManagerConfig): Controller[] {
     replicaSetController,
     namespaceController(resources),
     serviceAccountController,
+    garbageCollector(resources),
+    nodeLifecycleController(config.nodeGraceMillis),
+    taintEvictionController(),
+    podGarbageCollector(),
   ];
   if (config.caPem !== undefined) rows.push(rootCaController(config.caPem));
   const disabled = new Set(config.disabled);
