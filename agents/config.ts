@@ -31,7 +31,7 @@ export interface FlagProblem {
   readonly message: string;
 }
 
-const MAX_HOLLOW_NODES = 100_000;
+const MAX_HOLLOW_NODES = 50_000;
 
 const wholeNumber = (least: number, most: number) =>
   z.string().regex(/^\d+$/, "is not a whole number").transform(Number)

@@ -1,0 +1,89 @@
+/**
+ * The `balsa` command: argv in, a running cluster or an answer out, and an exit code that means
+ * something. 0 = done or stopped as asked, 1 = could not start or failed, 2 = wrong usage.
+ * Never: does work itself; `config.ts` checks flags and `up.ts` brings components up.
+ */
+import { Command, CommanderError } from "commander";
+import { type FlagProblem, type RawFlags, validateUpConfig } from "./config.ts";
+import { StartupError } from "./startup_error.ts";
+import { bringUp } from "./up.ts";
+import { BALSA_VERSION, KUBERNETES_VERSION } from "./version.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+/** A stop that takes longer is cut; nothing acknowledged is lost by that. */
+const STOP_MILLIS = 5_000;
+
+function program(): Command {
+  const balsa = new Command("balsa")
+    .description(
+      "A Kubernetes-compatible cluster: store, API server, scheduler, controllers, nodes",
+    )
+    .exitOverride()
+    .showHelpAfterError("(balsa help shows every command)");
+  balsa.command("up")
+    .description("Bring up a one-machine cluster and keep it running until Ctrl-C")
+    .option("--data-dir <path>", "everything that must outlive a restart (default: .balsa)")
+    .option("--bind <address>", "address the API server listens on (default: 127.0.0.1)")
+    .option("--port <number>", "TCP port of the API server, 0 = any free one (default: 6443)")
+    .option("--kubeconfig <path>", "where to write the kubeconfig (default: DATA-DIR/kubeconfig)")
+    .option("--hollow-nodes <n>", "nodes that run nothing (default: 3 without a container runtime)")
+    .option("--cri <auto|none|unix:///path>", "container runtime for this machine (default: auto)")
+    .option("--etcd-port <number>", "also serve etcd's v3 API on this port of 127.0.0.1")
+    .option("--datastore-endpoint <urls>", "run on an existing etcd: http(s)://HOST:PORT[,…]")
+    .action(up);
+  balsa.command("version")
+    .description("Print versions")
+    .action(() => console.log(`balsa ${BALSA_VERSION} (Kubernetes ${KUBERNETES_VERSION})`));
+  return balsa;
+}
+
+async function up(flags: RawFlags): Promise<void> {
+  const config = validateUpConfig(flags);
+  if (isProblems(config)) {
+    for (const { flag, message } of config) console.error(`${flag}: ${message}`);
+    console.error("balsa help up explains every flag");
+    Deno.exit(EXIT_USAGE);
+  }
+  const stopAsked = nextStopSignal();
+  const cluster = await bringUp(config, (line) => console.log(line));
+  const why = await Promise.race([stopAsked, cluster.failed]);
+  console.log(typeof why === "string" ? `\n${why}: stopping` : `\n${why.message}: stopping`);
+  const deadline = setTimeout(() => {
+    console.error(`not stopped after ${STOP_MILLIS / 1000} s; leaving at once (nothing is lost)`);
+    Deno.exit(EXIT_FAILED);
+  }, STOP_MILLIS);
+  await cluster.stop();
+  clearTimeout(deadline);
+  console.log("stopped");
+  Deno.exit(typeof why === "string" ? 0 : EXIT_FAILED);
+}
+
+function isProblems(value: object): value is readonly FlagProblem[] {
+  return Array.isArray(value);
+}
+
+function nextStopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => resolve(signal));
+    }
+  });
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      Deno.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);
+    }
+    if (error instanceof StartupError) {
+      console.error(`balsa: ${error.message}\n  ${error.advice}`);
+      Deno.exit(EXIT_FAILED);
+    }
+    throw error;
+  }
+}
+
+if (import.meta.main) await main(Deno.args);
