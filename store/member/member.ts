@@ -143,6 +143,11 @@ export class Member {
     return this.isLeader && this.#applier.servingTerm === this.#raft.term;
   }
 
+  /** Whether a linearizable read needs no round: alone, nothing is acknowledged before it is applied. */
+  get canReadNow(): boolean {
+    return this.isServingLeader && this.#votesAlone() && this.#failure === null;
+  }
+
   get stopped(): boolean {
     return this.#failure !== null;
   }
@@ -205,8 +210,7 @@ export class Member {
   /** Calls `done` once everything acknowledged before this call is applied here. */
   readIndex(done: ReadDone): void {
     if (this.#failure !== null) return done(this.#failure);
-    // Alone, nothing is acknowledged anywhere before it is applied here.
-    if (this.isServingLeader && this.#votesAlone()) return done(null);
+    if (this.canReadNow) return done(null);
     this.#reads.add(done, this.#deadline());
     this.#wake();
   }

@@ -1,0 +1,97 @@
+/**
+ * One member as a command, under etcd's flag names.
+ * In: the command line, ETCD_* variables, certificate files. Out: a serving member until a signal.
+ * Never: starts with a flag it does not understand; exits before what it acknowledged is durable.
+ */
+import { denoPorts } from "./deno_ports.ts";
+import { ETCD_VERSION, EtcdMember } from "./member/etcd_member.ts";
+import { openMember } from "./member/open.ts";
+import { formatHelp, parseFlags, type ServerSettings } from "./server_flags.ts";
+import { serveEtcd } from "./wire/serve.ts";
+
+/** A serving member. */
+export interface RunningServer {
+  /** Ports bound for clients, in the order of the URLs. */
+  readonly ports: readonly number[];
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the member and serves clients.
+ * Errors: rejects with a message that names the flag, file or address at fault.
+ */
+export async function startServer(settings: ServerSettings): Promise<RunningServer> {
+  const ports = denoPorts({ logLevel: settings.logLevel });
+  const opened = await openMember(settings.store, ports);
+  try {
+    const serving = await serveEtcd(
+      {
+        listenClientUrls: settings.listenClientUrls,
+        listenMetricsUrls: settings.listenMetricsUrls,
+        ...(settings.clientTls === null ? {} : { tls: readClientTls(settings.clientTls) }),
+        ...(settings.store.maxRequestBytes === undefined
+          ? {}
+          : { maxRequestBytes: settings.store.maxRequestBytes }),
+      },
+      new EtcdMember(opened, ports.timer),
+      ports,
+    );
+    ports.log("info", "serving clients", { urls: settings.listenClientUrls });
+    return {
+      ports: serving.ports,
+      async close() {
+        await serving.close();
+        await opened.close();
+      },
+    };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+function readClientTls(files: NonNullable<ServerSettings["clientTls"]>) {
+  const tls = {
+    cert: Deno.readTextFileSync(files.certFile),
+    key: Deno.readTextFileSync(files.keyFile),
+    requireCert: files.clientCertAuth,
+  };
+  return files.trustedCaFile === ""
+    ? tls
+    : { ...tls, ca: Deno.readTextFileSync(files.trustedCaFile) };
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const parsed = parseFlags(args, Deno.env.toObject());
+  switch (parsed.kind) {
+    case "help":
+      console.log(formatHelp());
+      return 0;
+    case "version":
+      console.log(`etcd API ${ETCD_VERSION}`);
+      return 0;
+    case "problems":
+      console.error(parsed.problems.join("\n"));
+      return 2;
+    case "settings":
+      break;
+  }
+  try {
+    const server = await startServer(parsed.settings);
+    await untilSignal();
+    await server.close();
+    return 0;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    Deno.addSignalListener("SIGTERM", resolve);
+    Deno.addSignalListener("SIGINT", resolve);
+  });
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
