@@ -234,6 +234,7 @@ export class Scheduler {
       pod,
       nominations: this.#nominations,
       budgets: [...this.#budgets.values()],
+      seed: this.#seed,
     });
     const message = explain(diagnosis, preemption.message);
     if (preemption.nodeName === "") {
