@@ -121,6 +121,7 @@ export class Endpoints {
     const channel = await this.#connected();
     if (channel === null) return null;
     const metadata = await this.#metadata(channel);
+    await channel.slot();
     return channel.stream(path, {
       onMessage: events.onMessage,
       onEnd: (end) => {

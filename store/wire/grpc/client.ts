@@ -72,12 +72,15 @@ const PING_TIMEOUT_MILLIS = 10_000;
 
 export class GrpcChannel {
   readonly #driver: ConnectionDriver;
-  readonly #options: ChannelOptions;
+  readonly #options: Omit<ChannelOptions, "connectTimeoutMillis">;
   readonly #blocks = new Map<string, Uint8Array>();
   readonly #stopPings: () => void;
   #pongSince = true;
+  /** Calls that wait for another to end. */
+  readonly #waiting: (() => void)[] = [];
 
-  private constructor(socket: ByteSocket, options: ChannelOptions) {
+  /** Takes over a connected socket. */
+  constructor(socket: ByteSocket, options: Omit<ChannelOptions, "connectTimeoutMillis">) {
     this.#options = options;
     this.#driver = new ConnectionDriver(socket, {
       role: "client",
@@ -87,6 +90,7 @@ export class GrpcChannel {
       onPong: () => this.#pongSince = true,
       onClosed: () => {
         this.#stopPings();
+        for (const resume of this.#waiting.splice(0)) resume();
         options.onClosed?.();
       },
     });
@@ -116,12 +120,28 @@ export class GrpcChannel {
 
   /** Whether another call may start. */
   get usable(): boolean {
-    return this.#driver.connection.canOpen;
+    return this.#driver.connection.accepting;
+  }
+
+  /** Resolves when the server takes one more stream; at once, as a rule. */
+  async slot(): Promise<void> {
+    while (this.usable && !this.#driver.connection.canOpen) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  #callEnded(): void {
+    this.#waiting.shift()?.();
   }
 
   /** One message there, one back. */
-  unary(path: string, message: Uint8Array, options: CallOptions = {}): Promise<UnaryResult> {
-    return new Promise((resolve) => {
+  async unary(
+    path: string,
+    message: Uint8Array,
+    options: CallOptions = {},
+  ): Promise<UnaryResult> {
+    if (!this.#driver.connection.canOpen) await this.slot();
+    return await new Promise((resolve) => {
       let answer: Uint8Array | null = null;
       const call = this.stream(path, {
         onMessage: (bytes) => answer = bytes.slice(),
@@ -139,15 +159,19 @@ export class GrpcChannel {
     });
   }
 
-  /** Opens a call with any number of messages each way. */
+  /** Opens a call with any number of messages each way; await `slot` before many of them. */
   stream(path: string, events: CallEvents, options: CallOptions = {}): ClientCall {
-    if (!this.usable) {
+    if (!this.#driver.connection.canOpen) {
       const status = { code: GrpcCode.unavailable, message: "connection is closing" };
       queueMicrotask(() => events.onEnd({ kind: "status", status, processed: false }));
       return { send: () => {}, end: () => {}, cancel: () => {} };
     }
     const stream = this.#driver.connection.request(this.#block(path, options), false);
-    return new OpenCall(stream, events, {
+    const onEnd = (end: CallEnd) => {
+      this.#callEnded();
+      events.onEnd(end);
+    };
+    return new OpenCall(stream, { onMessage: events.onMessage, onEnd }, {
       maxMessageBytes: this.#options.maxMessageBytes ?? 1024 ** 3,
       timeoutMillis: options.timeoutMillis,
       after: this.#options.after,

@@ -107,10 +107,15 @@ export class Http2Connection {
     return this.#closed;
   }
 
+  /** Client: whether this connection takes new streams, now or once others have ended. */
+  get accepting(): boolean {
+    return !this.#closed && !this.#goAwayReceived && !this.#draining &&
+      this.#nextStreamId < MAX_WINDOW;
+  }
+
   /** Client: whether `request` may be called now. */
   get canOpen(): boolean {
-    return !this.#closed && !this.#goAwayReceived && !this.#draining &&
-      this.#streams.size < this.#peer.maxConcurrentStreams && this.#nextStreamId < MAX_WINDOW;
+    return this.accepting && this.#streams.size < this.#peer.maxConcurrentStreams;
   }
 
   /** Bytes waiting for the socket. */
