@@ -32,7 +32,7 @@ systemTest("a port in use and a locked data directory are told, nothing is lost"
     assert.match(busy.stderr, new RegExp(`port ${port} .*in use[\\s\\S]*--port`));
     const locked = await balsa("up", "--data-dir", dataDir, "--port", String(freePort()), ...QUIET);
     assert.equal(locked.code, 1);
-    assert.match(locked.stderr, /in use by (a living )?process \d+/);
+    assert.match(locked.stderr, /in use by another process/);
     const started = performance.now();
     assert.equal(await cluster.stop(), 0);
     assert(performance.now() - started < 5_000, "stopping took over 5 s");
