@@ -9,6 +9,7 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { ADMISSION_PLUGINS } from "./admission/plugins.ts";
+import { ServiceAddresses } from "./admission/service_addresses.ts";
 import { componentAuthorizer } from "./auth/authorize.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
 import { type IsAlive, TokenAuthority } from "./auth/tokens.ts";
@@ -145,13 +146,19 @@ async function createCore(
     newId: () => random.uuid(),
     isAlive: (object) => isAlive(core, object),
   });
+  const addresses = new ServiceAddresses({
+    cidr: config.serviceCidr,
+    nodePorts: config.nodePorts,
+    clock,
+    random,
+  });
   const core: Core = {
     store,
     feed,
     clock,
     random,
     log,
-    admission: ADMISSION_PLUGINS,
+    admission: [...ADMISSION_PLUGINS, addresses],
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer: componentAuthorizer,
     tokens,
@@ -160,6 +167,7 @@ async function createCore(
     },
     newUid: () => random.uuid(),
   };
+  addresses.follow(core);
   return core;
 }
 

@@ -56,6 +56,10 @@ export class Feed {
     return this.#caches.values();
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** The cache of a prefix; made when asked for the first time. */
   cache(prefix: string): ResourceCache {
     let cache = this.#caches.get(prefix);

@@ -164,7 +164,7 @@ async function answerWatch(
     resource: route.resource,
     shape,
     include: includeOf(query),
-    nowMillis: core.clock.nowMillis,
+    nowMillis: () => core.clock.nowMillis(),
   });
   const body = { kind: "stream" as const, stream };
   return { status: 200, contentType: JSON_TYPE, headers: NO_HEADERS, body };

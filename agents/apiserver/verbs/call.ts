@@ -65,7 +65,7 @@ export function refuseVerb(call: Pick<ApiCall, "resource" | "subresource"> & { v
   }
 }
 
-async function performOnPart(core: Core, call: ApiCall): Promise<VerbAnswer> {
+function performOnPart(core: Core, call: ApiCall): Promise<VerbAnswer> {
   const part = call.subresource;
   if (part === "scale") {
     if (call.verb === "get") return getScale(core, call);

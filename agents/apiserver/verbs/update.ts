@@ -16,6 +16,7 @@ import { type Core, groupResourceOf, keyOf, serve, type VerbAnswer } from "./cor
 import { adoptIdentity } from "./create.ts";
 import { readStored } from "./get.ts";
 import { carryMeta, moveGeneration, validateMeta } from "./meta_rules.ts";
+import { isPart, keepAllButPart } from "./parts.ts";
 
 /** How often a change without a resourceVersion is tried against newer versions. */
 const MAX_ATTEMPTS = 6;
@@ -101,6 +102,7 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
   const { rules } = resource;
   carryMeta(draft, old);
   if (subresource === "status") keepAllButStatus(target, draft, old);
+  else if (isPart(subresource)) keepAllButPart(subresource, draft, old);
   else {
     rules.setDefaults?.(draft);
     rules.prepareForUpdate?.(draft, old, core);
@@ -119,6 +121,7 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
   if (subresource !== "status") moveGeneration(resource, draft, old);
   const errors = validateMeta(resource, draft);
   if (subresource === "status") errors.push(...(rules.validateStatusUpdate?.(draft, old) ?? []));
+  else if (isPart(subresource)) errors.push(...(rules.validate?.(draft) ?? []));
   else {
     errors.push(...(rules.validate?.(draft) ?? []), ...(rules.validateUpdate?.(draft, old) ?? []));
   }

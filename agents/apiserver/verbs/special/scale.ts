@@ -4,8 +4,8 @@
  * Never: touches another field. Source: pkg/registry/apps/deployment/storage (ScaleREST, v1.36).
  */
 import type { CallTarget, WriteOptions } from "../../../api/call.ts";
-import type { KubeObject } from "../../../api/meta.ts";
-import { formatLabelSelector, fromLabelSelector } from "../../../api/selector.ts";
+import type { KubeObject, LabelSelector } from "../../../api/meta.ts";
+import { formatLabelSelector, formatLabelSet, fromLabelSelector } from "../../../api/selector.ts";
 import { badRequest, invalid } from "../../../api/status.ts";
 import { type Core, serve, type VerbAnswer } from "../core.ts";
 import { readStored } from "../get.ts";
@@ -76,10 +76,7 @@ async function changeScale(
 function scaleOf(object: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const { selector: raw, replicas = 0 } = object.spec ?? {};
-  // Replication controllers carry a bare map where the others have a LabelSelector.
-  const isMap = raw !== undefined && raw.matchLabels === undefined &&
-    raw.matchExpressions === undefined;
-  const selector = fromLabelSelector(isMap ? { matchLabels: raw } : raw);
+  const selector = selectorText(raw);
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
@@ -87,7 +84,17 @@ function scaleOf(object: KubeObject): KubeObject {
     spec: { replicas },
     status: {
       replicas: object.status?.replicas ?? 0,
-      ...(selector === null ? {} : { selector: formatLabelSelector(selector) }),
+      ...(selector === "" ? {} : { selector }),
     },
   };
+}
+
+/** Replication controllers carry a bare map where the others have a LabelSelector. */
+function selectorText(raw: LabelSelector & Record<string, string> | undefined): string {
+  if (raw === undefined) return "";
+  const { matchLabels, matchExpressions } = raw;
+  if (matchLabels === undefined && matchExpressions === undefined) return formatLabelSet(raw);
+  if (matchExpressions === undefined) return formatLabelSet(matchLabels!);
+  const parsed = fromLabelSelector(raw);
+  return parsed === null ? "" : formatLabelSelector(parsed);
 }
