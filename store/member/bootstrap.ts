@@ -98,13 +98,17 @@ function newIdentity(config: StoreConfig): WalIdentity {
   return { memberId, clusterId: computeClusterId(members.map((member) => member.id)) };
 }
 
-/** @returns the members a new cluster starts with; only this one's client URLs are known */
+/**
+ * The members a new cluster starts with: the same list on each of them, so client URLs, which each
+ * knows only of itself, follow through the log.
+ */
 export function initialMembers(config: StoreConfig): MemberRecord[] {
+  const isAlone = config.initialCluster.length === 1;
   return config.initialCluster.map(({ name, peerUrls }) => ({
     id: computeMemberId(peerUrls, config.initialClusterToken),
     name,
     peerUrls,
-    clientUrls: name === config.name ? config.advertiseClientUrls : [],
+    clientUrls: isAlone ? config.advertiseClientUrls : [],
     isLearner: false,
   }));
 }

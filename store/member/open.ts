@@ -58,6 +58,9 @@ async function start(
   release: () => void,
 ): Promise<OpenedMember> {
   const machine = new StateMachine();
+  const isJoining = config.initialClusterState === "existing";
+  const isNew = !hasLog(ports.disk, config.dataDirectory);
+  const described = isJoining && isNew ? await findCluster(config, ports) : null;
   const outcome = await bootstrap({
     config,
     disk: ports.disk,
@@ -65,7 +68,7 @@ async function start(
     log: ports.log,
     machine,
     newSalt: () => ports.random.nextInt(2 ** 32),
-    joined: await findCluster(config, ports),
+    joined: described,
   });
   if (outcome.kind === "refused") throw new Error(`the store can't start: ${outcome.problem}`);
   const member = new Member({ config, ...ports, machine, started: outcome.parts });
@@ -76,6 +79,11 @@ async function start(
     return leases.answer(ask) ?? await cluster.answer(ask);
   });
   member.start(peers);
+  if (outcome.parts.initial.snapshot.index === 0) {
+    // Nothing tells a joining member who its peers are until the leader's snapshot arrives.
+    const { others } = described ?? await findCluster(config, ports);
+    for (const { id, peerUrls } of others) peers?.addPeer(id, peerUrls);
+  }
   const votesAlone = member.raft.conf.voters.length === 1 && config.initialCluster.length === 1;
   if (votesAlone) await member.whenServing();
   if (member.stopped) throw new Error(`the store can't start: ${member.errors.join("; ")}`);
@@ -92,32 +100,59 @@ async function start(
   };
 }
 
+/** The cluster a member joins, as a running member describes it. */
+interface DescribedCluster extends WalIdentity {
+  readonly others: readonly { readonly id: bigint; readonly peerUrls: readonly string[] }[];
+}
+
 /** Asks the running members for the cluster that this member was added to. */
-async function findCluster(config: StoreConfig, ports: StorePorts): Promise<WalIdentity | null> {
-  if (config.initialClusterState !== "existing") return null;
-  if (hasLog(ports.disk, config.dataDirectory)) return null;
+async function findCluster(config: StoreConfig, ports: StorePorts): Promise<DescribedCluster> {
   const urls = config.initialCluster.filter(({ name }) => name !== config.name)
     .flatMap(({ peerUrls }) => peerUrls);
   const answer = await describeCluster(urls, config.peerTls, ports.timer);
-  const described = answer === null ? null : decodeObject(answer);
+  const described = answer === null ? null : parseDescription(answer);
   if (described === null) {
     throw new Error(`no member answers at ${urls.join()}; check --initial-cluster`);
   }
   const own = [...config.advertisePeerUrls].sort().join();
-  const members = Array.isArray(described.members) ? described.members : [];
-  const entry = members.find((one) =>
-    Array.isArray(one?.peerUrls) && [...one.peerUrls].sort().join() === own
-  );
-  if (entry === undefined) {
+  const isOwn = (member: { peerUrls: readonly string[] }) =>
+    [...member.peerUrls].sort().join() === own;
+  const self = described.members.find(isOwn);
+  if (self === undefined) {
     throw new Error(
       `the cluster has no member at ${own}; add it first (member add), ` +
         "with the same --initial-advertise-peer-urls",
     );
   }
   return {
-    clusterId: BigInt(`0x${described.clusterId}`),
-    memberId: BigInt(`0x${entry.id}`),
+    clusterId: described.clusterId,
+    memberId: self.id,
+    others: described.members.filter((member) => member !== self),
   };
+}
+
+function describe(member: Member): Uint8Array {
+  return encodeQuestion({
+    clusterId: member.clusterId.toString(16),
+    members: member.membership.list().map(({ id, peerUrls }) => ({
+      id: id.toString(16),
+      peerUrls,
+    })),
+  });
+}
+
+/** Reads what `describe` wrote, or null for anything else. */
+function parseDescription(bytes: Uint8Array): {
+  clusterId: bigint;
+  members: { id: bigint; peerUrls: string[] }[];
+} | null {
+  const value = decodeObject(bytes);
+  const isId = (id: unknown) => /^[0-9a-f]{1,16}$/.test(String(id));
+  if (value === null || !isId(value.clusterId) || !Array.isArray(value.members)) return null;
+  const members = value.members
+    .filter((one) => isId(one?.id) && Array.isArray(one.peerUrls))
+    .map((one) => ({ id: BigInt(`0x${one.id}`), peerUrls: one.peerUrls.map(String) }));
+  return { clusterId: BigInt(`0x${value.clusterId}`), members };
 }
 
 async function startPeers(
@@ -152,13 +187,6 @@ async function startPeers(
     timer: ports.timer,
     log: ports.log,
     isRemoved: (id) => member.membership.isRemoved(id),
-    describe: () =>
-      encodeQuestion({
-        clusterId: member.clusterId.toString(16),
-        members: member.membership.list().map(({ id, peerUrls }) => ({
-          id: id.toString(16),
-          peerUrls,
-        })),
-      }),
+    describe: () => describe(member),
   });
 }
