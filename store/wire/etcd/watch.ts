@@ -47,6 +47,8 @@ class WatchStream {
   readonly #watches = new Map<number, ActiveWatch>();
   readonly #writer = new ProtoWriter(1024);
   #nextId = 0;
+  /** Lowest revision of the progress notices gathered for the client's request; 0 when none. */
+  #progressRevision = 0;
   #clogged = false;
 
   constructor(context: ServiceContext, call: ServerCall) {
@@ -150,14 +152,11 @@ class WatchStream {
   /** Answered once for the stream, when each of its watches has heard everything up to now. */
   #requestProgress(): void {
     if (this.#watches.size === 0) return this.#sendProgress(this.#context.member.revision);
-    for (const watch of this.#watches.values()) {
-      if (watch.awaited) continue;
-      watch.awaited = true;
-      watch.handle?.requestProgress();
-    }
+    const asked = [...this.#watches.values()].filter((watch) => !watch.awaited);
+    // All marked before the first is asked, as an answer may come before the question returns.
+    for (const watch of asked) watch.awaited = true;
+    for (const watch of asked) watch.handle?.requestProgress();
   }
-
-  #progressRevision = 0;
 
   #answerProgress(): void {
     if (this.#progressRevision === 0) return;
