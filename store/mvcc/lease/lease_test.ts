@@ -1,0 +1,67 @@
+/** Leases: keys die with them; the clock expires, renews, survives a change of leader. */
+import assert from "node:assert/strict";
+import { encodeAlarm } from "../admin_codec.ts";
+import { bytes, Drive } from "../testing/drive.ts";
+import { LeaseClock } from "./lease_clock.ts";
+
+Deno.test("revoking deletes every key in one revision", () => {
+  const drive = new Drive();
+  drive.grant(5n);
+  drive.put("b", "", { lease: 5n });
+  drive.put("a", "", { lease: 5n });
+  drive.put("c", "", { lease: 5n });
+  drive.put("c", "");
+  assert.deepEqual(drive.machine.leaseKeys(5n), [bytes("a"), bytes("b")]);
+  assert.deepEqual(drive.revoke(5n), { kind: "revoked", revision: 6 });
+  assert.equal(drive.machine.size().keyCount, 1);
+  assert.equal(drive.revoke(5n).kind, "leaseNotFound");
+  assert.equal(drive.put("d", "", { lease: 5n }).kind, "leaseNotFound");
+});
+
+Deno.test("grants are checked", () => {
+  const drive = new Drive();
+  assert.deepEqual(drive.grant(1n, 1), { kind: "lease", id: 1n, ttlSeconds: 2 });
+  assert.equal(drive.grant(1n).kind, "leaseExists");
+  assert.equal(drive.grant(2n, 9_000_000_001).kind, "leaseTtlTooLarge");
+  drive.send("alarm", encodeAlarm({ action: "activate", memberId: 1n, alarm: "noSpace" }));
+  assert.equal(drive.grant(3n).kind, "noSpace");
+  assert.equal(drive.put("k", "").kind, "noSpace");
+  assert.equal(drive.delete("k").kind, "deleteRange");
+});
+
+Deno.test("the clock expires, retries and renews", () => {
+  const drive = new Drive();
+  const clock = new LeaseClock(() => drive.machine.leases, { retryMillis: 3000 });
+  clock.promote(0);
+  drive.grant(1n, 10);
+  drive.grant(2n, 20);
+  assert.deepEqual(clock.expired(0, 10), []);
+  assert.deepEqual(clock.remaining(1n, 4500), {
+    kind: "remaining",
+    seconds: 5,
+    grantedSeconds: 10,
+  });
+  assert.equal(clock.renew(1n, 9000).kind, "lease");
+  assert.deepEqual(clock.expired(10_000, 10), []);
+  assert.deepEqual(clock.expired(19_000, 10), [1n]);
+  assert.equal(clock.renew(1n, 19_000).kind, "leaseNotFound");
+  assert.deepEqual(clock.expired(19_500, 10), []);
+  assert.deepEqual(clock.expired(22_000, 10), [2n, 1n]);
+  drive.revoke(1n);
+  assert.deepEqual(clock.expired(30_000, 10), [2n]);
+});
+
+Deno.test("a new leader extends leases, or keeps what a checkpoint left", () => {
+  const drive = new Drive();
+  const clock = new LeaseClock(() => drive.machine.leases, { checkpointMillis: 1000 });
+  clock.promote(0);
+  drive.grant(1n, 100);
+  clock.observe(0);
+  assert.deepEqual(clock.dueCheckpoints(1500, 10), [{ id: 1n, remainingTtlSeconds: 99 }]);
+  drive.machine.leases.checkpoint(1n, 40);
+  clock.demote();
+  assert.equal(clock.renew(1n, 0).kind, "notLeader");
+  clock.promote(50_000);
+  assert.deepEqual(clock.expired(89_000, 10), []);
+  assert.deepEqual(clock.expired(90_000, 10), [1n]);
+});
