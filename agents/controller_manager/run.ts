@@ -14,6 +14,8 @@ import { replicaSetController } from "./apps/plan_replica_set.ts";
 import { namespaceController } from "./core/plan_namespace.ts";
 import { rootCaController, serviceAccountController } from "./core/plan_service_account.ts";
 import { garbageCollector } from "./garbage/plan_garbage_collector.ts";
+import { endpointSliceController } from "./network/plan_endpoint_slice.ts";
+import { endpointsController } from "./network/plan_endpoints.ts";
 import { nodeLifecycleController } from "./nodes/plan_node_lifecycle.ts";
 import { podGarbageCollector } from "./nodes/plan_pod_gc.ts";
 import { taintEvictionController } from "./nodes/plan_taint_eviction.ts";
@@ -52,6 +54,8 @@ export function controllerRows(config: ControllerManagerConfig): Controller[] {
     replicaSetController,
     namespaceController(resources),
     serviceAccountController,
+    endpointsController,
+    endpointSliceController,
     garbageCollector(resources),
     nodeLifecycleController(config.nodeGraceMillis),
     taintEvictionController(),
