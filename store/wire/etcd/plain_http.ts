@@ -51,7 +51,7 @@ export function plainHttpHandler(member: MemberApi, options: PlainHttpOptions): 
   };
 }
 
-/** A linearizable read must succeed, unless `?serializable=true`; `?exclude=NOSPACE` skips that alarm. */
+/** A linearizable read must succeed, unless `?serializable=true`; `?exclude=` skips an alarm. */
 async function health(member: MemberApi, query: URLSearchParams): Promise<PlainAnswer> {
   const unhealthy = (reason: string) => json({ health: "false", reason }, 503);
   const excluded = new Set(query.getAll("exclude"));

@@ -17,18 +17,19 @@ import {
   readUint32,
   writeGoAway,
   writePing,
-  writeRstStream,
   writeSettingsAck,
   writeWindowUpdate,
 } from "./frames.ts";
-import { type BlockRole, type HeaderBlock, parseHeaderBlock } from "./header_block.ts";
+import { BlockCache, type HeaderBlock, parseHeaderBlock } from "./header_block.ts";
 import { type DecodedFields, HpackDecoder } from "./hpack.ts";
-import { ReceiveWindow, ResetMemory } from "./receive_window.ts";
+import { ReceiveWindow } from "./receive_window.ts";
 import { Sender } from "./sender.ts";
 import { PeerSettings, writeOpening } from "./settings.ts";
-import { Http2Stream } from "./stream.ts";
+import type { Http2Stream } from "./stream.ts";
+import { StreamTable } from "./stream_table.ts";
 
 const SHUTDOWN_PING = Uint8Array.of(0x62, 0x61, 0x6c, 0x73, 0x61, 0x62, 0x79, 0x65);
+const DEFAULT_STREAM_WINDOW = 1024 * 1024;
 const BLANK = parseHeaderBlock([], "trailers") as HeaderBlock;
 
 interface BlockView {
@@ -47,16 +48,10 @@ export class Http2Connection {
   readonly #block: BlockAssembler;
   readonly #decoder: HpackDecoder;
   readonly #flood: FloodMeter;
-  readonly #streams = new Map<number, Http2Stream>();
-  readonly #resetHere = new ResetMemory();
+  readonly #streams: StreamTable;
   readonly #receiveWindow: ReceiveWindow;
   readonly #maxStreams: number;
-  readonly #streamWindow: number;
-  readonly #parsed: Record<BlockRole, WeakMap<DecodedFields, HeaderBlock>> = {
-    request: new WeakMap(),
-    response: new WeakMap(),
-    trailers: new WeakMap(),
-  };
+  readonly #blocks = new BlockCache();
   #settingsSeen = false;
   #highestPeerStream = 0;
   #nextStreamId = 1;
@@ -71,8 +66,16 @@ export class Http2Connection {
     this.#isServer = options.role === "server";
     this.#sender = new Sender({
       onOutput: options.onOutput,
-      onReset: (stream) => this.#forget(stream, true),
-      onLocalEnd: (stream) => this.#localEnd(stream),
+      onReset: (stream) => this.#streams.afterReset(stream),
+      onLocalEnd: (stream) => this.#streams.localEnd(stream),
+    });
+    this.#streams = new StreamTable({
+      sender: this.#sender,
+      isServer: this.#isServer,
+      streamWindow: options.streamWindow ?? DEFAULT_STREAM_WINDOW,
+      onCompleted: () => this.#flood.earn(),
+      onStreamError: () => this.#spend(1, "stream errors"),
+      onEmpty: () => this.#closeIfDrained(),
     });
     this.#peer = new PeerSettings(this.#sender, { peerIsServer: !this.#isServer });
     const maxHeaderListBytes = options.maxHeaderListBytes ?? 64 * 1024;
@@ -86,13 +89,12 @@ export class Http2Connection {
     }, { expectPreface: this.#isServer });
     this.#flood = new FloodMeter(options.now);
     this.#maxStreams = options.maxConcurrentStreams ?? 1000;
-    this.#streamWindow = options.streamWindow ?? 1024 * 1024;
     const connectionWindow = options.connectionWindow ?? 16 * 1024 * 1024;
     this.#receiveWindow = new ReceiveWindow(connectionWindow);
     writeOpening(this.#sender.out, {
       isServer: this.#isServer,
       maxConcurrentStreams: this.#maxStreams,
-      streamWindow: this.#streamWindow,
+      streamWindow: options.streamWindow ?? DEFAULT_STREAM_WINDOW,
       connectionWindow,
       maxHeaderListBytes,
     });
@@ -134,7 +136,7 @@ export class Http2Connection {
    * @param block request head from `encodeStateless`, pseudo-header fields first
    */
   request(block: Uint8Array, endStream: boolean): Http2Stream {
-    const stream = this.#newStream(this.#nextStreamId, BLANK);
+    const stream = this.#streams.open(this.#nextStreamId, BLANK);
     this.#nextStreamId += 2;
     stream.headSent = true;
     this.#sender.sendHeaders(stream, block, endStream);
@@ -241,12 +243,12 @@ export class Http2Connection {
     if (frame.end === frame.start && !ends) this.#spend(1, "empty DATA frames");
     const stream = this.#streams.get(streamId);
     if (stream === undefined || stream.remoteClosed) {
-      if (this.#resetHere.has(streamId)) return;
-      this.#resetById(streamId, ErrorCode.streamClosed);
+      if (this.#streams.wasReset(streamId)) return;
+      this.#streams.refuse(streamId, ErrorCode.streamClosed);
       return this.#spend(1, "DATA frames on closed streams");
     }
     stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) return this.#kill(stream, ErrorCode.flowControlError);
+    if (stream.receiveWindow < 0) return this.#streams.kill(stream, ErrorCode.flowControlError);
     this.#deliver(stream, bytes, { start: frame.start, end: frame.end, length, ends });
   }
 
@@ -260,9 +262,9 @@ export class Http2Connection {
     stream.receivedBytes += payload;
     const wrong = data.ends ? stream.receivedBytes !== declared : stream.receivedBytes > declared;
     if (declared >= 0 && wrong && stream.method !== "HEAD") {
-      return this.#kill(stream, ErrorCode.protocolError);
+      return this.#streams.kill(stream, ErrorCode.protocolError);
     }
-    if (!stream.headReceived) return this.#kill(stream, ErrorCode.protocolError);
+    if (!stream.headReceived) return this.#streams.kill(stream, ErrorCode.protocolError);
     if (!data.ends) {
       // Padding never reaches the user, so it is credited here even under manual credit.
       const credit = stream.manualCredit ? data.length - payload : data.length;
@@ -270,7 +272,7 @@ export class Http2Connection {
     }
     stream.remoteClosed = data.ends;
     if (payload > 0) stream.onData(bytes.subarray(data.start, data.end));
-    if (data.ends) this.#remoteEnd(stream);
+    if (data.ends) this.#streams.remoteEnd(stream);
   }
 
   /** Drops padding from a DATA or HEADERS frame; fails the connection when it is too long. */
@@ -322,7 +324,7 @@ export class Http2Connection {
     if (decoded === null) return this.fail(ErrorCode.compressionError, "header block undecodable");
     const stream = this.#streams.get(block.streamId);
     if (stream !== undefined) return this.#onLaterBlock(stream, decoded, block.ends);
-    if (this.#resetHere.has(block.streamId)) return;
+    if (this.#streams.wasReset(block.streamId)) return;
     if (!this.#isServer) return;
     if (block.streamId <= this.#highestPeerStream) {
       return this.fail(ErrorCode.streamClosed, "HEADERS on a closed stream");
@@ -334,58 +336,49 @@ export class Http2Connection {
 
   #openFromPeer(decoded: DecodedFields, block: BlockView): void {
     if (this.#streams.size >= this.#maxStreams) {
-      this.#resetById(block.streamId, ErrorCode.refusedStream);
+      this.#streams.refuse(block.streamId, ErrorCode.refusedStream);
       return this.#spend(1, "streams beyond the limit");
     }
-    const headers = decoded.tooLarge ? BLANK : this.#parsedBlock(decoded, "request");
-    if (headers === null) return this.#resetById(block.streamId, ErrorCode.protocolError);
-    const stream = this.#newStream(block.streamId, headers);
+    const headers = decoded.tooLarge ? BLANK : this.#blocks.parse(decoded, "request");
+    if (headers === null) return this.#streams.refuse(block.streamId, ErrorCode.protocolError);
+    const stream = this.#streams.open(block.streamId, headers);
     stream.headReceived = true;
     if (decoded.tooLarge) {
       stream.respond(431, [], true);
-      return this.#kill(stream, ErrorCode.noError);
+      return this.#streams.kill(stream, ErrorCode.noError);
     }
     if (block.ends && headers.contentLength > 0) {
-      return this.#kill(stream, ErrorCode.protocolError);
+      return this.#streams.kill(stream, ErrorCode.protocolError);
     }
     stream.remoteClosed = block.ends;
     this.#options.onStream?.(stream);
-    if (block.ends) this.#remoteEnd(stream);
+    if (block.ends) this.#streams.remoteEnd(stream);
   }
 
   /** A response's head, an interim response, or trailers. */
   #onLaterBlock(stream: Http2Stream, decoded: DecodedFields, ends: boolean): void {
-    if (stream.remoteClosed) return this.#kill(stream, ErrorCode.streamClosed);
-    if (decoded.tooLarge) return this.#kill(stream, ErrorCode.enhanceYourCalm);
+    if (stream.remoteClosed) return this.#streams.kill(stream, ErrorCode.streamClosed);
+    if (decoded.tooLarge) return this.#streams.kill(stream, ErrorCode.enhanceYourCalm);
     if (stream.headReceived) {
-      const trailers = ends ? this.#parsedBlock(decoded, "trailers") : null;
-      if (trailers === null) return this.#kill(stream, ErrorCode.protocolError);
+      const trailers = ends ? this.#blocks.parse(decoded, "trailers") : null;
+      if (trailers === null) return this.#streams.kill(stream, ErrorCode.protocolError);
       const declared = stream.headers.contentLength;
       if (declared >= 0 && declared !== stream.receivedBytes) {
-        return this.#kill(stream, ErrorCode.protocolError);
+        return this.#streams.kill(stream, ErrorCode.protocolError);
       }
       stream.trailers = trailers;
-      return this.#remoteEnd(stream);
+      return this.#streams.remoteEnd(stream);
     }
-    const head = this.#parsedBlock(decoded, "response");
-    if (head === null) return this.#kill(stream, ErrorCode.protocolError);
+    const head = this.#blocks.parse(decoded, "response");
+    if (head === null) return this.#streams.kill(stream, ErrorCode.protocolError);
     if (head.status < 200) {
-      return ends ? this.#kill(stream, ErrorCode.protocolError) : undefined;
+      return ends ? this.#streams.kill(stream, ErrorCode.protocolError) : undefined;
     }
     stream.headReceived = true;
     stream.headers = head;
     stream.remoteClosed = ends;
     stream.onHeaders(head);
-    if (ends) this.#remoteEnd(stream);
-  }
-
-  /** Equal blocks decode to one object, and that to one parsed block. */
-  #parsedBlock(decoded: DecodedFields, role: BlockRole): HeaderBlock | null {
-    const known = this.#parsed[role].get(decoded);
-    if (known !== undefined) return known;
-    const block = parseHeaderBlock(decoded.fields, role);
-    if (block !== null) this.#parsed[role].set(decoded, block);
-    return block;
+    if (ends) this.#streams.remoteEnd(stream);
   }
 
   // -- control frames ----------------------------------------------------------
@@ -437,9 +430,7 @@ export class Http2Connection {
     }
     this.#goAwayReceived = true;
     this.#options.onGoAway?.(lastStreamId);
-    for (const stream of [...this.#streams.values()]) {
-      if (stream.id > lastStreamId) this.#lose(stream, ErrorCode.refusedStream);
-    }
+    this.#streams.loseAbove(lastStreamId, ErrorCode.refusedStream);
     this.#closeIfDrained();
   }
 
@@ -452,7 +443,9 @@ export class Http2Connection {
       return this.fail(ErrorCode.protocolError, "RST_STREAM on an idle stream");
     }
     const stream = this.#streams.get(streamId);
-    if (stream !== undefined) this.#lose(stream, readUint32(bytes, frame.start) as ErrorCode);
+    if (stream !== undefined) {
+      this.#streams.lose(stream, readUint32(bytes, frame.start) as ErrorCode);
+    }
     if (this.#isServer) this.#spend(1, "RST_STREAM");
   }
 
@@ -474,9 +467,9 @@ export class Http2Connection {
     }
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return;
-    if (increment === 0) return this.#kill(stream, ErrorCode.protocolError);
+    if (increment === 0) return this.#streams.kill(stream, ErrorCode.protocolError);
     if (!this.#sender.openStreamWindow(stream, increment)) {
-      return this.#kill(stream, ErrorCode.flowControlError);
+      return this.#streams.kill(stream, ErrorCode.flowControlError);
     }
     this.#sender.touched();
   }
@@ -489,62 +482,6 @@ export class Http2Connection {
     return this.#isServer ? streamId > this.#highestPeerStream : streamId >= this.#nextStreamId;
   }
 
-  #newStream(id: number, headers: HeaderBlock): Http2Stream {
-    const stream = new Http2Stream(this.#sender, {
-      id,
-      headers,
-      sendWindow: this.#sender.initialStreamWindow,
-      receiveWindow: this.#streamWindow,
-    });
-    this.#streams.set(id, stream);
-    return stream;
-  }
-
-  /** A stream that both sides ended meanwhile has no `onEnd` any more. */
-  #remoteEnd(stream: Http2Stream): void {
-    stream.remoteClosed = true;
-    stream.onEnd();
-    if (stream.localClosed) this.#forget(stream, false);
-  }
-
-  #localEnd(stream: Http2Stream): void {
-    if (stream.remoteClosed) this.#forget(stream, false);
-    // A complete answer before the end of the request: the rest need not be sent.
-    else if (this.#isServer) this.#sender.sendReset(stream, ErrorCode.noError);
-  }
-
-  /** This side ends a stream for an error of the peer. */
-  #kill(stream: Http2Stream, code: ErrorCode): void {
-    const told = stream.onReset;
-    this.#sender.sendReset(stream, code);
-    told(code);
-    this.#spend(1, "stream errors");
-  }
-
-  /** The peer, or the end of the connection, took the stream away. */
-  #lose(stream: Http2Stream, code: ErrorCode): void {
-    const told = stream.onReset;
-    this.#sender.forget(stream);
-    this.#streams.delete(stream.id);
-    stream.detach();
-    told(code);
-    this.#closeIfDrained();
-  }
-
-  #forget(stream: Http2Stream, wasReset: boolean): void {
-    if (!this.#streams.delete(stream.id)) return;
-    if (wasReset) this.#resetHere.add(stream.id);
-    else this.#flood.earn();
-    stream.detach();
-    this.#closeIfDrained();
-  }
-
-  #resetById(streamId: number, code: ErrorCode): void {
-    writeRstStream(this.#sender.out, streamId, code);
-    this.#resetHere.add(streamId);
-    this.#sender.touched();
-  }
-
   #closeIfDrained(): void {
     if (this.#streams.size > 0 || this.#closed) return;
     const over = this.#isServer ? this.#refusesNew : this.#draining || this.#goAwayReceived;
@@ -554,7 +491,7 @@ export class Http2Connection {
   #close(reason: CloseReason): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const stream of [...this.#streams.values()]) this.#lose(stream, reason.code);
+    this.#streams.loseAbove(-1, reason.code);
     this.#options.onClosing(reason);
   }
 }

@@ -6,6 +6,8 @@
  * Source: RFC 9113 sections 8.1 to 8.3.
  */
 
+import type { DecodedFields } from "./hpack.ts";
+
 /** Which message a block opens. */
 export type BlockRole = "request" | "response" | "trailers";
 
@@ -102,6 +104,24 @@ export function parseHeaderBlock(fields: readonly string[], role: BlockRole): He
   }
   if (!pseudoComplete(pseudo, role)) return null;
   return new ParsedBlock(rest, pseudo, contentLength);
+}
+
+/** Equal blocks are decoded to one object, so each of those is checked once. */
+export class BlockCache {
+  readonly #parsed: Record<BlockRole, WeakMap<DecodedFields, HeaderBlock>> = {
+    request: new WeakMap(),
+    response: new WeakMap(),
+    trailers: new WeakMap(),
+  };
+
+  /** @returns the checked block, or `null` when the message is malformed */
+  parse(decoded: DecodedFields, role: BlockRole): HeaderBlock | null {
+    const known = this.#parsed[role].get(decoded);
+    if (known !== undefined) return known;
+    const block = parseHeaderBlock(decoded.fields, role);
+    if (block !== null) this.#parsed[role].set(decoded, block);
+    return block;
+  }
 }
 
 function pseudoComplete(pseudo: ReadonlyMap<string, string>, role: BlockRole): boolean {

@@ -77,8 +77,8 @@ class DynamicTable {
 }
 
 /**
- * A decoded block: flat `[name, value, …]`. `listBytes` is its size as SETTINGS_MAX_HEADER_LIST_SIZE
- * counts it. When the list exceeds the limit, `fields` is cut short and `tooLarge` set, but the
+ * A decoded block: flat `[name, value, …]`. `listBytes` is its size as the setting
+ * SETTINGS_MAX_HEADER_LIST_SIZE counts it. When the list exceeds the limit, `fields` is cut short and `tooLarge` set, but the
  * tables stay in step, so the connection goes on.
  */
 export interface DecodedFields {
@@ -100,7 +100,7 @@ export class HpackDecoder {
   readonly #remembered: RememberedBlock[] = [];
   #nextSlot = 0;
   #allowedTableBytes: number;
-  /** Counts table changes, so that a remembered block is used only on the table it was read with. */
+  /** Counts table changes: a remembered block counts only for the table it was read with. */
   #generation = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;

@@ -1,5 +1,5 @@
 /**
- * The window this side grants its peer for the whole connection, and the memory of streams it reset.
+ * The window this side grants its peer for a whole connection, and a memory of streams it reset.
  * In: lengths of DATA frames, ids of streams. Out: whether the peer kept to the window, when and
  * how much to credit, whether a late frame belongs to a stream that was reset from here.
  * Never: writes frames.
