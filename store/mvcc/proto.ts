@@ -49,9 +49,13 @@ export class ProtoWriter {
   }
 
   raw(source: Uint8Array): void {
-    this.reserve(source.length);
-    this.bytes.set(source, this.length);
-    this.length += source.length;
+    const { length } = source;
+    this.reserve(length);
+    if (length < 64) {
+      // For a few bytes a loop beats the call.
+      for (let i = 0, at = this.length; i < length; i++) this.bytes[at++] = source[i];
+    } else this.bytes.set(source, this.length);
+    this.length += length;
   }
 
   /** @param value integer, -2^53..2^53; a negative one takes ten bytes as protobuf asks. */

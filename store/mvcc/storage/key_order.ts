@@ -36,7 +36,7 @@ export class KeyOrder {
     return this.#leaves.length * (LEAF_IDS * 4 + 64);
   }
 
-  /** Adds an id; its key must not be present and does not exist yet. */
+  /** Adds an id whose key is not present; `addExisting` tells when it begins to exist. */
   insert(id: number, bytes: Uint8Array, start: number, end: number): void {
     let index = this.#findLeaf(bytes, start, end);
     let leaf = this.#leaves[index];
