@@ -1,8 +1,8 @@
 /**
  * Strings and small structures become small integers, so that hot loops compare numbers.
  * In: label values, taint lists, pod specs. Out: ids that index plain arrays.
- * Never: grows without bound. Values and lists are counted and their ids are used again once nothing
- * refers to them; the template table forgets what it knew when it is full, which costs sharing only.
+ * Never: grows without bound. Values and lists are counted and their ids are used again once
+ * nothing refers to them; the template table forgets what it knew when it is full, which costs sharing only.
  */
 
 import type { PodSpecRow, PodTemplate } from "./pod_row.ts";
@@ -83,7 +83,7 @@ export class TemplateTable {
   #templates = new Map<string, PodTemplate>();
   #nextId = 1;
 
-  /** @returns the template of the spec; two equal specs get one template unless the table filled up. */
+  /** @returns the template of the spec; equal specs share one unless the table filled up. */
   intern(spec: PodSpecRow): PodTemplate {
     const key = JSON.stringify(spec);
     const known = this.#templates.get(key);

@@ -2,26 +2,6 @@
  * The only door into the scheduler: rows in, actions out, nothing of Kubernetes' wire forms.
  * In: `NodeRow`, `PodRow`, events, the time. Out: `Action`s.
  * Never: I/O, clocks, randomness of its own.
- *
- * @example
- * ```ts
- * import assert from "node:assert/strict";
- * import { EMPTY_NODE, EMPTY_SPEC, Scheduler } from "./mod.ts";
- *
- * const scheduler = new Scheduler({ seed: 7 });
- * const allocatable = { cpuMilli: 4000, memoryBytes: 8e9, ephemeralBytes: 0, scalars: [] };
- * scheduler.setNode({ ...EMPTY_NODE, name: "n1", allocatable, allowedPods: 110 }, 0);
- *
- * const template = scheduler.templates.intern({
- *   ...EMPTY_SPEC,
- *   requests: { cpuMilli: 500, memoryBytes: 1e9, ephemeralBytes: 0, scalars: [] },
- * });
- * const pod = { uid: "u1", name: "web", template, terminating: false, nominatedNode: "",
- *   startMs: 0, group: "" };
- * scheduler.setPending(pod, "default-scheduler", 0);
- * const [action] = scheduler.plan(0, 10);
- * assert.equal(action.kind === "bind" && action.nodeName, "n1");
- * ```
  */
 
 export { nodeEvents, podEvents } from "./cluster_event.ts";

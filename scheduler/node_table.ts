@@ -151,7 +151,7 @@ export class NodeTable implements LabelColumns {
 
   // ---- pods
 
-  /** Puts a pod on a node: an assumption of ours or a fact from the API. Replaces an older row of it. */
+  /** Puts a pod on a node: an assumption of ours or a fact from the API. Replaces its older row. */
   addPod(pod: PodRow, nodeName: string): void {
     this.removePod(pod.uid);
     const row = this.rowOf(nodeName);

@@ -2,7 +2,7 @@
  * Which pods to evict, and where, so that a pod that fits nowhere gets a node.
  * In: the verdicts of the failed decision and its prepared filters. Out: a node and its victims, or
  * words for why eviction does not help.
- * Never: evicts; the runner deletes victims. The table is changed while trying and put back exactly.
+ * Never: evicts; the runner deletes victims. Trying changes the table and puts it back exactly.
  * Source: Kubernetes v1.36 scheduler plugin DefaultPreemption.
  */
 

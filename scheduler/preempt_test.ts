@@ -1,3 +1,8 @@
+/**
+ * Who is evicted, and where: the order of criteria, budgets, policies and the words when no
+ * eviction helps. Each trial must leave the table as it was.
+ */
+
 import assert from "node:assert/strict";
 import { decide, Scratch } from "./decide.ts";
 import { TemplateTable } from "./intern.ts";

@@ -1,6 +1,6 @@
 /**
  * Pods waiting for a node: active, backing off, unschedulable until something changes, gated.
- * In: pods, what became of them, cluster events, the time in milliseconds. Out: the next pod to try.
+ * In: pods, what became of them, cluster events, the time in milliseconds. Out: the next pod.
  * Never: reads a clock; `tick` is told the time. Never tries a pod again before an event that the
  * hints of the plugins that rejected it find helpful, except after five minutes.
  * Source: the scheduling queue of Kubernetes v1.36, feature gates at their defaults.
@@ -196,7 +196,7 @@ export class SchedulingQueue {
     }
   }
 
-  /** @returns when `tick` has something to do next, milliseconds; Infinity = nothing waits for time. */
+  /** @returns when `tick` has something to do next, milliseconds; Infinity = never. */
   nextTickMs(): number {
     let next = Infinity;
     for (const heap of [this.#backoff, this.#errorBackoff]) {

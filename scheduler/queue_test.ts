@@ -1,3 +1,8 @@
+/**
+ * The queue by its clock: order, backoffs, events that help or not, gates, patience.
+ * All times are given; nothing waits.
+ */
+
 import assert from "node:assert/strict";
 import type { ClusterEvent } from "./cluster_event.ts";
 import { TemplateTable } from "./intern.ts";

@@ -50,6 +50,29 @@ export type Action =
     readonly victims: readonly PodRow[];
   };
 
+/**
+ * The scheduler.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { EMPTY_NODE, EMPTY_SPEC } from "./mod.ts";
+ *
+ * const scheduler = new Scheduler({ seed: 7 });
+ * const allocatable = { cpuMilli: 4000, memoryBytes: 8e9, ephemeralBytes: 0, scalars: [] };
+ * scheduler.setNode({ ...EMPTY_NODE, name: "n1", allocatable, allowedPods: 110 }, 0);
+ *
+ * const template = scheduler.templates.intern({
+ *   ...EMPTY_SPEC,
+ *   requests: { cpuMilli: 500, memoryBytes: 1e9, ephemeralBytes: 0, scalars: [] },
+ * });
+ * const pod = { uid: "u1", name: "web", template, terminating: false, nominatedNode: "",
+ *   startMs: 0, group: "" };
+ * scheduler.setPending(pod, "default-scheduler", 0);
+ * const [action] = scheduler.plan(0, 10);
+ * assert.equal(action.kind === "bind" && action.nodeName, "n1");
+ * ```
+ */
 export class Scheduler {
   readonly table = new NodeTable();
   readonly templates = new TemplateTable();

@@ -37,7 +37,7 @@ export function matchesValue(requirement: Requirement, value: string | undefined
   }
 }
 
-/** @returns the value of a label, undefined where absent; inherited members of objects are not labels. */
+/** @returns the value of a label, undefined where absent; inherited members are no labels. */
 export function labelOf(labels: Labels, key: string): string | undefined {
   const value: unknown = labels[key];
   return typeof value === "string" ? value : undefined;

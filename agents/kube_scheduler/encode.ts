@@ -1,7 +1,8 @@
 /**
  * API objects to rows: the only file that knows both languages.
  * In: Pod, Node and PodDisruptionBudget objects. Out: `PodSpecRow`, `PodRow`, `NodeRow`, budgets.
- * Never: decides or defaults what the API server defaults; absent fields get their documented value.
+ * Never: decides, or defaults what the API server defaults; an absent field gets its documented
+ * value.
  * Source: core/v1 and policy/v1 (v1.36).
  */
 import type { LabelSelector } from "../api/meta.ts";

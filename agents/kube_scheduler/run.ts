@@ -49,15 +49,6 @@ export interface RunningKubeScheduler {
   stop(): void;
 }
 
-/** Starts scheduling. @returns once every informer has its first state. */
-export async function runKubeScheduler(
-  options: KubeSchedulerOptions,
-): Promise<RunningKubeScheduler> {
-  const runner = new Runner(options);
-  await runner.start();
-  return runner;
-}
-
 class Runner implements RunningKubeScheduler {
   readonly scheduler: Scheduler;
   readonly #client: Client;
@@ -409,6 +400,15 @@ class Runner implements RunningKubeScheduler {
     }
     return recorder;
   }
+}
+
+/** Starts scheduling. @returns once every informer has its first state. */
+export async function runKubeScheduler(
+  options: KubeSchedulerOptions,
+): Promise<RunningKubeScheduler> {
+  const runner = new Runner(options);
+  await runner.start();
+  return runner;
 }
 
 function aboutPod(pod: PodRow): KubeObject {

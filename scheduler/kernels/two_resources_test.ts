@@ -1,3 +1,8 @@
+/**
+ * The unrolled loops against the general ones, over columns with zeros, overuse and large numbers:
+ * every score must be the same to the bit.
+ */
+
 import assert from "node:assert/strict";
 import { Dice } from "../model/generate.ts";
 import { leastAllocated } from "../plugins/allocation.ts";

@@ -1,6 +1,6 @@
 /**
- * The column scheduler against the obviously correct one: the same feasible nodes, the same reasons,
- * the same total of every node, over random clusters; and shared columns against full decisions.
+ * The column scheduler against the obviously correct one: the same feasible nodes, the same
+ * reasons, the same total of every node, over random clusters; and shared columns against full decisions.
  * A failure names the seed: run with `SEED=n`.
  */
 

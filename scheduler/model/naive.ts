@@ -209,7 +209,7 @@ function affinityReason(cluster: NaiveCluster, spec: PodSpecRow, target: NaiveNo
   return hostile ? ["node(s) didn't satisfy existing pods anti-affinity rules"] : [];
 }
 
-/** @returns why the node won't do, in the words of the first plugin that objects; empty = it will. */
+/** @returns why the node won't do, in the words of the first plugin that objects; empty = will. */
 export function naiveReasons(cluster: NaiveCluster, pod: PodRow, node: NaiveNode): string[] {
   const { spec } = pod.template;
   const cordon = { key: "node.kubernetes.io/unschedulable", value: "", effect: "NoSchedule" };

@@ -1,7 +1,7 @@
 /**
  * InterPodAffinity: near pods that it likes, far from pods that it or they can't stand.
- * In: counts of pods that match the pod's terms, counts of pods whose terms match it. Out: verdicts;
- * raw score = weights summed over topology domains.
+ * In: counts of pods that match the pod's terms, counts of pods whose terms match it. Out:
+ * verdicts; raw score = weights summed over topology domains.
  * Never: visits pods; counters and term columns of the pod index are summed by domain instead.
  * Source: Kubernetes v1.36 scheduler plugin InterPodAffinity.
  */
@@ -226,7 +226,7 @@ function scoreRun(table: NodeTable, sums: DomainSums): ScoreRun {
   };
 }
 
-/** @returns whether a pod's coming, going or relabelling bears on one of the pod's required terms. */
+/** @returns whether a pod's coming, going or relabelling bears on a required term of the pod. */
 function podMatters(pod: PodRow, event: ClusterEvent & { resource: "pod" }, table: NodeTable) {
   const { spec } = pod.template;
   const { before, after, change } = event;

@@ -1,3 +1,8 @@
+/**
+ * The tournament and the heap against scans and sorted lists, over random changes.
+ * fast-check prints the seed of a failure.
+ */
+
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KeyedHeap } from "./heap.ts";

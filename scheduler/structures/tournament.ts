@@ -1,6 +1,6 @@
 /**
- * A tree of matches over a column of scores: the best score, how many rows share it, and the n-th of
- * them, each in O(log rows), with O(log rows) to change one row.
+ * A tree of matches over a column of scores: the best score, how many rows share it, and the n-th
+ * of them, each in O(log rows), with O(log rows) to change one row.
  * In: integer scores, `OUT` for rows that don't take part. Out: rows.
  * Never: breaks ties by itself; the caller says which of the equals it wants.
  */
