@@ -1,10 +1,9 @@
 /**
- * Requests that a kubelet answers: logs here, exec, attach and port-forward over an upgrade.
- * In: a route to a pod and the kubelets' port. Out: a streamed log, or an upgraded connection.
+ * Requests that a kubelet answers: logs here, exec and attach over an upgrade (`upgrade.ts`).
+ * In: a route to a pod and the kubelets' port. Out: a streamed log, or what to ask the kubelet.
  * Never: lets a request pass that was not authorized.
  */
 import { badRequest, internalError } from "../../api/status.ts";
-import type { UpgradeRequest } from "../listen.ts";
 import type { KubeletPort, KubeletRequest } from "../ports.ts";
 import type { Core } from "../verbs/core.ts";
 import { refuseVerb } from "../verbs/call.ts";
@@ -69,14 +68,4 @@ export async function kubeletRequest(
   const nodeName: string = pod.spec.nodeName ?? "";
   if (nodeName === "") throw badRequest(`pod ${name} does not have a host assigned`);
   return { nodeName, pod, container, query };
-}
-
-export function createUpgrade(core: Core, kubelets: KubeletPort) {
-  return (request: UpgradeRequest): void => {
-    void core;
-    void kubelets;
-    request.socket.end(
-      "HTTP/1.1 501 Not Implemented\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-    );
-  };
 }

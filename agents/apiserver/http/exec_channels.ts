@@ -1,0 +1,168 @@
+/**
+ * The channels of an exec or attach session over one WebSocket: v5 and v4.channel.k8s.io.
+ * In: a WebSocket and which streams were asked for. Out: the streams, and how to end the session.
+ * Never: buffers without bound: a full stdin pauses the socket, a full socket holds stdout back.
+ * Source: client-go tools/remotecommand (websocket.go, v4.go, v5.go), v1.36.
+ */
+// @ts-types="@types/ws"
+import type { WebSocket } from "ws";
+import type { ExecOutcome, ExecStreams } from "../ports.ts";
+
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+const ERROR = 3;
+const RESIZE = 4;
+const CLOSE = 255;
+
+const STDIN_HIGH_BYTES = 256 * 1024;
+
+export interface ExecRequest {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+export interface ExecSession {
+  readonly streams: ExecStreams;
+  /** Tells the client how it ended and closes. */
+  finish(outcome: ExecOutcome): void;
+}
+
+type Size = { readonly width: number; readonly height: number };
+
+export function openExecSession(socket: WebSocket, wanted: ExecRequest): ExecSession {
+  const stdin = wanted.stdin ? new StdinPipe(socket) : null;
+  const sizes = new SizeQueue();
+  socket.on("message", (data: Uint8Array) => {
+    if (data.length === 0) return;
+    const payload = data.subarray(1);
+    if (data[0] === STDIN) stdin?.push(payload);
+    else if (data[0] === RESIZE) sizes.push(payload);
+    else if (data[0] === CLOSE && payload[0] === STDIN) stdin?.end();
+  });
+  socket.on("close", () => {
+    stdin?.end();
+    sizes.end();
+  });
+  const streams: ExecStreams = {
+    ...(stdin === null ? {} : { stdin: stdin.readable }),
+    ...(wanted.stdout ? { stdout: outputTo(socket, STDOUT) } : {}),
+    // A terminal has one output.
+    ...(wanted.stderr && !wanted.tty ? { stderr: outputTo(socket, STDERR) } : {}),
+    ...(wanted.tty ? { resize: sizes } : {}),
+  };
+  return {
+    streams,
+    finish(outcome) {
+      sizes.end();
+      send(socket, ERROR, new TextEncoder().encode(JSON.stringify(statusOf(outcome))), () => {
+        socket.close(1000);
+      });
+    },
+  };
+}
+
+/** The last word of a session: a Status in the remote command protocol's own, shorter dress. */
+function statusOf(outcome: ExecOutcome): Record<string, unknown> {
+  if (outcome.kind === "failed") {
+    const { message } = outcome;
+    return { metadata: {}, status: "Failure", reason: "InternalError", message, code: 500 };
+  }
+  if (outcome.exitCode === 0) return { metadata: {}, status: "Success" };
+  return {
+    metadata: {},
+    status: "Failure",
+    reason: "NonZeroExitCode",
+    message: `command terminated with non-zero exit code: exit status ${outcome.exitCode}`,
+    details: { causes: [{ reason: "ExitCode", message: String(outcome.exitCode) }] },
+  };
+}
+
+function send(
+  socket: WebSocket,
+  channel: number,
+  payload: Uint8Array,
+  done: (error?: Error | null) => void,
+): void {
+  const frame = new Uint8Array(payload.length + 1);
+  frame[0] = channel;
+  frame.set(payload, 1);
+  socket.send(frame, { binary: true }, done);
+}
+
+function outputTo(socket: WebSocket, channel: number): WritableStream<Uint8Array> {
+  return new WritableStream({
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        send(socket, channel, chunk, (error) => error ? reject(error) : resolve());
+      }),
+  });
+}
+
+/** What the client types, paused where the process does not read. */
+class StdinPipe {
+  readonly readable: ReadableStream<Uint8Array>;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #isEnded = false;
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    this.readable = new ReadableStream({
+      start: (controller) => void (this.#controller = controller),
+      pull: () => socket.resume(),
+      cancel: () => {
+        this.#isEnded = true;
+        socket.resume();
+      },
+    }, { highWaterMark: STDIN_HIGH_BYTES, size: (chunk) => chunk.length });
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#isEnded) return;
+    this.#controller.enqueue(bytes.slice());
+    if ((this.#controller.desiredSize ?? 0) <= 0) this.#socket.pause();
+  }
+
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#controller.close();
+  }
+}
+
+/** The newest terminal size; older ones that nobody read are of no use. */
+class SizeQueue implements AsyncIterable<Size> {
+  #latest: Size | null = null;
+  #wake: (() => void) | null = null;
+  #isEnded = false;
+
+  push(payload: Uint8Array): void {
+    try {
+      const { Width, Height } = JSON.parse(new TextDecoder().decode(payload));
+      if (!Number.isInteger(Width) || !Number.isInteger(Height)) return;
+      this.#latest = { width: Width, height: Height };
+      this.#wake?.();
+    } catch {
+      // A size that can't be read leaves the terminal as it is.
+    }
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Size> {
+    for (;;) {
+      if (this.#latest !== null) {
+        const size = this.#latest;
+        this.#latest = null;
+        yield size;
+      } else if (this.#isEnded) return;
+      else await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** An exec session over a real listener: channels, exit codes, refusals. */
+import assert from "node:assert/strict";
+// @ts-types="@types/ws"
+import { WebSocket } from "ws";
+import { podNamed, startFakeApi } from "../../../tests/fakes/api_server.ts";
+import type { KubeletPort } from "../ports.ts";
+
+const none = () => Promise.reject(new Error("not here"));
+
+/** Answers stdin in capitals, then its query, and ends with a code. */
+const echo: KubeletPort = {
+  logs: none,
+  attach: none,
+  portForward: none,
+  async exec(request, streams) {
+    const output = streams.stdout!.getWriter();
+    for await (const bytes of streams.stdin!) {
+      const text = new TextDecoder().decode(bytes).toUpperCase();
+      await output.write(new TextEncoder().encode(text));
+    }
+    const command = request.query.getAll("command").join(" ");
+    await output.write(new TextEncoder().encode(`${request.nodeName}:${command}`));
+    return { kind: "exited", exitCode: 3 };
+  },
+};
+
+async function session(path: string, input: string): Promise<{ out: string; error: string }> {
+  const api = await startFakeApi({ port: 0, startMillis: Date.now(), kubelets: echo });
+  try {
+    const port = await api.server.listen();
+    await api.ask("POST", "/api/v1/namespaces/default/pods", podNamed("p"));
+    const user = { name: "system:kube-scheduler", groups: [] };
+    await api.server.port.bindMany(user, [{ namespace: "default", name: "p", nodeName: "n1" }]);
+    const { ca, admin } = api.server.pki;
+    const socket = new WebSocket(`wss://127.0.0.1:${port}${path}`, ["v5.channel.k8s.io"], {
+      ca: ca.certificate,
+      cert: admin.certificate,
+      key: admin.key,
+    });
+    const texts: Record<number, string> = {};
+    socket.on("message", (data: Uint8Array) => {
+      texts[data[0]] = (texts[data[0]] ?? "") + new TextDecoder().decode(data.subarray(1));
+    });
+    socket.on("open", () => {
+      socket.send(new Uint8Array([0, ...new TextEncoder().encode(input)]));
+      socket.send(new Uint8Array([255, 0]));
+    });
+    await new Promise<void>((resolve) => {
+      socket.on("close", () => resolve());
+      socket.on("error", (error: Error) => {
+        texts[3] = error.message;
+        resolve();
+      });
+    });
+    return { out: texts[1] ?? "", error: texts[3] ?? "" };
+  } finally {
+    await api.close();
+  }
+}
+
+const options = { sanitizeOps: false, sanitizeResources: false };
+const EXEC = "/api/v1/namespaces/default/pods/p/exec?stdin=true&stdout=true";
+
+Deno.test({
+  name: "exec carries stdin, stdout and the exit code",
+  ...options,
+  async fn() {
+    const { out, error } = await session(`${EXEC}&command=cat&command=-`, "hello ");
+    assert.equal(out, "HELLO n1:cat -");
+    const status = JSON.parse(error);
+    assert.equal(status.reason, "NonZeroExitCode");
+    assert.deepEqual(status.details.causes, [{ reason: "ExitCode", message: "3" }]);
+  },
+});
+
+Deno.test({
+  name: "exec into what is not there is refused before the upgrade",
+  ...options,
+  async fn() {
+    const path = "/api/v1/namespaces/default/pods/none/exec?command=x&stdout=true";
+    assert.match((await session(path, "")).error, /404/);
+    assert.match((await session(EXEC, "")).error, /400/);
+  },
+});
