@@ -176,7 +176,7 @@ export class Auth {
     return user.noPassword ? authFailure("noPasswordUser") : user;
   }
 
-  /** Whether someone may change users and roles. Errors: userEmpty, userNotFound, permissionDenied. */
+  /** Whether someone may change users. Errors: userEmpty, userNotFound, permissionDenied. */
   checkAdmin(identity: Identity | undefined): StoreFailure | undefined {
     if (!this.enabled) return undefined;
     if (identity === undefined || identity.user === "") return authFailure("userEmpty");

@@ -16,7 +16,7 @@ class Leaf {
   existing = 0;
 }
 
-/** A place between keys; `moveTo` sets it, `next` walks on. Valid until the next insert or remove. */
+/** A place between keys. Valid until the next insert or remove. */
 export interface OrderCursor {
   leaf: number;
   position: number;

@@ -1,6 +1,6 @@
 /**
  * The events of one or several whole revisions, made once and shared by every watcher of a range.
- * In: versions, while they are still stored. Out: StoreEvent objects, or etcd bytes, each on demand.
+ * In: versions, while they are stored. Out: StoreEvent objects, or etcd bytes, each on demand.
  * Never: reads the map later; it keeps views of the records, which stay true for ever.
  * Source: etcd v3.6 kv.proto Event { type 1, kv 2, prev_kv 3 }; WatchResponse.events is field 11.
  */
