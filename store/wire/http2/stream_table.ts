@@ -92,9 +92,11 @@ export class StreamTable {
   /** The peer, or the end of the connection, took the stream away. */
   lose(stream: Http2Stream, code: ErrorCode): void {
     const told = stream.onReset;
+    // A connection that ends from within a stream's own `onEnd` takes nothing from that stream.
+    const complete = !stream.open;
     this.#options.sender.forget(stream);
     this.#drop(stream);
-    told(code);
+    if (!complete) told(code);
   }
 
   loseAbove(lastStreamId: number, code: ErrorCode): void {
