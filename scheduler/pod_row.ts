@@ -156,6 +156,8 @@ export interface PodRow {
   readonly template: PodTemplate;
   /** True once its deletion is requested. */
   readonly terminating: boolean;
+  /** True while it is being deleted to make room for a more important pod. Absent = false. */
+  readonly evicted?: boolean;
   /** Node that a preemption cleared for it, "" when none. */
   readonly nominatedNode: string;
   /** When it started to run, milliseconds; 0 = unknown. */

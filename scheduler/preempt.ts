@@ -80,7 +80,7 @@ function ineligibility(input: PreemptInput): string {
   const row = pod.nominatedNode === "" ? -1 : table.rowOf(pod.nominatedNode);
   if (row < 0 || (verdicts[row] & UNRESOLVABLE) !== 0) return "";
   const clearing = table.podsAt(row).some((other) =>
-    other.terminating && priorityOf(other) < priorityOf(pod)
+    other.evicted === true && priorityOf(other) < priorityOf(pod)
   );
   return clearing ? "not eligible due to a terminating pod on the nominated node." : "";
 }

@@ -127,12 +127,14 @@ Deno.test("a pod whose policy is Never, or whose promise is being kept, evicts n
   const never = tryPreempt({ n1: [pod("a")] }, polite);
   assert.equal(never.message, "preemption: not eligible due to preemptionPolicy=Never.");
   const waiting = pod("high", { priority: 100, cpu: 2000, nominatedNode: "n1" });
-  const kept = tryPreempt({ n1: [pod("a", { terminating: true })] }, waiting);
+  const kept = tryPreempt({ n1: [{ ...pod("a"), terminating: true, evicted: true }] }, waiting);
   assert.equal(
     kept.message,
     "preemption: not eligible due to a terminating pod on the nominated node.",
   );
   assert.equal(kept.keepsNomination, true);
+  const leaving = tryPreempt({ n1: [pod("a", { terminating: true })] }, waiting);
+  assert.deepEqual(uids(leaving), ["a"]);
 });
 
 Deno.test("anti-affinity of a victim leaves with it", () => {

@@ -144,7 +144,8 @@ export class Scheduler {
     this.queue.remove(pod.uid);
     this.#nominate(pod, "");
     if (before?.pod.template === pod.template && before.nodeName === nodeName) {
-      if (before.pod.terminating === pod.terminating) return;
+      const same = before.pod.terminating === pod.terminating && before.pod.evicted === pod.evicted;
+      if (same) return;
     }
     this.table.addPod(pod, nodeName);
     if (before === undefined) {

@@ -195,6 +195,12 @@ export function encodeSpec(pod: Pod, context: PodContext = {}): PodSpecRow {
   };
 }
 
+function isEvicted(pod: Pod): boolean {
+  if (pod.metadata.deletionTimestamp === undefined) return false;
+  const target = pod.status?.conditions?.find(({ type }) => type === "DisruptionTarget");
+  return target?.status === "True" && target.reason === "PreemptionByScheduler";
+}
+
 /** @returns the row of one pod with its interned spec. */
 export function encodePod(pod: Pod, template: PodTemplate): PodRow {
   const { metadata, status } = pod;
@@ -204,6 +210,7 @@ export function encodePod(pod: Pod, template: PodTemplate): PodRow {
     name: metadata.name ?? "",
     template,
     terminating: metadata.deletionTimestamp !== undefined,
+    evicted: isEvicted(pod),
     nominatedNode: status?.nominatedNodeName ?? "",
     startMs: Number.isNaN(startMs) ? 0 : startMs,
     group: "",

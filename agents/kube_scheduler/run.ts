@@ -22,6 +22,8 @@ import { planStatusPatch } from "./pod_status.ts";
 import type { ConditionWish } from "./pod_status.ts";
 import { defaultSelector } from "./spread_selector.ts";
 import type { Selectors } from "./spread_selector.ts";
+import { usesClaims } from "./encode_volumes.ts";
+import { VOLUME_RESOURCES, VolumeBinder } from "./volume_binder.ts";
 
 /** Decisions between two looks at the clock. */
 const CHUNK = 32;
@@ -29,6 +31,11 @@ const CHUNK = 32;
 const SLICE_MILLIS = 8;
 /** Pods bound by one request. */
 const BATCH = 512;
+/** How long a placed pod waits for its volumes, milliseconds; VolumeBinding's bindTimeoutSeconds. */
+const VOLUME_MILLIS = 600_000;
+
+type BindAction = Action & { readonly kind: "bind" };
+type RejectAction = Action & { readonly kind: "reject" };
 
 export type SchedulerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
@@ -60,6 +67,12 @@ class Runner implements RunningKubeScheduler {
   readonly #selectors: Selectors;
   /** Namespaces whose services or controllers changed what they select. */
   readonly #reselected = new Set<string>();
+  readonly #binder: VolumeBinder;
+  /** Waiting pods with claims, by uid; a change of any volume may change what they demand. */
+  readonly #claimants = new Map<string, Pod>();
+  #volumesChanged = false;
+  /** Placed pods whose volumes are being bound, by uid, and until when that may take. */
+  readonly #reserved = new Map<string, { action: BindAction; dueMillis: number }>();
   readonly #unsubscribe: (() => void)[] = [];
   #wakeUp: Cancel | undefined;
   #wakeUpMillis = Infinity;
@@ -77,6 +90,7 @@ class Runner implements RunningKubeScheduler {
     const seed = Math.floor(options.clock.random() * 2 ** 32);
     this.scheduler = new Scheduler({ seed, ...options.config });
     this.#selectors = this.#makeSelectors();
+    this.#binder = new VolumeBinder(this.#client, this.#informers);
   }
 
   async start(): Promise<void> {
@@ -88,6 +102,9 @@ class Runner implements RunningKubeScheduler {
     );
     for (const resource of this.#selecting()) {
       this.#on<Selecting>(resource, (change) => this.#observeSelecting(change));
+    }
+    for (const resource of Object.values(VOLUME_RESOURCES)) {
+      this.#on(resource, () => this.#volumesChanged = true);
     }
     this.#on<Pod>(pods, (change) => this.#observePod(change));
     if (this.#ownsInformers) this.#informers.start();
@@ -180,17 +197,22 @@ class Runner implements RunningKubeScheduler {
   #observePod({ type, object }: Change<Pod>): void {
     const nowMillis = this.#clock.nowMillis();
     const uid = object.metadata.uid ?? "";
+    this.#claimants.delete(uid);
     if (type === "delete" || isFinished(object)) return this.scheduler.removePod(uid, nowMillis);
     const { nodeName = "", schedulerName = "default-scheduler" } = object.spec;
     if (nodeName !== "") this.scheduler.setAssigned(this.#encode(object), nodeName, nowMillis);
     else if (this.scheduler.profiles.has(schedulerName)) {
+      if (usesClaims(object)) this.#claimants.set(uid, object);
       this.scheduler.setPending(this.#encode(object), schedulerName, nowMillis);
     }
   }
 
   #encode(pod: Pod): PodRow {
     const waits = (pod.spec.nodeName ?? "") === "";
-    const context = waits ? { spreadSelector: defaultSelector(pod, this.#selectors) } : {};
+    const context = {
+      spreadSelector: waits ? defaultSelector(pod, this.#selectors) : [],
+      volumes: this.#binder.resolve(pod).needs,
+    };
     return encodePod(pod, this.scheduler.templates.intern(encodeSpec(pod, context)));
   }
 
@@ -206,6 +228,22 @@ class Runner implements RunningKubeScheduler {
       }
     }
     this.#reselected.clear();
+  }
+
+  /** Looks again at everything that hangs on claims and volumes. */
+  #revolume(nowMillis: number): void {
+    for (const [uid, { action, dueMillis }] of this.#reserved) {
+      const pod = this.#lookUp(action.entry.pod);
+      const complete = pod !== undefined && this.#binder.isComplete(pod);
+      if (pod !== undefined && !complete && nowMillis < dueMillis) continue;
+      this.#reserved.delete(uid);
+      if (complete) this.#write(this.#bind([action]));
+      else this.#refused(action, new Error("timed out waiting for volumes to be bound"));
+    }
+    if (!this.#volumesChanged) return;
+    this.#volumesChanged = false;
+    for (const object of [...this.#claimants.values()]) this.#observePod({ type: "add", object });
+    this.scheduler.notify({ resource: "volume" }, nowMillis);
   }
 
   // ---- plan
@@ -225,8 +263,9 @@ class Runner implements RunningKubeScheduler {
 
   #plan(): void {
     if (this.#stopped) return;
-    this.#reselect();
     const startedMillis = this.#clock.nowMillis();
+    this.#reselect();
+    this.#revolume(startedMillis);
     const actions: Action[] = [];
     let more = true;
     let nowMillis = startedMillis;
@@ -238,7 +277,8 @@ class Runner implements RunningKubeScheduler {
     }
     this.#perform(actions);
     if (more) return this.#wake(0);
-    const next = this.scheduler.queue.nextTickMs();
+    let next = this.scheduler.queue.nextTickMs();
+    for (const { dueMillis } of this.#reserved.values()) next = Math.min(next, dueMillis);
     if (next !== Infinity) this.#wake(Math.max(0, next - nowMillis));
     this.#settle();
   }
@@ -257,7 +297,13 @@ class Runner implements RunningKubeScheduler {
   // ---- perform
 
   #perform(actions: readonly Action[]): void {
-    const bindings = actions.filter((action) => action.kind === "bind");
+    const bindings: BindAction[] = [];
+    for (const action of actions) {
+      if (action.kind !== "bind") continue;
+      const waits = action.entry.pod.template.spec.volumes.waitingTerms.length > 0;
+      if (waits) this.#write(this.#reserve(action));
+      else bindings.push(action);
+    }
     if (bindings.length > 0) this.#write(this.#bind(bindings));
     for (const action of actions) {
       if (action.kind === "reject") this.#write(this.#reject(action));
@@ -276,7 +322,26 @@ class Runner implements RunningKubeScheduler {
     });
   }
 
-  async #bind(actions: readonly (Action & { kind: "bind" })[]): Promise<void> {
+  /** Has the volumes of a placed pod bound first; `#revolume` goes on once they are. */
+  async #reserve(action: BindAction): Promise<void> {
+    const pod = this.#lookUp(action.entry.pod);
+    const { table } = this.scheduler;
+    const node = table.nodes[table.rowOf(action.nodeName)];
+    if (pod === undefined || node === undefined) {
+      return this.#refused(action, new Error(`node ${action.nodeName} is gone`));
+    }
+    try {
+      await this.#binder.reserve(pod, node);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return this.#refused(action, error);
+    }
+    const dueMillis = this.#clock.nowMillis() + VOLUME_MILLIS;
+    this.#reserved.set(action.entry.pod.uid, { action, dueMillis });
+    this.#wake(0);
+  }
+
+  async #bind(actions: readonly BindAction[]): Promise<void> {
     const bindings = actions.map(({ entry: { pod }, nodeName }) => ({
       namespace: pod.template.spec.namespace,
       name: pod.name,
@@ -294,7 +359,7 @@ class Runner implements RunningKubeScheduler {
     }
   }
 
-  #announceBound({ entry, nodeName }: Action & { kind: "bind" }): void {
+  #announceBound({ entry, nodeName }: BindAction): void {
     const { pod, profile } = entry;
     const { namespace } = pod.template.spec;
     this.#recorder(profile.schedulerName).record({
@@ -305,7 +370,7 @@ class Runner implements RunningKubeScheduler {
     });
   }
 
-  #refused({ entry }: Action & { kind: "bind" }, error: Error): void {
+  #refused({ entry }: BindAction, error: Error): void {
     this.scheduler.refuse(entry.pod.uid, this.#clock.nowMillis());
     this.#wake(0);
     // A pod that is gone, or that someone else bound, needs no word.
@@ -319,7 +384,7 @@ class Runner implements RunningKubeScheduler {
     }));
   }
 
-  async #reject(action: Action & { kind: "reject" }): Promise<void> {
+  async #reject(action: RejectAction): Promise<void> {
     const { entry, message, nominatedNode, victims } = action;
     const { pod, profile } = entry;
     await this.#explain(pod, profile.schedulerName, {
@@ -350,7 +415,7 @@ class Runner implements RunningKubeScheduler {
     await this.#patchStatus(pod, wish, why.nominatedNode);
   }
 
-  async #evict(victim: PodRow, { entry, nominatedNode }: Action & { kind: "reject" }) {
+  async #evict(victim: PodRow, { entry, nominatedNode }: RejectAction) {
     if (victim.terminating) return;
     const { schedulerName } = entry.profile;
     const message = `${schedulerName}: preempting to accommodate a higher priority pod`;

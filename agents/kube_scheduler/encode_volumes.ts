@@ -1,0 +1,206 @@
+/**
+ * What a pod's claims demand of its node, looked up in claims, volumes and storage classes.
+ * In: a pod and look-ups. Out: `VolumeNeeds` for its row, and the claims that wait for a node.
+ * Never: binds; `volume_binder.ts` does.
+ * Source: Kubernetes v1.36 scheduler plugins VolumeBinding, VolumeZone, NodeVolumeLimits.
+ */
+import type { KubeObject, LabelSelector } from "../api/meta.ts";
+import { compareQuantities } from "../api/quantity.ts";
+import { matchesLabels, NO_VOLUMES } from "../../scheduler/mod.ts";
+import type { NodeTerm, VolumeNeeds } from "../../scheduler/mod.ts";
+import { encodeNodeTerm, encodeSelector } from "./encode.ts";
+import type { NodeSelectorTerm, Pod, Volume } from "./kinds.ts";
+
+export interface Claim extends KubeObject {
+  readonly spec?: {
+    readonly volumeName?: string;
+    readonly storageClassName?: string;
+    readonly accessModes?: readonly string[];
+    readonly volumeMode?: string;
+    readonly selector?: LabelSelector;
+    readonly resources?: { readonly requests?: { readonly storage?: string } };
+  };
+  readonly status?: { readonly phase?: string };
+}
+
+export interface PersistentVolume extends KubeObject {
+  readonly spec?: {
+    readonly storageClassName?: string;
+    readonly accessModes?: readonly string[];
+    readonly volumeMode?: string;
+    readonly capacity?: { readonly storage?: string };
+    readonly claimRef?: { readonly namespace?: string; readonly name?: string };
+    readonly csi?: { readonly driver: string; readonly volumeHandle: string };
+    readonly nodeAffinity?: {
+      readonly required?: { readonly nodeSelectorTerms: readonly NodeSelectorTerm[] };
+    };
+  };
+  readonly status?: { readonly phase?: string };
+}
+
+export interface StorageClass extends KubeObject {
+  readonly provisioner?: string;
+  readonly volumeBindingMode?: "Immediate" | "WaitForFirstConsumer";
+  readonly allowedTopologies?: readonly {
+    readonly matchLabelExpressions?: readonly { readonly key: string; values: readonly string[] }[];
+  }[];
+}
+
+/** Reads of the informers' copies. */
+export interface VolumeLookup {
+  claim(namespace: string, name: string): Claim | undefined;
+  volume(name: string): PersistentVolume | undefined;
+  volumes(): readonly PersistentVolume[];
+  storageClass(name: string): StorageClass | undefined;
+}
+
+/** What was found out about a pod's claims. */
+export interface ResolvedVolumes {
+  readonly needs: VolumeNeeds;
+  /** Claims that get a volume once the pod has a node. */
+  readonly waiting: readonly Claim[];
+}
+
+const NO_PROVISIONER = "kubernetes.io/no-provisioner";
+const ZONE_KEYS = [
+  "topology.kubernetes.io/zone",
+  "topology.kubernetes.io/region",
+  "failure-domain.beta.kubernetes.io/zone",
+  "failure-domain.beta.kubernetes.io/region",
+];
+
+/** @returns the name of the claim behind a volume, null when there is none. */
+function claimName(pod: Pod, volume: Volume): string | null {
+  if (volume.persistentVolumeClaim) return volume.persistentVolumeClaim.claimName;
+  return volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : null;
+}
+
+/** @returns whether any volume of the pod is a claim. */
+export function usesClaims(pod: Pod): boolean {
+  return (pod.spec.volumes ?? []).some((volume) => claimName(pod, volume) !== null);
+}
+
+export function isBound(claim: Claim): boolean {
+  return !!claim.spec?.volumeName && claim.status?.phase === "Bound";
+}
+
+/** @returns where a volume can be reached from: any of the terms; none = from everywhere. */
+export function termsOf(volume: PersistentVolume): NodeTerm[] {
+  return (volume.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []).map(encodeNodeTerm);
+}
+
+function zonesOf(volume: PersistentVolume): VolumeNeeds["zones"] {
+  const labels = volume.metadata.labels ?? {};
+  return ZONE_KEYS.filter((key) => labels[key] !== undefined)
+    .map((key) => ({ key, values: labels[key].split("__") }));
+}
+
+/** @returns whether a volume could be given to a claim. */
+export function couldServe(volume: PersistentVolume, claim: Claim): boolean {
+  const { spec: offer = {} } = volume;
+  const { spec: wish = {} } = claim;
+  const reference = offer.claimRef;
+  const reserved = reference?.name === claim.metadata.name &&
+    reference?.namespace === claim.metadata.namespace;
+  if (reference !== undefined ? !reserved : (volume.status?.phase ?? "Available") !== "Available") {
+    return false;
+  }
+  return (offer.storageClassName ?? "") === (wish.storageClassName ?? "") &&
+    (offer.volumeMode ?? "Filesystem") === (wish.volumeMode ?? "Filesystem") &&
+    (wish.accessModes ?? []).every((mode) => offer.accessModes?.includes(mode)) &&
+    (wish.selector === undefined ||
+      matchesLabels(encodeSelector(wish.selector), volume.metadata.labels ?? {})) &&
+    compareQuantities(offer.capacity?.storage ?? "0", wish.resources?.requests?.storage ?? "0") >=
+      0;
+}
+
+/** @returns the terms under which a new volume could be made; null = none can be. */
+function provisionTerms(storageClass: StorageClass): NodeTerm[] | null {
+  if ((storageClass.provisioner ?? NO_PROVISIONER) === NO_PROVISIONER) return null;
+  return (storageClass.allowedTopologies ?? []).map(({ matchLabelExpressions = [] }) => ({
+    expressions: matchLabelExpressions.map(({ key, values }) => ({ key, operator: "In", values })),
+    fields: [],
+  }));
+}
+
+interface Draft {
+  exclusiveClaims: string[];
+  boundTerms: NodeTerm[][];
+  waitingTerms: NodeTerm[][][];
+  zones: { key: string; values: readonly string[] }[];
+  attachments: { driver: string; handle: string }[];
+}
+
+/** Adds what a bound claim demands. @returns why it can't be used, "" when it can. */
+function addBound(draft: Draft, claim: Claim, lookup: VolumeLookup): string {
+  const name = claim.spec!.volumeName!;
+  const volume = lookup.volume(name);
+  if (volume === undefined) {
+    return "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
+  }
+  const terms = termsOf(volume);
+  if (terms.length > 0) draft.boundTerms.push(terms);
+  draft.zones.push(...zonesOf(volume));
+  const { csi } = volume.spec ?? {};
+  if (csi) draft.attachments.push({ driver: csi.driver, handle: csi.volumeHandle });
+  return "";
+}
+
+/** Adds what a claim that waits for a node could take. @returns as above. */
+function addWaiting(draft: Draft, claim: Claim, lookup: VolumeLookup): string {
+  const storageClass = lookup.storageClass(claim.spec?.storageClassName ?? "");
+  if (storageClass?.volumeBindingMode !== "WaitForFirstConsumer") {
+    return "pod has unbound immediate PersistentVolumeClaims";
+  }
+  const choices = lookup.volumes().filter((volume) => couldServe(volume, claim)).map(termsOf);
+  const provisioned = provisionTerms(storageClass);
+  draft.waitingTerms.push(provisioned === null ? choices : [...choices, provisioned]);
+  return "";
+}
+
+/** Looks up everything about a pod's claims. */
+export function resolveVolumes(pod: Pod, lookup: VolumeLookup): ResolvedVolumes {
+  if (!usesClaims(pod)) return { needs: NO_VOLUMES, waiting: [] };
+  const namespace = pod.metadata.namespace ?? "";
+  const waiting: Claim[] = [];
+  const draft: Draft = {
+    exclusiveClaims: [],
+    boundTerms: [],
+    waitingTerms: [],
+    zones: [],
+    attachments: [],
+  };
+  let rejection = "";
+  for (const volume of pod.spec.volumes ?? []) {
+    const name = claimName(pod, volume);
+    if (name === null) continue;
+    const claim = lookup.claim(namespace, name);
+    const reason = claim === undefined
+      ? missing(name, volume)
+      : addClaim(draft, claim, lookup, waiting);
+    if (rejection === "") rejection = reason;
+  }
+  return { needs: { ...draft, rejection }, waiting };
+}
+
+function missing(name: string, volume: Volume): string {
+  return volume.ephemeral
+    ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`
+    : `persistentvolumeclaim "${name}" not found`;
+}
+
+function addClaim(draft: Draft, claim: Claim, lookup: VolumeLookup, waiting: Claim[]): string {
+  const { name, namespace, deletionTimestamp } = claim.metadata;
+  if (claim.status?.phase === "Lost") {
+    const volume = claim.spec?.volumeName ?? "";
+    return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${volume}"`;
+  }
+  if (deletionTimestamp !== undefined) return `persistentvolumeclaim "${name}" is being deleted`;
+  if (claim.spec?.accessModes?.includes("ReadWriteOncePod")) {
+    draft.exclusiveClaims.push(`${namespace}/${name}`);
+  }
+  if (isBound(claim)) return addBound(draft, claim, lookup);
+  const reason = addWaiting(draft, claim, lookup);
+  if (reason === "") waiting.push(claim);
+  return reason;
+}
