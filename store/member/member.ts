@@ -21,6 +21,7 @@ import { formatId } from "./identity.ts";
 import { LogWriter } from "./log_writer.ts";
 import type { Membership } from "./membership.ts";
 import { type Done, Proposals } from "./proposals.ts";
+import { confChangeRefusal, forwardedProposal, raftConfigOf } from "./raft_inputs.ts";
 import { type ReadDone, Reads } from "./reads.ts";
 import { Snapshotter } from "./snapshotter.ts";
 
@@ -81,7 +82,11 @@ export class Member {
     this.#timer = parts.timer;
     this.#log = parts.log;
     this.#writer = new LogWriter(started.wal);
-    this.#proposals = new Proposals(this.id, random.nextInt(2 ** 31) * 2 ** 20);
+    this.#proposals = new Proposals({
+      memberId: this.id,
+      firstId: random.nextInt(2 ** 31) * 2 ** 20,
+      deadline: () => this.#deadline(),
+    });
     const firstRead = (this.id & 0xffffffn) << 40n | BigInt(random.nextInt(2 ** 30));
     this.#reads = new Reads(firstRead, config.electionTimeoutMillis / 2);
     this.#snapshotter = new Snapshotter({
@@ -91,21 +96,7 @@ export class Member {
       log: parts.log,
       kept: started.kept,
     });
-    this.#raft = createRaft({
-      id: this.id,
-      electionTicks: Math.max(
-        2,
-        Math.round(config.electionTimeoutMillis / config.heartbeatIntervalMillis),
-      ),
-      heartbeatTicks: 1,
-      preVote: true,
-      checkQuorum: true,
-      readMode: "readIndex",
-      maxAppendBytes: 1024 * 1024,
-      maxInflightMessages: 256,
-      maxUncommittedBytes: 64 * 1024 * 1024,
-      random,
-    }, started.initial);
+    this.#raft = createRaft(raftConfigOf(config, this.id, random), started.initial);
     this.#applier = new Applier({
       raft: this.#raft,
       machine: parts.machine,
@@ -202,7 +193,7 @@ export class Member {
     done: Done,
   ): void {
     const refusal = this.#failure ?? this.#refusal(kind, body) ??
-      this.#proposals.add(kind, body, { identity, done, deadline: this.#deadline() });
+      this.#proposals.add(kind, body, identity, done);
     if (refusal !== null) this.#timer.soon(() => done(refusal));
     else if (!this.#writer.busy) this.#wake();
   }
@@ -219,24 +210,12 @@ export class Member {
   changeMembership(change: ConfChange): Promise<ConfChangeOutcome> {
     if (this.#failure !== null) return Promise.resolve(this.#failure);
     const outcome = this.#raft.proposeConfChange(change);
-    switch (outcome.kind) {
-      case "accepted": {
-        const { promise, resolve } = Promise.withResolvers<ConfChangeOutcome>();
-        const waiter = { term: outcome.term, deadline: this.#deadline(), done: resolve };
-        this.#applier.waitConfChange(outcome.index, waiter);
-        this.#wake();
-        return promise;
-      }
-      case "notLeader":
-        return Promise.resolve({ kind: "notLeader" });
-      case "transferring":
-      case "overloaded":
-        return Promise.resolve({ kind: "tooManyRequests" });
-      case "confChangePending":
-        return Promise.resolve({ kind: "refused", reason: "another change is under way" });
-      case "invalidConfChange":
-        return Promise.resolve({ kind: "refused", reason: outcome.reason });
-    }
+    if (outcome.kind !== "accepted") return Promise.resolve(confChangeRefusal(outcome));
+    const { promise, resolve } = Promise.withResolvers<ConfChangeOutcome>();
+    const waiter = { term: outcome.term, deadline: this.#deadline(), done: resolve };
+    this.#applier.waitConfChange(outcome.index, waiter);
+    this.#wake();
+    return promise;
   }
 
   progress(): ReturnType<RaftCore["progress"]> {
@@ -282,8 +261,6 @@ export class Member {
     while (this.#writer.busy) await new Promise<void>((resolve) => this.#timer.soon(resolve));
     this.#parts.started.wal.close();
   }
-
-  // ---- the loop -------------------------------------------------------------------------------
 
   #wake(): void {
     if (this.#wakeScheduled || this.#failure !== null) return;
@@ -339,7 +316,8 @@ export class Member {
       if (batch === undefined) return;
       const outcome = this.#raft.propose(batch.data);
       if (outcome.kind === "notLeader" && outcome.leader !== 0n) {
-        this.#forward(outcome.leader, batch.data);
+        const route = { from: this.id, to: outcome.leader };
+        this.#peers?.send([forwardedProposal(route, batch.data)]);
       } else if (outcome.kind !== "accepted") {
         this.#proposals.untake(batch);
         return;
@@ -347,23 +325,6 @@ export class Member {
       this.#proposals.wait(batch);
       bytes += batch.data.length;
     }
-  }
-
-  #forward(leader: bigint, data: Uint8Array): void {
-    this.#peers?.send([{
-      type: "propose",
-      from: this.id,
-      to: leader,
-      term: 0,
-      logTerm: 0,
-      index: 0,
-      commit: 0,
-      entries: [{ term: 0, index: 0, kind: "normal", data }],
-      reject: false,
-      rejectHint: 0,
-      snapshot: null,
-      context: 0n,
-    }]);
   }
 
   #drainReady(): void {
@@ -411,8 +372,6 @@ export class Member {
     if (plain.length > 0) this.#peers.send(plain);
   }
 
-  // ---- membership -----------------------------------------------------------------------------
-
   #membershipChanged(change: ConfChange, left: readonly bigint[]): void {
     for (const { type, id } of change.changes) {
       if (type !== "remove" && id !== this.id) {
@@ -429,8 +388,6 @@ export class Member {
       this.#timer.soon(() => void this.close());
     }
   }
-
-  // ---- snapshots ------------------------------------------------------------------------------
 
   /** Replaces the state machine by the snapshot a leader sent; its file is complete already. */
   async #install(snapshot: NonNullable<Ready["snapshot"]>): Promise<void> {
@@ -474,8 +431,6 @@ export class Member {
     if (this.#compacting) this.#compacting = machine.compactStep(COMPACT_KEYS);
     return this.#snapshotter.isRunning || lagging || this.#compacting;
   }
-
-  // ---- state ----------------------------------------------------------------------------------
 
   #votesAlone(): boolean {
     const { voters, votersOutgoing } = this.#raft.conf;

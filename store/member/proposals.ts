@@ -33,6 +33,7 @@ export interface Batch {
 
 export class Proposals {
   readonly #memberId: bigint;
+  readonly #newDeadline: () => number;
   #nextId: number;
   #writer = new ProtoWriter(64 * 1024);
   #dones: Done[] = [];
@@ -43,12 +44,19 @@ export class Proposals {
   readonly #waiting = new Map<number, Batch>();
 
   /**
-   * @param memberId of this member
-   * @param firstId a number no earlier run of this member used, 0..2^52
+   * @param parts.firstId a number no earlier run of this member used, 0..2^52
+   * @param parts.deadline when a batch begun now stops being waited for, timer milliseconds
    */
-  constructor(memberId: bigint, firstId: number) {
-    this.#memberId = memberId;
-    this.#nextId = firstId;
+  constructor(
+    parts: {
+      readonly memberId: bigint;
+      readonly firstId: number;
+      readonly deadline: () => number;
+    },
+  ) {
+    this.#memberId = parts.memberId;
+    this.#nextId = parts.firstId;
+    this.#newDeadline = parts.deadline;
   }
 
   get hasQueued(): boolean {
@@ -63,22 +71,22 @@ export class Proposals {
   add(
     kind: CommandKind,
     body: Uint8Array,
-    parts: { readonly identity: Identity | undefined; readonly done: Done; deadline: number },
+    identity: Identity | undefined,
+    done: Done,
   ): StoreFailure | null {
     if (this.#queuedBytes > QUEUE_BYTES) return { kind: "tooManyRequests" };
     if (this.#dones.length === 0) {
       this.#writer.reset();
       this.#writeHeader();
-      this.#deadline = parts.deadline;
+      this.#deadline = this.#newDeadline();
     }
-    const { identity } = parts;
     const requestId = this.#dones.length;
     appendCommand(
       this.#writer,
       identity === undefined ? { kind, requestId } : { kind, requestId, identity },
       body,
     );
-    this.#dones.push(parts.done);
+    this.#dones.push(done);
     this.#queuedBytes += body.length;
     if (this.#writer.length >= BATCH_BYTES || this.#dones.length >= BATCH_COMMANDS) this.#seal();
     return null;
