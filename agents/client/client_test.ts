@@ -130,7 +130,7 @@ Deno.test("client, in process: many bindings have an outcome each", async () => 
   assert.match(String(outcomes[1]), /not found/);
 });
 
-Deno.test("client, https: shows its certificate or its token, and trusts its authority only", async () => {
+Deno.test("client, https: shows certificate or token, trusts its authority only", async () => {
   const face = await serveHttps(new MemoryApi(new ManualClock()));
   const { server, ca, certificate, privateKey } = face;
   const asAlice = createHttpsClient({ server, ca, certificate, privateKey });

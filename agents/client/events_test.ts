@@ -84,7 +84,7 @@ Deno.test("events: one object's flood is cut at 25, and drips after", async () =
   assert.equal(api.all("events").length, 26);
 });
 
-Deno.test("events: an outage is waited out, a refusal is not, an expired event is made anew", async () => {
+Deno.test("events: outages are waited out, expired events made anew", async () => {
   const { api, recorder, note, clock } = world();
   let away = true;
   api.beforeCall = () => {

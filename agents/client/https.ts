@@ -3,8 +3,10 @@
  * In: the server's address, trust, a client certificate or a token. Out: a Client.
  * Never: retries, caches, or logs a credential. A broken connection reads as an ApiError with 503.
  */
+import type { Binding, DeleteOptions, WatchStream } from "../api/call.ts";
 import type { KubeList, KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
+import { ApiError } from "../api/status.ts";
 import type { Client } from "./client.ts";
 import { HttpsTransport, type HttpsTransportOptions } from "./https_transport.ts";
 
@@ -13,6 +15,7 @@ export type HttpsClientOptions = HttpsTransportOptions & {
   readonly bindConcurrency?: number;
 };
 
+type Selection = NonNullable<Parameters<Client["watch"]>[1]>;
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 interface Place {
@@ -26,90 +29,121 @@ interface Place {
  * Errors: throws TypeError when `server` is no http or https URL.
  */
 export function createHttpsClient(options: HttpsClientOptions): Client & { close(): void } {
-  const transport = new HttpsTransport(options);
-  const send = <T>(method: string, path: string, body?: unknown, mediaType?: string): Promise<T> =>
-    transport.send<T>({ method, path, body, mediaType });
+  return new HttpsClient(options);
+}
 
-  const client: Client & { close(): void } = {
-    get: <T extends KubeObject>(resource: Resource, target: Place) =>
-      send<T>("GET", pathOf(resource, target)),
+class HttpsClient implements Client {
+  readonly #transport: HttpsTransport;
+  readonly #bindConcurrency: number;
 
-    list: <T extends KubeObject>(resource: Resource, options: Query = {}) => {
-      const { namespace, ...query } = options;
-      return send<KubeList<T>>("GET", pathOf(resource, { namespace: textOf(namespace) }, query));
-    },
+  constructor(options: HttpsClientOptions) {
+    this.#transport = new HttpsTransport(options);
+    this.#bindConcurrency = options.bindConcurrency ?? 64;
+  }
 
-    watch: <T extends KubeObject>(resource: Resource, options: Query = {}) => {
-      const { namespace, ...query } = options;
-      return transport.watch<T>(
-        pathOf(resource, { namespace: textOf(namespace) }, { watch: true, ...query }),
-      );
-    },
+  get<T extends KubeObject>(resource: Resource, target: Place): Promise<T> {
+    return this.#transport.send({ method: "GET", path: pathOf(resource, target) });
+  }
 
-    create: <T extends KubeObject>(
-      resource: Resource,
-      object: T,
-      options: Parameters<Client["create"]>[2] = {},
-    ) => {
-      const { subresource, name, ...query } = options;
-      const place = {
-        namespace: object.metadata?.namespace,
-        name: subresource ? name ?? object.metadata?.name : undefined,
-        subresource,
-      };
-      return send<T>("POST", pathOf(resource, place, writeQuery(query)), typed(resource, object));
-    },
+  list<T extends KubeObject>(resource: Resource, options: Selection = {}): Promise<KubeList<T>> {
+    const { namespace, ...query } = options;
+    return this.#transport.send({
+      method: "GET",
+      path: pathOf(resource, { namespace }, { ...query }),
+    });
+  }
 
-    update: <T extends KubeObject>(
-      resource: Resource,
-      object: T,
-      options: Parameters<Client["update"]>[2] = {},
-    ) => {
-      const { subresource, ...query } = options;
-      const path = pathOf(resource, { ...object.metadata, subresource }, writeQuery(query));
-      return send<T>("PUT", path, typed(resource, object));
-    },
+  watch<T extends KubeObject>(
+    resource: Resource,
+    options: Selection = {},
+  ): Promise<WatchStream<T>> {
+    const { namespace, ...query } = options;
+    return this.#transport.watch(pathOf(resource, { namespace }, { watch: true, ...query }));
+  }
 
-    patch: <T extends KubeObject>(
-      resource: Resource,
-      target: Place,
-      patch: Parameters<Client["patch"]>[2],
-      options: Parameters<Client["patch"]>[3] = {},
-    ) => {
-      const { force, ...query } = options;
-      const path = pathOf(resource, target, { ...writeQuery(query), force });
-      return send<T>("PATCH", path, patch.body, patch.type);
-    },
+  create<T extends KubeObject>(
+    resource: Resource,
+    object: T,
+    options: NonNullable<Parameters<Client["create"]>[2]> = {},
+  ): Promise<T> {
+    const { subresource, name, ...query } = options;
+    const place = {
+      namespace: object.metadata?.namespace,
+      // The name of a new object travels inside it; a subresource hangs on a named one.
+      name: subresource ? name ?? object.metadata?.name : undefined,
+      subresource,
+    };
+    return this.#transport.send({
+      method: "POST",
+      path: pathOf(resource, place, writeQuery(query)),
+      body: typed(resource, object),
+    });
+  }
 
-    delete: (resource, target, options) =>
-      send<KubeObject>("DELETE", pathOf(resource, target), deleteBody(options)),
+  update<T extends KubeObject>(
+    resource: Resource,
+    object: T,
+    options: NonNullable<Parameters<Client["update"]>[2]> = {},
+  ): Promise<T> {
+    const { subresource, ...query } = options;
+    return this.#transport.send({
+      method: "PUT",
+      path: pathOf(resource, { ...object.metadata, subresource }, writeQuery(query)),
+      body: typed(resource, object),
+    });
+  }
 
-    async deleteCollection(resource, options) {
-      const { list = {}, namespace, ...rest } = options;
-      await send("DELETE", pathOf(resource, { namespace }, { ...list }), deleteBody(rest));
-    },
+  patch<T extends KubeObject>(
+    resource: Resource,
+    target: Place,
+    patch: Parameters<Client["patch"]>[2],
+    options: NonNullable<Parameters<Client["patch"]>[3]> = {},
+  ): Promise<T> {
+    const { force, ...query } = options;
+    return this.#transport.send({
+      method: "PATCH",
+      path: pathOf(resource, target, { ...writeQuery(query), force }),
+      body: patch.body,
+      mediaType: patch.type,
+    });
+  }
 
-    async bindMany(bindings) {
-      const outcomes: (null | Error)[] = new Array(bindings.length).fill(null);
-      let next = 0;
-      const worker = async () => {
-        while (next < bindings.length) {
-          const index = next++;
-          try {
-            await transport.bind(bindings[index]);
-          } catch (error) {
-            outcomes[index] = error as Error;
-          }
+  delete(resource: Resource, target: Place, options?: DeleteOptions): Promise<KubeObject> {
+    const path = pathOf(resource, target);
+    return this.#transport.send({ method: "DELETE", path, body: deleteBody(options) });
+  }
+
+  async deleteCollection(
+    resource: Resource,
+    options: Parameters<Client["deleteCollection"]>[1],
+  ): Promise<void> {
+    const { list = {}, namespace, ...rest } = options;
+    const path = pathOf(resource, { namespace }, { ...list });
+    await this.#transport.send({ method: "DELETE", path, body: deleteBody(rest) });
+  }
+
+  async bindMany(bindings: readonly Binding[]): Promise<readonly (null | Error)[]> {
+    const outcomes: (null | Error)[] = new Array(bindings.length).fill(null);
+    let next = 0;
+    const work = async () => {
+      while (next < bindings.length) {
+        const index = next++;
+        try {
+          await this.#transport.bind(bindings[index]);
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
+          outcomes[index] = error;
         }
-      };
-      const workers = Math.min(options.bindConcurrency ?? 64, bindings.length);
-      await Promise.all(Array.from({ length: workers }, worker));
-      return outcomes;
-    },
+      }
+    };
+    const workers = Math.min(this.#bindConcurrency, bindings.length);
+    await Promise.all(Array.from({ length: workers }, work));
+    return outcomes;
+  }
 
-    close: () => transport.close(),
-  };
-  return client;
+  close(): void {
+    this.#transport.close();
+  }
 }
 
 /**
@@ -130,10 +164,6 @@ export function pathOf(resource: Resource, place: Place, query: Query = {}): str
     if (value !== undefined) pairs.push(`${key}=${encodeURIComponent(String(value))}`);
   }
   return parts.join("/") + (pairs.length === 0 ? "" : `?${pairs.join("&")}`);
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }
 
 function writeQuery(options: { dryRun?: boolean; [name: string]: unknown }): Query {

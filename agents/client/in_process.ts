@@ -3,7 +3,14 @@
  * In: an ApiPort and the user to act as. Out: a Client; objects are the server's own, frozen.
  * Never: encodes, copies or opens a socket; authorization still happens behind the port.
  */
-import type { ApiAnswer, ApiPort, CallTarget, WatchStream } from "../api/call.ts";
+import type {
+  ApiAnswer,
+  ApiPort,
+  Binding,
+  CallTarget,
+  DeleteOptions,
+  WatchStream,
+} from "../api/call.ts";
 import type { KubeList, KubeObject, UserInfo } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Client } from "./client.ts";
@@ -26,104 +33,128 @@ interface Place {
 
 /** Makes the Client of one user over the API server's inner face. */
 export function createInProcessClient(options: InProcessOptions): Client {
-  const { port, user } = options;
-  const at = (resource: Resource, place: Place): CallTarget => ({
-    resource,
-    subresource: place.subresource ?? "",
-    namespace: resource.namespaced ? place.namespace ?? "" : "",
-    name: place.name ?? "",
-    user,
-  });
+  return new InProcessClient(options);
+}
 
-  return {
-    async get<T extends KubeObject>(resource: Resource, target: Place): Promise<T> {
-      return objectOf<T>(await port.call({ ...at(resource, target), verb: "get" }));
-    },
+class InProcessClient implements Client {
+  readonly #port: ApiPort;
+  readonly #user: UserInfo;
 
-    async list<T extends KubeObject>(
-      resource: Resource,
-      options: Selection = {},
-    ): Promise<KubeList<T>> {
-      const { namespace, ...rest } = options;
-      const answer = await port.call({
-        ...at(resource, { namespace }),
-        verb: "list",
+  constructor(options: InProcessOptions) {
+    this.#port = options.port;
+    this.#user = options.user;
+  }
+
+  async get<T extends KubeObject>(resource: Resource, target: Place): Promise<T> {
+    return objectOf<T>(await this.#port.call({ ...this.#at(resource, target), verb: "get" }));
+  }
+
+  async list<T extends KubeObject>(
+    resource: Resource,
+    options: Selection = {},
+  ): Promise<KubeList<T>> {
+    const { namespace, ...rest } = options;
+    const answer = await this.#port.call({
+      ...this.#at(resource, { namespace }),
+      verb: "list",
+      options: rest,
+    });
+    if (answer.kind !== "list") throw wrongAnswer("list", answer);
+    return { metadata: answer.metadata, items: answer.items as readonly T[] };
+  }
+
+  async watch<T extends KubeObject>(
+    resource: Resource,
+    options: Selection = {},
+  ): Promise<WatchStream<T>> {
+    const { namespace, ...rest } = options;
+    return await this.#port.watch(this.#at(resource, { namespace }), rest) as WatchStream<T>;
+  }
+
+  async create<T extends KubeObject>(
+    resource: Resource,
+    object: T,
+    options: CreateOptions = {},
+  ): Promise<T> {
+    const { subresource, name, ...rest } = options;
+    const place = {
+      namespace: object.metadata?.namespace,
+      // The name of a new object travels inside it; a subresource hangs on a named one.
+      name: subresource ? name ?? object.metadata?.name : undefined,
+      subresource,
+    };
+    const target = this.#at(resource, place);
+    return objectOf<T>(await this.#port.call({ ...target, verb: "create", object, options: rest }));
+  }
+
+  async update<T extends KubeObject>(
+    resource: Resource,
+    object: T,
+    options: UpdateOptions = {},
+  ): Promise<T> {
+    const { subresource, ...rest } = options;
+    const target = this.#at(resource, { ...object.metadata, subresource });
+    return objectOf<T>(await this.#port.call({ ...target, verb: "update", object, options: rest }));
+  }
+
+  async patch<T extends KubeObject>(
+    resource: Resource,
+    target: Place,
+    patch: Parameters<Client["patch"]>[2],
+    options: Parameters<Client["patch"]>[3] = {},
+  ): Promise<T> {
+    const { force, ...rest } = options;
+    return objectOf<T>(
+      await this.#port.call({
+        ...this.#at(resource, target),
+        verb: "patch",
+        patchType: patch.type,
+        patch: patch.body,
+        ...(force === undefined ? {} : { force }),
         options: rest,
-      });
-      if (answer.kind !== "list") throw wrongAnswer("list", answer);
-      return { metadata: answer.metadata, items: answer.items as readonly T[] };
-    },
+      }),
+    );
+  }
 
-    async watch<T extends KubeObject>(
-      resource: Resource,
-      options: Selection = {},
-    ): Promise<WatchStream<T>> {
-      const { namespace, ...rest } = options;
-      return await port.watch(at(resource, { namespace }), rest) as WatchStream<T>;
-    },
+  async delete(
+    resource: Resource,
+    target: Place,
+    options: DeleteOptions = {},
+  ): Promise<KubeObject> {
+    const answer = await this.#port.call({
+      ...this.#at(resource, target),
+      verb: "delete",
+      options,
+    });
+    return objectOf<KubeObject>(answer);
+  }
 
-    async create<T extends KubeObject>(
-      resource: Resource,
-      object: T,
-      options: CreateOptions = {},
-    ): Promise<T> {
-      const { subresource, name, ...rest } = options;
-      const place = {
-        namespace: object.metadata?.namespace,
-        // The name of a new object travels inside it; a subresource hangs on a named one.
-        name: subresource ? name ?? object.metadata?.name : undefined,
-        subresource,
-      };
-      const target = at(resource, place);
-      return objectOf<T>(await port.call({ ...target, verb: "create", object, options: rest }));
-    },
+  async deleteCollection(
+    resource: Resource,
+    options: Parameters<Client["deleteCollection"]>[1],
+  ): Promise<void> {
+    const { list = {}, namespace, ...rest } = options;
+    await this.#port.call({
+      ...this.#at(resource, { namespace }),
+      verb: "deletecollection",
+      options: rest,
+      list,
+    });
+  }
 
-    async update<T extends KubeObject>(
-      resource: Resource,
-      object: T,
-      options: UpdateOptions = {},
-    ): Promise<T> {
-      const { subresource, ...rest } = options;
-      const target = at(resource, { ...object.metadata, subresource });
-      return objectOf<T>(await port.call({ ...target, verb: "update", object, options: rest }));
-    },
+  bindMany(bindings: readonly Binding[]): Promise<readonly (null | Error)[]> {
+    return this.#port.bindMany(this.#user, bindings);
+  }
 
-    async patch<T extends KubeObject>(
-      resource: Resource,
-      target: Place,
-      patch: Parameters<Client["patch"]>[2],
-      options: Parameters<Client["patch"]>[3] = {},
-    ): Promise<T> {
-      const { force, ...rest } = options;
-      return objectOf<T>(
-        await port.call({
-          ...at(resource, target),
-          verb: "patch",
-          patchType: patch.type,
-          patch: patch.body,
-          ...(force === undefined ? {} : { force }),
-          options: rest,
-        }),
-      );
-    },
-
-    async delete(resource, target, options = {}) {
-      const answer = await port.call({ ...at(resource, target), verb: "delete", options });
-      return objectOf<KubeObject>(answer);
-    },
-
-    async deleteCollection(resource, options) {
-      const { list = {}, namespace, ...rest } = options;
-      await port.call({
-        ...at(resource, { namespace }),
-        verb: "deletecollection",
-        options: rest,
-        list,
-      });
-    },
-
-    bindMany: (bindings) => port.bindMany(user, bindings),
-  };
+  #at(resource: Resource, place: Place): CallTarget {
+    return {
+      resource,
+      subresource: place.subresource ?? "",
+      namespace: resource.namespaced ? place.namespace ?? "" : "",
+      name: place.name ?? "",
+      user: this.#user,
+    };
+  }
 }
 
 function objectOf<T extends KubeObject>(answer: ApiAnswer): T {

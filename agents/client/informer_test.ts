@@ -3,6 +3,7 @@ import type { KubeObject } from "../api/meta.ts";
 import { pods } from "../api/resources.ts";
 import { failure, MemoryApi } from "../../tests/fakes/memory_api.ts";
 import { ManualClock, settle } from "../../tests/fakes/manual_clock.ts";
+import type { Client } from "./client.ts";
 import { Informer, type InformerOptions } from "./informer.ts";
 
 const pod = (name: string, nodeName?: string): KubeObject => ({
@@ -109,14 +110,14 @@ Deno.test("informer: backs off longer and longer while the server is away", asyn
 Deno.test("informer: falls back to lists where watch-list is refused", async () => {
   const { client, informer, seen } = world();
   await client.create(pods, pod("a"));
+  const watch: Client["watch"] = (resource, options) =>
+    options?.sendInitialEvents
+      ? Promise.reject(failure(422, "Invalid", "sendInitialEvents is forbidden"))
+      : client.watch(resource, options);
   const refusing = new Informer({
-    client: {
-      ...client,
-      watch: (resource, options) =>
-        options?.sendInitialEvents
-          ? Promise.reject(failure(422, "Invalid", "sendInitialEvents is forbidden"))
-          : client.watch(resource, options),
-    },
+    client: new Proxy(client, {
+      get: (target, name: keyof Client) => name === "watch" ? watch : target[name].bind(target),
+    }),
     resource: pods,
     clock: new ManualClock(),
     watchList: true,

@@ -1,7 +1,7 @@
 /**
  * PURE. Who controls what: owner references, adoption and release by label selector.
  * In: an owner, its selector, candidate objects. Out: what it owns, and the writes that make it so.
- * Never: adopts for an owner that is being deleted. Source: pkg/controller's controller_ref_manager.
+ * Never: adopts for an owner that is being deleted. Source: controller_ref_manager.go.
  */
 import type { KubeObject, OwnerReference } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
@@ -46,7 +46,7 @@ export interface ClaimOptions<T extends KubeObject> {
 }
 
 /**
- * Sorts candidates into what is owned, adopting orphans that match and releasing what no longer does.
+ * Finds what an owner has, adopting orphans that match and releasing what no longer does.
  * @returns the objects that are owned already or will be, and the writes to perform.
  */
 export function claim<T extends KubeObject>(

@@ -2,7 +2,7 @@
  * Remembers what was written for each key until the informers show it, so that a plan never acts
  * on a state that lacks its own writes, and nothing is created twice.
  * In: outcomes of writes. Out: whether a key may be planned, and whom an informer's news concerns.
- * Never: waits longer than five minutes. Source: pkg/controller's expectations and consistency store.
+ * Never: waits longer than five minutes. Source: pkg/controller's expectations.
  */
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";

@@ -80,7 +80,7 @@ const deployment = (replicas: number, image = "web:1"): KubeObject => ({
   },
 });
 
-Deno.test("controllers: a deployment becomes a replica set and pods, and comes to rest", async () => {
+Deno.test("controllers: a deployment becomes pods and comes to rest", async () => {
   const { api, client, manager, settle, failures } = await world();
   await client.create(deployments, deployment(3));
   await settle();
@@ -112,7 +112,7 @@ Deno.test("controllers: a deployment becomes a replica set and pods, and comes t
   await manager.stop();
 });
 
-Deno.test("controllers: a new template rolls over, and rolls back to the old replica set", async () => {
+Deno.test("controllers: a new template rolls over, and back again", async () => {
   const { api, client, manager, settle } = await world();
   await client.create(deployments, deployment(4));
   await settle();
@@ -176,7 +176,7 @@ Deno.test("controllers: a lagging informer never makes a replica set create twic
   await manager.stop();
 });
 
-Deno.test("controllers: a replica set of 1,000 is created in batches and reported in few writes", async () => {
+Deno.test("controllers: 1,000 replicas take batches and few status writes", async () => {
   const { api, client, manager, settle } = await world();
   await client.create(deployments, deployment(1000));
   await settle(6);
@@ -210,7 +210,7 @@ Deno.test("controllers: refused creates are told on the replica set, and tried a
   await manager.stop();
 });
 
-Deno.test("controllers: each namespace gets its account and authority; a deleted one is emptied", async () => {
+Deno.test("controllers: namespaces are furnished, and emptied when deleted", async () => {
   const { api, client, manager, settle } = await world();
   await client.create(namespaces, {
     metadata: { name: "shop" },

@@ -383,7 +383,7 @@ Deno.test("replica set: adopts matching orphans and releases what no longer matc
   assert.deepEqual(batchOf(actions), []);
 });
 
-Deno.test("replica set: a ready pod is available after minReadySeconds, and is looked at then", () => {
+Deno.test("replica set: a ready pod is available after minReadySeconds", () => {
   const actions = planPods({ minReadySeconds: 30 }, [
     pod("a", { readySecondsAgo: 10 }),
     pod("b", { readySecondsAgo: 40 }),

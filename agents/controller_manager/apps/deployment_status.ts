@@ -1,7 +1,7 @@
 /**
  * PURE. What a Deployment's status says about its ReplicaSets and its progress.
  * In: the Deployment, its ReplicaSets, the time. Out: the new status, and when to look again.
- * Never: writes. Source: pkg/controller/deployment sync.go and progress.go (v1.36), wording included.
+ * Never: writes. Source: pkg/controller/deployment (v1.36), wording of conditions included.
  */
 import { formatTime, parseMillis } from "../../api/time.ts";
 import type { Deployment, DeploymentStatus, ReplicaSet, StatusCondition } from "../kinds.ts";

@@ -209,7 +209,7 @@ function createSet(rollout: Rollout, conditions: Conditions, input: PlanInput): 
   return [...actions, ...statusActions(deployment, status), ...revisionActions(rollout)];
 }
 
-/** Progress is measured from when the new ReplicaSet was first seen, if nothing was noted before. */
+/** Where nothing was noted before, progress counts from when the new ReplicaSet was first seen. */
 function withFoundSet(rollout: Rollout, conditions: Conditions, nowMillis: number): Conditions {
   const { newSet, deployment } = rollout;
   const known = conditions.some((condition) => condition.type === "Progressing");

@@ -109,7 +109,53 @@ interface Left {
   readonly objects: readonly KubeObject[];
 }
 
+type Verdict = Omit<StatusCondition, "lastTransitionTime">;
+
 function statusOf(namespace: KubeObject, left: readonly Left[], input: PlanInput): KubeObject {
+  const wanted = [...settledVerdicts(), contentVerdict(input), ...remainderVerdicts(left)];
+  const known: StatusCondition[] = namespace.status?.conditions ?? [];
+  const now = formatTime(input.nowMillis);
+  const conditions = wanted.map((condition) => {
+    const old = known.find((one) => one.type === condition.type);
+    const lastTransitionTime = old?.status === condition.status
+      ? old.lastTransitionTime ?? now
+      : now;
+    return { ...condition, lastTransitionTime };
+  });
+  const others = known.filter((one) => !wanted.some((condition) => condition.type === one.type));
+  return { ...namespace.status, phase: "Terminating", conditions: [...others, ...conditions] };
+}
+
+/** The resources are a table here: finding and parsing them can't fail. */
+function settledVerdicts(): Verdict[] {
+  return [
+    {
+      type: "NamespaceDeletionDiscoveryFailure",
+      status: "False",
+      reason: "ResourcesDiscovered",
+      message: "All resources successfully discovered",
+    },
+    {
+      type: "NamespaceDeletionGroupVersionParsingFailure",
+      status: "False",
+      reason: "ParsedGroupVersions",
+      message: "All legacy kube types successfully parsed",
+    },
+  ];
+}
+
+function contentVerdict(input: PlanInput): Verdict {
+  const type = "NamespaceDeletionContentFailure";
+  const failure = input.failure?.during === "deleteCollection" ? input.failure : undefined;
+  if (failure === undefined) {
+    const message = "All content successfully deleted, may be waiting on finalization";
+    return { type, status: "False", reason: "ContentDeleted", message };
+  }
+  const message = `Failed to delete all resource types, 1 remaining: ${failure.message}`;
+  return { type, status: "True", reason: "ContentDeletionFailed", message };
+}
+
+function remainderVerdicts(left: readonly Left[]): Verdict[] {
   const remaining = left
     .map(({ resource, objects }) =>
       `${resourceNameOf(resource)} has ${objects.length} resource instances`
@@ -124,75 +170,26 @@ function statusOf(namespace: KubeObject, left: readonly Left[], input: PlanInput
   const finalizing = [...byFinalizer]
     .map(([name, count]) => `${name} in ${count} resource instances`)
     .sort();
-  const failure = input.failure?.during === "deleteCollection" ? input.failure : undefined;
-  const wanted: Omit<StatusCondition, "lastTransitionTime">[] = [
+  const content = remaining.length > 0;
+  const finalizers = finalizing.length > 0;
+  return [
     {
-      type: "NamespaceDeletionDiscoveryFailure",
-      status: "False",
-      reason: "ResourcesDiscovered",
-      message: "All resources successfully discovered",
+      type: "NamespaceContentRemaining",
+      status: content ? "True" : "False",
+      reason: content ? "SomeResourcesRemain" : "ContentRemoved",
+      message: content
+        ? `Some resources are remaining: ${remaining.join(", ")}`
+        : "All content successfully removed",
     },
     {
-      type: "NamespaceDeletionGroupVersionParsingFailure",
-      status: "False",
-      reason: "ParsedGroupVersions",
-      message: "All legacy kube types successfully parsed",
+      type: "NamespaceFinalizersRemaining",
+      status: finalizers ? "True" : "False",
+      reason: finalizers ? "SomeFinalizersRemain" : "ContentHasNoFinalizers",
+      message: finalizers
+        ? `Some content in the namespace has finalizers remaining: ${finalizing.join(", ")}`
+        : "All content-preserving finalizers finished",
     },
-    failure === undefined
-      ? {
-        type: "NamespaceDeletionContentFailure",
-        status: "False",
-        reason: "ContentDeleted",
-        message: "All content successfully deleted, may be waiting on finalization",
-      }
-      : {
-        type: "NamespaceDeletionContentFailure",
-        status: "True",
-        reason: "ContentDeletionFailed",
-        message: `Failed to delete all resource types, 1 remaining: ${failure.message}`,
-      },
-    remaining.length === 0
-      ? {
-        type: "NamespaceContentRemaining",
-        status: "False",
-        reason: "ContentRemoved",
-        message: "All content successfully removed",
-      }
-      : {
-        type: "NamespaceContentRemaining",
-        status: "True",
-        reason: "SomeResourcesRemain",
-        message: `Some resources are remaining: ${remaining.join(", ")}`,
-      },
-    finalizing.length === 0
-      ? {
-        type: "NamespaceFinalizersRemaining",
-        status: "False",
-        reason: "ContentHasNoFinalizers",
-        message: "All content-preserving finalizers finished",
-      }
-      : {
-        type: "NamespaceFinalizersRemaining",
-        status: "True",
-        reason: "SomeFinalizersRemain",
-        message: `Some content in the namespace has finalizers remaining: ${finalizing.join(", ")}`,
-      },
   ];
-  const known: StatusCondition[] = namespace.status?.conditions ?? [];
-  const now = formatTime(input.nowMillis);
-  const conditions = wanted.map((condition) => {
-    const old = known.find((one) => one.type === condition.type);
-    const lastTransitionTime = old?.status === condition.status
-      ? old.lastTransitionTime ?? now
-      : now;
-    return { ...condition, lastTransitionTime };
-  });
-  const others = known.filter((one) => !wanted.some((condition) => condition.type === one.type));
-  return {
-    ...namespace.status,
-    phase: "Terminating",
-    conditions: [...others, ...conditions],
-  };
 }
 
 /** As conditions name it: `pods.`, `deployments.apps`. */

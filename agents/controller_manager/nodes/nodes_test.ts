@@ -166,7 +166,7 @@ Deno.test("taint eviction: waits as long as tolerated, then marks and deletes", 
   assert.equal(`${last.type} ${last.reason}`, "DisruptionTarget DeletionByTaintManager");
 });
 
-Deno.test("pod garbage: pods of vanished nodes go after the quarantine, unbound ones at once", () => {
+Deno.test("pod garbage: pods of vanished nodes go after the quarantine", () => {
   const row = podGarbageCollector();
   const orphan = pod({ metadata: { name: "orphan", uid: "o" }, spec: { nodeName: "gone" } });
   const unbound = pod({

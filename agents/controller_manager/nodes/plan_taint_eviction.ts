@@ -39,7 +39,8 @@ export function taintEvictionController(): Controller {
 
 /**
  * @param key `namespace/name` of a pod.
- * @param pending when each pod's time began, milliseconds since 1970, by uid; the plan alone writes it.
+ * @param pending when each pod's time began, milliseconds since 1970, by uid; the plan alone
+ *   writes it.
  */
 export function planEviction(
   key: string,

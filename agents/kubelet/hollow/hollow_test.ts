@@ -52,7 +52,7 @@ Deno.test("hollow: nodes register with capacity, labels, addresses and condition
   await hollow.stop();
 });
 
-Deno.test("hollow: leases are renewed every 10 s, spread, and nodes report every 5 min", async () => {
+Deno.test("hollow: leases are renewed every 10 s, nodes report every 5 min", async () => {
   const { api, clock, hollow } = await world({ nodes: 10 });
   api.log.length = 0;
   const perSecond: number[] = [];
