@@ -61,14 +61,17 @@ export class ServiceContext {
     return { kind: "caller", caller: auth.callerOfCertificate(commonName) };
   }
 
-  /**
-   * Runs `body` with the caller, or fails the call. A client that asks for it (`hasleader`) is
-   * refused while no leader is known.
-   */
+  /** Fails the call of a client that insists on a leader (`hasleader`) while none is known. */
+  lacksLeader(call: ServerCall): boolean {
+    if (call.metadata("hasleader") !== "true") return false;
+    if (this.member.status().leaderId !== 0n) return false;
+    call.fail(statusOf({ kind: "noLeader" }));
+    return true;
+  }
+
+  /** Runs `body` with the caller, or fails the call. */
   asCaller(call: ServerCall, body: (caller: Identity | null) => void): void {
-    if (call.metadata("hasleader") === "true" && this.member.status().leaderId === 0n) {
-      return call.fail(statusOf({ kind: "noLeader" }));
-    }
+    if (this.lacksLeader(call)) return;
     const found = this.callerOf(call);
     if (found.kind !== "caller") return call.fail(statusOf(found));
     body(found.caller);

@@ -57,6 +57,7 @@ function leaseId(message: Uint8Array): { id: bigint; keys: boolean } | null {
 }
 
 function keepAlive(context: ServiceContext, call: ServerCall): void {
+  if (context.lacksLeader(call)) return;
   let waiting = 0;
   let ended = false;
   const endIfDone = () => {

@@ -30,6 +30,8 @@ interface CreateRequest extends WatchRequest {
   readonly fragment: boolean;
 }
 
+type EndNotice = Extract<WatchNotice, { readonly kind: "compacted" | "cancelled" }>;
+
 interface ActiveWatch {
   readonly id: number;
   readonly fragment: boolean;
@@ -39,6 +41,8 @@ interface ActiveWatch {
   refused: boolean;
   /** Whether the next progress notice answers the client's progress request. */
   awaited: boolean;
+  /** How the watch ended before its `created` was sent. */
+  endedEarly: EndNotice | null;
 }
 
 class WatchStream {
@@ -57,6 +61,7 @@ class WatchStream {
   }
 
   open(): void {
+    if (this.#context.lacksLeader(this.#call)) return;
     this.#call.onMessage = (message) => this.#onRequest(message);
     this.#call.onDrain = () => this.#onDrain();
     this.#call.onCancel = () => this.#cancelAll();
@@ -108,6 +113,7 @@ class WatchStream {
       announced: false,
       refused: false,
       awaited: false,
+      endedEarly: null,
     };
     const handle = member.watch(request, found.caller, (notice) => this.#onNotice(watch, notice));
     if ("kind" in handle) return this.#refuse(refusalOf(handle));
@@ -118,7 +124,8 @@ class WatchStream {
       writer.int64Field(2, id);
       writer.boolField(3, true);
     });
-    if (watch.refused) this.#resume(watch);
+    if (watch.endedEarly !== null) this.#onEnded(watch, watch.endedEarly);
+    else if (watch.refused) this.#resume(watch);
   }
 
   /** @returns the id to use, or null when the client's own is taken */
@@ -203,11 +210,11 @@ class WatchStream {
 
   #onEnded(
     watch: ActiveWatch,
-    notice: Extract<WatchNotice, { readonly kind: "compacted" | "cancelled" }>,
+    notice: EndNotice,
   ): void {
     if (!watch.announced) {
-      // The member refused from within `watch`: announce first, as clients expect.
-      queueMicrotask(() => this.#onEnded(watch, notice));
+      // Ended from within `watch`: clients expect `created` first.
+      watch.endedEarly = notice;
       return;
     }
     this.#watches.delete(watch.id);
