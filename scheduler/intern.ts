@@ -2,7 +2,8 @@
  * Strings and small structures become small integers, so that hot loops compare numbers.
  * In: label values, taint lists, pod specs. Out: ids that index plain arrays.
  * Never: grows without bound. Values and lists are counted and their ids are used again once
- * nothing refers to them; the template table forgets what it knew when it is full, which costs sharing only.
+ * nothing refers to them; the template table forgets what it knew when it is full, which costs
+ * sharing only.
  */
 
 import type { PodSpecRow, PodTemplate } from "./pod_row.ts";

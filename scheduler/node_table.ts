@@ -30,13 +30,6 @@ const NO_ROW = -1;
 /** Changed rows remembered for caches that repair themselves; a power of two. */
 export const CHANGE_RING = 4096;
 
-function grown<T extends Float64Array | Int32Array | Uint8Array>(column: T, capacity: number): T {
-  const Column = column.constructor as new (length: number) => T;
-  const next = new Column(capacity);
-  next.set(column);
-  return next;
-}
-
 /** The node table. Columns are public for reading; only this class writes them. */
 export class NodeTable implements LabelColumns {
   /** One more than the highest row ever used; holes have `alive[row]` 0. */
@@ -380,4 +373,12 @@ export class NodeTable implements LabelColumns {
     if (ips.size === 0) rows.delete(row);
     if (rows.size === 0) this.ports.delete(port);
   }
+}
+
+/** @returns a longer copy of a column. */
+function grown<T extends Float64Array | Int32Array | Uint8Array>(column: T, capacity: number): T {
+  const Column = column.constructor as new (length: number) => T;
+  const next = new Column(capacity);
+  next.set(column);
+  return next;
 }

@@ -31,7 +31,7 @@ const CHUNK = 32;
 const SLICE_MILLIS = 8;
 /** Pods bound by one request. */
 const BATCH = 512;
-/** How long a placed pod waits for its volumes, milliseconds; VolumeBinding's bindTimeoutSeconds. */
+/** How long a placed pod waits for its volumes, milliseconds: bindTimeoutSeconds. */
 const VOLUME_MILLIS = 600_000;
 
 type BindAction = Action & { readonly kind: "bind" };

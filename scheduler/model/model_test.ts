@@ -1,7 +1,7 @@
 /**
  * The column scheduler against the obviously correct one: the same feasible nodes, the same
- * reasons, the same total of every node, over random clusters; and shared columns against full decisions.
- * A failure names the seed: run with `SEED=n`.
+ * reasons, the same total of every node, over random clusters; and shared columns against full
+ * decisions. A failure names the seed: run with `SEED=n`.
  */
 
 import assert from "node:assert/strict";
