@@ -4,7 +4,7 @@
  * Never: starts with a flag it does not understand; exits before what it acknowledged is durable.
  */
 import { denoPorts } from "./deno_ports.ts";
-import { ETCD_VERSION, EtcdMember } from "./member/etcd_member.ts";
+import { ETCD_VERSION, EtcdMember } from "./member/etcd/etcd_member.ts";
 import { openMember } from "./member/open.ts";
 import { formatHelp, parseFlags, type ServerSettings } from "./server_flags.ts";
 import { serveEtcd } from "./wire/serve.ts";

@@ -1,4 +1,8 @@
-/** The command line: both spellings, variables, and every problem at once. */
+/**
+ * The command line.
+ * In: arguments and variables. Out: settings, or every problem at once.
+ * Never: starts a server.
+ */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { withDefaults } from "./member/config.ts";
 import { formatHelp, parseFlags } from "./server_flags.ts";

@@ -1,4 +1,8 @@
-/** The real disk: the log on it, modes, the lock between two processes. */
+/**
+ * The real disk.
+ * In: a temporary directory, a second process. Out: the log on it, file modes, who holds the lock.
+ * Never: leaves anything behind.
+ */
 import { deepEqual, equal } from "node:assert/strict";
 import { createDenoDisk } from "./deno_disk.ts";
 import { createWal } from "./wal.ts";

@@ -1,4 +1,8 @@
-/** Framing and checksums: known vectors, round trips, every way a frame can be broken. */
+/**
+ * Framing and checksums.
+ * In: known vectors, frames broken in every way. Out: what is read, torn, damaged or found later.
+ * Source of the vectors: RFC 3720 appendix B.4.
+ */
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import {

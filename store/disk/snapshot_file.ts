@@ -1,8 +1,8 @@
 /**
  * Snapshot files: the state machine as of one log index, in checksummed chunks.
- * In: chunks of bytes, a slice at a time. Out: a durable file, or its chunks read back and verified.
- * Never: lets an unfinished file carry a final name, holds more than one chunk in memory, knows what
- * the chunks mean.
+ * In: chunks of bytes, a slice at a time. Out: a durable file, or its chunks read and verified.
+ * Never: lets an unfinished file carry a final name, holds more than one chunk in memory, knows
+ * what the chunks mean.
  * Layout: frames of `record.ts`; frame 0 is the head, an empty frame is the end.
  */
 import type { Disk, DiskFile } from "../ports.ts";

@@ -1,4 +1,8 @@
-/** Snapshot files: round trip, damage of every kind, crash before the rename. */
+/**
+ * Snapshot files.
+ * In: a fake disk. Out: round trips, damage of every kind, crashes before the rename.
+ * Never: a real disk.
+ */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { FakeDisk } from "../../tests/fakes/disk.ts";
 import {

@@ -14,7 +14,7 @@ import { BatchBuffer, type SegmentHead, type SnapshotMarker } from "./wal_record
 
 /** A new segment starts once the current one holds this much. */
 export const SEGMENT_BYTES = 64 * 1024 * 1024;
-/** Zeros are written ahead of the log in pieces of this size: 2 MiB cost the thread about 0.6 ms. */
+/** Zeros are written ahead of the log in pieces of this size; one costs about 0.6 ms. */
 const ALLOCATE_BYTES = 2 * 1024 * 1024;
 const BUFFER_BYTES = 256 * 1024;
 /** A batch buffer that one huge batch grew beyond this is given back. */

@@ -1,4 +1,8 @@
-/** The log on a disk that crashes, tears, fills up and fails. */
+/**
+ * The log on a disk that crashes, tears, fills up and fails.
+ * In: a fake disk with faults. Out: nothing acknowledged is lost, damage is refused by place.
+ * Never: a real disk; randomness comes from a seed.
+ */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { FakeDisk, PowerLost } from "../../tests/fakes/disk.ts";
 import type { Entry } from "../raft/types.ts";

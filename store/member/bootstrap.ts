@@ -1,7 +1,7 @@
 /**
  * What a member starts from: its first configuration, or what its data directory holds.
- * In: a configuration, the disk, an empty state machine. Out: an open log, Raft's initial state, the
- * membership, and the state machine as of the newest intact snapshot.
+ * In: a configuration, the disk, an empty state machine. Out: an open log, Raft's initial state,
+ * the membership, and the state machine as of the newest intact snapshot.
  * Never: starts on damaged data; the refusal names file and offset.
  * A new cluster starts from a snapshot at index 1 that holds its membership, so that a member that
  * joins later can't replay the log without having received it.
@@ -35,7 +35,7 @@ export interface BootstrapParts {
   readonly log: Log;
   readonly machine: StateMachineApi;
   readonly newSalt: () => number;
-  /** The cluster that a member with `initialClusterState: "existing"` joins, as its peers know it. */
+  /** The cluster that a member with `initialClusterState` "existing" joins, as its peers know. */
   readonly joined: WalIdentity | null;
 }
 

@@ -43,7 +43,7 @@ export interface StoreConfig {
   readonly heartbeatIntervalMillis: number;
   /** `--election-timeout`, milliseconds, default 1000; 5 to 500 heartbeats. */
   readonly electionTimeoutMillis: number;
-  /** `--snapshot-count`, log entries (each a batch of commands) between snapshots, default 10,000. */
+  /** `--snapshot-count`, log entries (each a batch) between snapshots, default 10,000. */
   readonly snapshotCount: number;
   /** Bytes of log between snapshots, default 256 MiB. */
   readonly snapshotLogBytes: number;

@@ -1,6 +1,6 @@
 /**
  * The runner of one member: proposals and messages in, Ready after Ready carried out.
- * In: commands, reads, ticks, peers' messages. Out: durable log, applied commands, answers, notices.
+ * In: commands, reads, ticks, peers' messages. Out: a durable log, applied commands, answers.
  * Never: answers a write before it is durable on a quorum and applied; retries a failed sync; works
  * longer than about 10 ms before it gives the thread back.
  * While one batch is being synced, the next one gathers and the last one is applied.
@@ -134,7 +134,7 @@ export class Member {
     return this.isLeader && this.#applier.servingTerm === this.#raft.term;
   }
 
-  /** Whether a linearizable read needs no round: alone, nothing is acknowledged before it is applied. */
+  /** Whether reads need no round: alone, nothing is acknowledged before it is applied. */
   get canReadNow(): boolean {
     return this.isServingLeader && this.#votesAlone() && this.#failure === null;
   }

@@ -1,4 +1,8 @@
-/** One member from its door: durable, restartable, honest about a failing or full disk. */
+/**
+ * One member from its door: durable, restartable, honest about a failing or full disk.
+ * In: a fake disk, a clock that moves when told, a seed. Out: what was acknowledged and is there.
+ * Never: a real disk or a real clock.
+ */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { FakeDisk } from "../../tests/fakes/disk.ts";
 import { FakeTimer, seededRandom, settle } from "../../tests/fakes/timer.ts";

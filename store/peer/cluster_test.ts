@@ -1,4 +1,8 @@
-/** Three members over loopback TCP: elect, write, lose one, catch up by snapshot, lose the quorum. */
+/**
+ * Three members over loopback TCP, each on a fake disk.
+ * In: writes through any of them, a stop, a restart. Out: equal states, snapshots across, refusals.
+ * Never: a fixed port.
+ */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { FakeDisk } from "../../tests/fakes/disk.ts";
 import { seededRandom } from "../../tests/fakes/timer.ts";

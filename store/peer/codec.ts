@@ -229,7 +229,7 @@ function decodeSnapshotMeta(bytes: Uint8Array): SnapshotMeta | null {
   return { index: readSafeInteger(view, 0), term: readSafeInteger(view, 8), conf };
 }
 
-/** Who speaks, to whom, of which cluster. `from` 0n: someone who wants to join and asks `describe`. */
+/** Who speaks, to whom, of which cluster. */
 export interface Hello {
   readonly clusterId: bigint;
   readonly from: bigint;

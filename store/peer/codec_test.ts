@@ -1,4 +1,8 @@
-/** The peer protocol: round trips, and bytes that must not be believed. */
+/**
+ * The peer protocol.
+ * In: any messages, and bytes that must not be believed. Out: round trips and refusals.
+ * Never: a socket.
+ */
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import type { Message } from "../raft/types.ts";

@@ -2,7 +2,7 @@
  * Both ends of a snapshot's way from the leader's disk to a follower's.
  * In: a finished snapshot file; chunks and their offsets. Out: the same file, verified, under its
  * final name.
- * Never: starts again from zero after a broken connection, or hands over a file it has not verified.
+ * Never: starts again from zero after a broken connection, or hands over an unverified file.
  */
 import { openSnapshotFile, snapshotName } from "../disk/snapshot_file.ts";
 import type { Disk, DiskFile, Timer } from "../ports.ts";

@@ -28,16 +28,6 @@ export interface TcpPeersParts {
   readonly describe: () => Uint8Array;
 }
 
-/**
- * Starts listening for peers.
- * Errors: rejects when an address can't be bound or a certificate file can't be read.
- */
-export async function createTcpPeers(parts: TcpPeersParts): Promise<TcpPeers> {
-  const peers = new TcpPeers(parts);
-  await peers.listen();
-  return peers;
-}
-
 export class TcpPeers implements Peers {
   readonly #parts: TcpPeersParts;
   readonly #outbound = new Map<bigint, Outbound>();
@@ -108,6 +98,16 @@ export class TcpPeers implements Peers {
     this.#inbound.add(inbound);
     socket.on("close", () => this.#inbound.delete(inbound));
   }
+}
+
+/**
+ * Starts listening for peers.
+ * Errors: rejects when an address can't be bound or a certificate file can't be read.
+ */
+export async function createTcpPeers(parts: TcpPeersParts): Promise<TcpPeers> {
+  const peers = new TcpPeers(parts);
+  await peers.listen();
+  return peers;
 }
 
 /**

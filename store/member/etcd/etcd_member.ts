@@ -3,14 +3,14 @@
  * In: requests as the wire decoded them. Out: outcomes through callbacks or promises.
  * Never: knows gRPC; makes a promise for a write or a read.
  */
-import { COMMAND } from "../mvcc/command.ts";
-import type { AlarmMember } from "../mvcc/outcome.ts";
-import { ProtoWriter } from "../mvcc/proto.ts";
-import { decodeRange } from "../mvcc/request_codec.ts";
-import { HeaderEncoder } from "../mvcc/response_codec.ts";
-import type { HeaderFields, RangeCursor } from "../mvcc/api.ts";
-import type { StoreFailure } from "../mvcc/types.ts";
-import type { Timer } from "../ports.ts";
+import { COMMAND } from "../../mvcc/command.ts";
+import type { AlarmMember } from "../../mvcc/outcome.ts";
+import { ProtoWriter } from "../../mvcc/proto.ts";
+import { decodeRange } from "../../mvcc/request_codec.ts";
+import { HeaderEncoder } from "../../mvcc/response_codec.ts";
+import type { HeaderFields, RangeCursor } from "../../mvcc/api.ts";
+import type { StoreFailure } from "../../mvcc/types.ts";
+import type { Timer } from "../../ports.ts";
 import type {
   AuthApi,
   HashResult,
@@ -18,12 +18,12 @@ import type {
   MemberFailure,
   MemberList,
   MemberStatus,
-} from "../wire/etcd/member_api.ts";
-import type { ClusterRequest } from "./cluster.ts";
+} from "../../wire/etcd/member_api.ts";
+import type { ClusterRequest } from "../cluster.ts";
 import { EtcdAuth } from "./etcd_auth.ts";
-import type { Member } from "./member.ts";
-import { memberStatus } from "./member_store.ts";
-import type { OpenedMember } from "./open.ts";
+import type { Member } from "../member.ts";
+import { memberStatus } from "../member_store.ts";
+import type { OpenedMember } from "../open.ts";
 import { Tokens } from "./tokens.ts";
 
 /** The etcd version whose API this follows. */

@@ -3,10 +3,10 @@
  * In: names, passwords, tokens, who asks. Out: names, permissions, tokens, failures.
  * Never: lets a password or its hash out.
  */
-import type { StateMachineApi } from "../mvcc/api.ts";
-import { authFailure, type Identity } from "../mvcc/outcome.ts";
-import type { StoreFailure } from "../mvcc/types.ts";
-import type { AuthApi } from "../wire/etcd/member_api.ts";
+import type { StateMachineApi } from "../../mvcc/api.ts";
+import { authFailure, type Identity } from "../../mvcc/outcome.ts";
+import type { StoreFailure } from "../../mvcc/types.ts";
+import type { AuthApi } from "../../wire/etcd/member_api.ts";
 import { checkPassword, hashPassword, type Tokens } from "./tokens.ts";
 
 export class EtcdAuth implements AuthApi {

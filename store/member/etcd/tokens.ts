@@ -8,9 +8,9 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import type { Auth } from "../mvcc/auth/auth.ts";
-import { authFailure, type Identity } from "../mvcc/outcome.ts";
-import type { StoreFailure } from "../mvcc/types.ts";
+import type { Auth } from "../../mvcc/auth/auth.ts";
+import { authFailure, type Identity } from "../../mvcc/outcome.ts";
+import type { StoreFailure } from "../../mvcc/types.ts";
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
