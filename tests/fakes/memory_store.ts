@@ -195,9 +195,20 @@ export class MemoryStore implements Store {
     if (versions === undefined) {
       versions = [];
       this.#history.set(key, versions);
-      this.#keys = [...this.#keys, key].sort();
+      this.#insert(key);
     }
     versions.push({ revision: this.revision, kv });
+  }
+
+  /** Keeps the keys in order by binary search. */
+  #insert(key: string): void {
+    let [low, high] = [0, this.#keys.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#keys[middle] < key) low = middle + 1;
+      else high = middle;
+    }
+    this.#keys.splice(low, 0, key);
   }
 
   #put(request: PutRequest, events: StoreEvent[]): PutResponse {

@@ -52,12 +52,19 @@ interface KubernetesClaims {
   readonly node?: { readonly name?: string; readonly uid?: string };
 }
 
+const MAX_VERIFIED = 4096;
+
 /** Signs and verifies the tokens of one cluster. */
 export class TokenAuthority {
   readonly #options: TokenOptions;
   readonly #privateKey: CryptoKey;
   readonly #publicKey: CryptoKey;
   readonly #keyId: string;
+  /** Tokens whose signature was checked; whether their objects live is asked each time. */
+  readonly #verified = new Map<
+    string,
+    { readonly claims: KubernetesClaims; readonly id: string | undefined; readonly until: number }
+  >();
   /** Public half as a JWK set, for `/openid/v1/jwks`. */
   readonly jwks: { readonly keys: readonly Record<string, unknown>[] };
 
@@ -107,6 +114,10 @@ export class TokenAuthority {
 
   /** @param audiences any of these will do; absent = the API server's own */
   async verify(token: string, audiences?: readonly string[]): Promise<TokenVerdict> {
+    const known = audiences?.length ? undefined : this.#verified.get(token);
+    if (known !== undefined && known.until > this.#options.nowMillis()) {
+      return this.#admit(known.claims, known.id);
+    }
     try {
       const { payload } = await jwtVerify(token, this.#publicKey, {
         issuer: this.issuer,
@@ -115,6 +126,11 @@ export class TokenAuthority {
         currentDate: new Date(this.#options.nowMillis()),
       });
       const claims = (payload["kubernetes.io"] ?? {}) as KubernetesClaims;
+      if (!audiences?.length) {
+        if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear();
+        const until = (payload.exp ?? 0) * 1000;
+        this.#verified.set(token, { claims, id: payload.jti, until });
+      }
       return this.#admit(claims, payload.jti);
     } catch {
       return { kind: "refused", reason: "invalid bearer token" };

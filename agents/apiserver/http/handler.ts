@@ -13,8 +13,9 @@ import {
   methodNotServed,
   unknownPath,
 } from "../../api/status.ts";
+import { impersonate } from "../auth/impersonate.ts";
 import { perform, refuseVerb } from "../verbs/call.ts";
-import { BODY_LIMIT_BYTES, type Core, type VerbAnswer } from "../verbs/core.ts";
+import type { Core, VerbAnswer } from "../verbs/core.ts";
 import { watchObjects } from "../verbs/watch.ts";
 import { decodeBody, decodeDeleteOptions, decodePatch } from "./body.ts";
 import { encodeAnswer, includeOf } from "./encode.ts";
@@ -61,7 +62,8 @@ export const CONNECT_PARTS: ReadonlySet<string> = new Set([
 export function createHandler(parts: HandlerParts): Handler {
   return async (request) => {
     try {
-      return await answer(parts, request);
+      const user = impersonate(request.user, request.header, parts.core.authorizer);
+      return await answer(parts, user === request.user ? request : { ...request, user });
     } catch (error) {
       return failed(parts.core, request, error);
     }
@@ -244,5 +246,3 @@ function decodeCall(
       throw badRequest("a watch is no call");
   }
 }
-
-export { BODY_LIMIT_BYTES };

@@ -293,3 +293,23 @@ Deno.test("a list becomes a Table with the rows that were asked for", async () =
   assert.equal(none.json.rows[0].object, undefined);
   await api.close();
 });
+
+Deno.test("a master may act as another, who then has that one's rights only", async () => {
+  const api = await startFakeApi();
+  const headers = { "impersonate-user": "eve", "impersonate-group": "devs" };
+  const review = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  const who = await api.ask("POST", review, {}, { headers });
+  assert.deepEqual(who.json.status.userInfo, {
+    username: "eve",
+    groups: ["devs", "system:authenticated"],
+  });
+  assert.equal((await api.ask("GET", PODS, undefined, { headers })).status, 403);
+  const user = { name: "mallory", groups: ["system:authenticated"] };
+  const tried = await api.ask("POST", review, {}, { headers, user });
+  assert.equal(
+    tried.json.message,
+    'users "eve" is forbidden: User "mallory" cannot impersonate resource "users" ' +
+      'in API group "" at the cluster scope',
+  );
+  await api.close();
+});

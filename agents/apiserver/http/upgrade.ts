@@ -11,6 +11,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { ApiError, badRequest, internalError, unknownPath } from "../../api/status.ts";
 import type { UpgradeRequest } from "../listen.ts";
 import type { ExecOutcome, KubeletPort, KubeletRequest } from "../ports.ts";
+import { impersonate } from "../auth/impersonate.ts";
 import { refuseVerb } from "../verbs/call.ts";
 import type { Core } from "../verbs/core.ts";
 import { kubeletRequest } from "./connect.ts";
@@ -41,7 +42,9 @@ interface Parts {
 }
 
 async function begin(core: Core, parts: Parts, request: UpgradeRequest): Promise<void> {
-  const { message, user } = request;
+  const { message } = request;
+  const header = (name: string) => message.headers[name] as string | undefined;
+  const user = impersonate(request.user, header, core.authorizer);
   const [path, query = ""] = (message.url ?? "").split("?", 2);
   const route = parseRoute(path);
   if (route === null) throw unknownPath();
