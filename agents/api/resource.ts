@@ -55,6 +55,7 @@ export interface Rules {
   /** For the status subresource. Default: all but status and a little metadata from `old`. */
   readonly prepareForStatusUpdate?: (draft: KubeObject, old: KubeObject) => void;
   readonly validate?: (draft: KubeObject) => FieldError[];
+  /** Only what the change itself breaks; `validate` runs on every update as well. */
   readonly validateUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
   readonly validateStatusUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
   /** Extra field selectors beside metadata.name and metadata.namespace. */

@@ -3,14 +3,19 @@
  * In: the kinds' rules. Out: named rows for code, and look-up by path for the API server.
  * Never: behaviour. Source: upstream's discovery documents (v1.36).
  */
+import { daemonSetRules } from "./kinds/apps/daemon_set.ts";
 import { deploymentRules } from "./kinds/apps/deployment.ts";
 import { replicaSetRules } from "./kinds/apps/replica_set.ts";
+import { statefulSetRules } from "./kinds/apps/stateful_set.ts";
+import { cronJobRules } from "./kinds/batch/cron_job.ts";
+import { jobRules } from "./kinds/batch/job.ts";
 import { configMapRules, secretRules, serviceAccountRules } from "./kinds/core/config.ts";
 import { endpointsRules } from "./kinds/core/endpoints.ts";
 import { eventRules, eventStoredAs, eventV1Rules } from "./kinds/core/event.ts";
 import { namespaceRules } from "./kinds/core/namespace.ts";
 import { nodeRules } from "./kinds/core/node.ts";
 import { serviceRules } from "./kinds/core/service.ts";
+import { disruptionBudgetRules } from "./kinds/other/disruption_budget.ts";
 import { endpointSliceRules } from "./kinds/other/endpoint_slice.ts";
 import { leaseRules } from "./kinds/other/lease.ts";
 import { priorityClassRules } from "./kinds/other/priority_class.ts";
@@ -143,6 +148,54 @@ export const replicaSets: Resource = defineResource({
   rules: replicaSetRules,
 });
 
+export const daemonSets: Resource = defineResource({
+  group: "apps",
+  kind: "DaemonSet",
+  plural: "daemonsets",
+  shortNames: ["ds"],
+  categories: ["all"],
+  subresources: (parent) => [partOf(parent, "status")],
+  rules: daemonSetRules,
+});
+
+export const statefulSets: Resource = defineResource({
+  group: "apps",
+  kind: "StatefulSet",
+  plural: "statefulsets",
+  shortNames: ["sts"],
+  categories: ["all"],
+  subresources: (parent) => [scaleOf(), partOf(parent, "status")],
+  rules: statefulSetRules,
+});
+
+export const jobs: Resource = defineResource({
+  group: "batch",
+  kind: "Job",
+  plural: "jobs",
+  categories: ["all"],
+  subresources: (parent) => [partOf(parent, "status")],
+  rules: jobRules,
+});
+
+export const cronJobs: Resource = defineResource({
+  group: "batch",
+  kind: "CronJob",
+  plural: "cronjobs",
+  shortNames: ["cj"],
+  categories: ["all"],
+  subresources: (parent) => [partOf(parent, "status")],
+  rules: cronJobRules,
+});
+
+export const disruptionBudgets: Resource = defineResource({
+  group: "policy",
+  kind: "PodDisruptionBudget",
+  plural: "poddisruptionbudgets",
+  shortNames: ["pdb"],
+  subresources: (parent) => [partOf(parent, "status")],
+  rules: disruptionBudgetRules,
+});
+
 export const leases: Resource = defineResource({
   group: "coordination.k8s.io",
   kind: "Lease",
@@ -177,11 +230,16 @@ export const resources: readonly Resource[] = [
   secrets,
   serviceAccounts,
   services,
+  daemonSets,
   deployments,
   replicaSets,
+  statefulSets,
+  cronJobs,
+  jobs,
   leases,
   endpointSlices,
   eventsV1,
+  disruptionBudgets,
   priorityClasses,
 ];
 

@@ -81,7 +81,6 @@ function validate(draft: KubeObject): FieldError[] {
 
 function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   const problems = new Problems();
-  problems.errors.push(...validate(draft));
   problems.immutable("spec.selector", draft.spec?.selector, old.spec?.selector);
   return problems.errors;
 }

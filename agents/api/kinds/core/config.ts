@@ -58,7 +58,6 @@ export const configMapRules: Rules = {
   validateUpdate: (draft, old) => {
     const problems = new Problems();
     validateFrozen(problems, draft, old);
-    problems.errors.push(...validateConfigMap(draft));
     return problems.errors;
   },
   generationFields: [],
@@ -129,7 +128,6 @@ export const secretRules: Rules = {
     const problems = new Problems();
     problems.immutable("type", draft.type, old.type);
     validateFrozen(problems, draft, old);
-    problems.errors.push(...validateSecret(draft));
     return problems.errors;
   },
   generationFields: [],

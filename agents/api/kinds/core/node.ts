@@ -51,7 +51,6 @@ function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   const problems = new Problems();
   const now = (draft as Node).spec ?? {};
   const before = (old as Node).spec ?? {};
-  validateTaints(problems, now.taints ?? []);
   if ((before.podCIDRs ?? []).length > 0 && !sameJson(now.podCIDRs, before.podCIDRs)) {
     problems.forbidden(
       "spec.podCIDRs",

@@ -189,7 +189,6 @@ function validate(draft: KubeObject): FieldError[] {
 
 function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   const problems = new Problems();
-  problems.errors.push(...validate(draft));
   const now = (draft as Service).spec;
   const before = (old as Service).spec;
   const keeps = now.type !== "ExternalName" && before.type !== "ExternalName";

@@ -68,7 +68,6 @@ export const endpointSliceRules: Rules = {
   validate,
   validateUpdate: (draft, old) => {
     const problems = new Problems();
-    problems.errors.push(...validate(draft));
     problems.immutable("addressType", draft.addressType, old.addressType);
     return problems.errors;
   },

@@ -27,7 +27,6 @@ function validate(draft: KubeObject): FieldError[] {
 
 export const leaseRules: Rules = {
   validate,
-  validateUpdate: validate,
   generationFields: [],
   columns: [
     nameColumn,

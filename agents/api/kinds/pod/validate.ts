@@ -27,7 +27,9 @@ const MAX_INT32 = 2 ** 31 - 1;
 export function validatePod(pod: Pod): FieldError[] {
   const problems = new Problems();
   validatePodSpec(problems, "spec", pod.spec);
-  if ((pod.spec.ephemeralContainers ?? []).length > 0 && pod.metadata.uid === undefined) {
+  if (
+    (pod.spec.ephemeralContainers ?? []).length > 0 && pod.metadata.resourceVersion === undefined
+  ) {
     problems.forbidden("spec.ephemeralContainers", "cannot be set on create");
   }
   if (pod.spec.nodeName && (pod.spec.schedulingGates ?? []).length > 0) {

@@ -7,7 +7,6 @@ import { rangeMessage } from "../../names.ts";
 import type { FieldError } from "../../resource.ts";
 import type { Container, Pod, PodSpec, Toleration } from "../../schema/generated/core_v1.ts";
 import { Problems, sameJson } from "../problems.ts";
-import { validatePod } from "./validate.ts";
 
 const MAX_INT32 = 2 ** 31 - 1;
 const UPDATABLE = [
@@ -21,7 +20,6 @@ const UPDATABLE = [
 /** An update through the object itself. */
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const problems = new Problems();
-  problems.errors.push(...validatePod(pod));
   for (const field of ["containers", "initContainers"] as const) {
     if ((pod.spec[field] ?? []).length !== (old.spec[field] ?? []).length) {
       problems.forbidden(`spec.${field}`, "pod updates may not add or remove containers");
