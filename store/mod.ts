@@ -27,8 +27,6 @@ export { validateConfig, withDefaults } from "./member/config.ts";
  *
  * @example
  * ```ts
- * import { openStore } from "./mod.ts";
- *
  * const dataDirectory = await Deno.makeTempDir();
  * const store = await openStore({ dataDirectory });
  * const key = new TextEncoder().encode("greeting");
