@@ -146,14 +146,13 @@ export class ResourceCache {
       onClose: (closed) => this.#forget(closed),
     });
     if (start.kind === "state") {
-      const initial = this.select(selection).map((stored) => new ObjectEvent("ADDED", stored));
-      watcher.pushInitial(initial);
-      if (initialEnd !== undefined) watcher.pushInitial([initialEnd]);
+      for (const stored of this.select(selection)) watcher.push(new ObjectEvent("ADDED", stored));
+      if (initialEnd !== undefined) watcher.push(initialEnd);
     } else {
       const isWhole = this.#ring.replayAfter(start.revision, (change) => watcher.offer(change));
       if (!isWhole) return { kind: "tooOld", oldestRevision: this.#ring.floor };
-      if (watcher.isClosed) return { kind: "tooOld", oldestRevision: this.#lastChange };
     }
+    watcher.begin();
     this.#remember(watcher);
     return { kind: "started", watcher };
   }

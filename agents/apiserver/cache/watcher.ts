@@ -33,6 +33,9 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
   #pending: WatchEvent[] = [];
   #waiter: Waiter | null = null;
   #isClosed = false;
+  #onClosed: (() => void) | null = null;
+  /** What was pending when the watch began: its reader had no chance to take that yet. */
+  #allowance = Infinity;
   readonly #options: WatcherOptions;
 
   constructor(options: WatcherOptions) {
@@ -78,18 +81,25 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
     if (this.#isClosed) return;
     this.#pending.push(event);
     if (this.#waiter !== null) this.#hand();
-    else if (this.#pending.length > this.#options.capacity) this.#fallBehind();
+    else if (this.#pending.length > this.#options.capacity + this.#allowance) this.#fallBehind();
   }
 
-  /** Initial events do not count against the capacity: their reader has not had a chance yet. */
-  pushInitial(events: readonly WatchEvent[]): void {
-    for (const event of events) this.#pending.push(event);
+  /** Ends the initial events; from here on a reader can fall behind. */
+  begin(): void {
+    this.#allowance = this.#pending.length;
+  }
+
+  /** Calls back once, when the watch ends. */
+  onClosed(callback: () => void): void {
+    if (this.#isClosed) callback();
+    else this.#onClosed = callback;
   }
 
   next(): Promise<IteratorResult<readonly WatchEvent[]>> {
     if (this.#pending.length > 0) {
       const value = this.#pending;
       this.#pending = [];
+      this.#allowance = 0;
       return Promise.resolve({ done: false, value });
     }
     if (this.#isClosed) return Promise.resolve(DONE);
@@ -110,6 +120,7 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#options.onClose(this);
+    this.#onClosed?.();
     const waiter = this.#waiter;
     this.#waiter = null;
     waiter?.(DONE);

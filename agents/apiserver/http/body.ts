@@ -12,19 +12,13 @@ import { findDuplicates } from "../../api/schema/duplicates.ts";
 import { checkDecoded, strictMessage } from "../../api/schema/strict.ts";
 import { badRequest, requestEntityTooLarge, unsupportedMediaType } from "../../api/status.ts";
 import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
+import { PATCH_TYPES } from "../verbs/patch.ts";
 
 const OBJECT_TYPES = [
   "application/json",
   "application/yaml",
   "application/vnd.kubernetes.protobuf",
 ] as const;
-
-const PATCH_TYPES: readonly string[] = [
-  "application/json-patch+json",
-  "application/merge-patch+json",
-  "application/strategic-merge-patch+json",
-  "application/apply-patch+yaml",
-];
 
 const DELETE_OPTIONS = {
   kind: "DeleteOptions",

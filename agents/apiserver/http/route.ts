@@ -40,20 +40,30 @@ export function parseRoute(path: string): ResourceRoute | null {
   const isNested = segments[at] === "namespaces" && segments.length > at + 2 &&
     !isNamespacePart(segments, at, group);
   const namespace = isNested ? segments[at + 1] : "";
+  if (isNested && namespace === "") throw unknownPath();
   if (isNested) at += 2;
   const resource = findResource(group, version, segments[at] ?? "");
   if (resource === undefined) throw unknownPath();
   if (isNested !== resource.namespaced && (isNested || segments.length > at + 1)) {
     throw unknownPath();
   }
+  const name = segments[at + 1] ?? "";
+  refuseSlash("Namespace", namespace);
+  refuseSlash("Name", name);
   return {
     resource,
     subresource: segments[at + 2] ?? "",
     namespace,
-    name: segments[at + 1] ?? "",
+    name,
     rest: segments.slice(at + 3).join("/"),
     isWatchPath,
   };
+}
+
+/** A decoded slash would read as another key of the store. */
+function refuseSlash(what: string, value: string): void {
+  if (!value.includes("/")) return;
+  throw badRequest(`${what} parameter invalid: ${JSON.stringify(value)}: may not contain '/'`);
 }
 
 /** Whether `namespaces/x/y` names a part of namespace x and not a resource inside of it. */
@@ -74,12 +84,15 @@ function splitPath(path: string): string[] | null {
   }
 }
 
-/** The API's verb of a request. */
+/** The API's verb of a request; null where the path serves no such method. */
 export function verbOf(
   method: string,
-  route: Pick<ResourceRoute, "name">,
+  route: Pick<ResourceRoute, "name" | "namespace" | "resource">,
   isWatch: boolean,
 ): Verb | null {
+  // Across all namespaces there is reading, and nothing else.
+  const isReading = method === "GET" || method === "HEAD";
+  if (route.resource.namespaced && route.namespace === "" && !isReading) return null;
   switch (method) {
     case "GET":
     case "HEAD":

@@ -82,3 +82,27 @@ Deno.test({
     assert.match((await session(EXEC, "")).error, /400/);
   },
 });
+
+Deno.test("a log streams from the pod's kubelet, of a container that exists", async () => {
+  const kubelets: KubeletPort = {
+    ...echo,
+    logs: (request) => {
+      const line = `${request.nodeName}/${request.container}/${request.query.get("tailLines")}\n`;
+      return Promise.resolve(new Blob([line]).stream());
+    },
+  };
+  const api = await startFakeApi({ kubelets });
+  const url = "/api/v1/namespaces/default/pods/p/log";
+  await api.ask("POST", "/api/v1/namespaces/default/pods", podNamed("p"));
+  assert.equal((await api.ask("GET", url)).json.message, "pod p does not have a host assigned");
+  const user = { name: "system:kube-scheduler", groups: [] };
+  await api.server.port.bindMany(user, [{ namespace: "default", name: "p", nodeName: "n1" }]);
+  const { response } = await api.ask("GET", `${url}?tailLines=5`);
+  assert(response.body.kind === "stream");
+  let text = "";
+  for await (const bytes of response.body.stream) text += new TextDecoder().decode(bytes);
+  assert.equal(text, "n1/c/5\n");
+  const wrong = await api.ask("GET", `${url}?container=x`);
+  assert.equal(wrong.json.message, "container x is not valid for pod p");
+  await api.close();
+});

@@ -98,6 +98,9 @@ export function adoptIdentity(target: CallTarget, draft: KubeObject): void {
     }
     return;
   }
+  if (target.namespace === "") {
+    throw badRequest("an empty namespace may not be set during creation");
+  }
   if (metadata.namespace && metadata.namespace !== target.namespace) {
     throw badRequest(
       "the namespace of the provided object does not match the namespace sent on the request",

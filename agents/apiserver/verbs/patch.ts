@@ -10,11 +10,18 @@ import { applyJsonPatch } from "../../api/patch/json_patch.ts";
 import { applyMergePatch } from "../../api/patch/merge_patch.ts";
 import type { PatchOutcome } from "../../api/patch/outcome.ts";
 import { applyStrategicMergePatch } from "../../api/patch/strategic_merge.ts";
-import { badRequest, invalid } from "../../api/status.ts";
+import { badRequest, invalid, unsupportedMediaType } from "../../api/status.ts";
 import { copyJson } from "../registry.ts";
 import type { Core, VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { changeObject } from "./update.ts";
+
+/** The patch types that are served. */
+export const PATCH_TYPES: readonly string[] = [
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  "application/strategic-merge-patch+json",
+];
 
 export interface PatchParts {
   readonly patchType: PatchType;
@@ -59,8 +66,8 @@ export function applyPatch(
   const outcome = patchOutcome(resource.typeName, current, parts);
   if (outcome.kind === "malformed") throw badRequest(outcome.message);
   if (outcome.kind === "unappliable") {
-    const error = { type: "invalid", path: "patch", value: undefined, detail: outcome.message };
-    throw invalid(resource, target.name, [{ ...error, type: "invalid" }]);
+    const { message: detail } = outcome;
+    throw invalid(resource, target.name, [{ type: "invalid", path: "patch", detail }]);
   }
   const { value } = outcome;
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value) &&
@@ -83,6 +90,6 @@ function patchOutcome(
     case "application/strategic-merge-patch+json":
       return applyStrategicMergePatch(typeName, current, parts.patch);
     case "application/apply-patch+yaml":
-      return { kind: "malformed", message: "server-side apply is not a patch of this kind" };
+      throw unsupportedMediaType(PATCH_TYPES);
   }
 }

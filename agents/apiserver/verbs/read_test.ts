@@ -187,3 +187,10 @@ apiTest("a watch as Table sends the columns once", async (api) => {
   assert.equal(events[1].object.columnDefinitions.length, 0);
   assert.equal(events[1].object.rows[0].cells[0], "a2");
 });
+
+apiTest("a state larger than the queue is no reason to end a watch", async (api) => {
+  await makePods(api, Array.from({ length: 40 }, (_, i) => `a${i}`));
+  const watch = await api.ask("GET", `${PODS}?watch=true`);
+  await makePods(api, ["b1"]);
+  assert.equal((await readEvents(watch, 41)).length, 41);
+}, { watchQueue: 16 });

@@ -45,7 +45,8 @@ export async function watchObjects(
   }
   const { watcher } = outcome;
   if (options.timeoutSeconds !== undefined && options.timeoutSeconds > 0) {
-    core.clock.after(options.timeoutSeconds * 1000, () => watcher.close());
+    const stopTimer = core.clock.after(options.timeoutSeconds * 1000, () => watcher.close());
+    watcher.onClosed(stopTimer);
   }
   return watcher;
 }
