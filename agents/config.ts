@@ -21,7 +21,9 @@ export interface UpConfig {
   readonly cri: { readonly kind: "auto" | "none" } | { readonly kind: "socket"; path: string };
   /** TCP port on which the store speaks etcd's API; null = it does not. Source: --etcd-port. */
   readonly etcdPort: number | null;
-  /** Existing etcd to run on instead of the own store; empty = own. Source: --datastore-endpoint. */
+  /**
+   * Existing etcd to run on instead of the own store; empty = own. Source: --datastore-endpoint.
+   */
   readonly datastoreEndpoints: readonly string[];
 }
 

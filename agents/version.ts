@@ -1,6 +1,7 @@
 /**
  * The versions that the project tells of itself.
- * In: nothing. Out: constants. Never: read from a file at run time, so that a bundle keeps them.
+ * In: nothing. Out: constants.
+ * Never: read from a file at run time, so that a bundle keeps them.
  */
 export const BALSA_VERSION = "0.1.0";
 /** The Kubernetes API level, as `/version` reports it. */

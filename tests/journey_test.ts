@@ -1,5 +1,6 @@
 /**
- * The road of a pod, walked in one process: real store on a fake disk, real API server, controllers,
+ * The road of a pod, walked in one process: real store on a fake disk, real API server,
+ * controllers,
  * scheduler and kubelet on a fake runtime. The hops seen are compared with the golden map;
  * UPDATE=1 rewrites it.
  */

@@ -1,4 +1,6 @@
-/** The README tells the truth: its commands exist, its tables are the results', its paths are real. */
+/**
+ * The README tells the truth: its commands exist, its tables are the results', its paths are real.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { tables } from "../bench/readme.ts";

@@ -49,8 +49,8 @@ Deno.test("files, lines and folders keep to their sizes", () => {
 Deno.test("every file opens with a header of 3 to 10 lines and has a name that says something", () => {
   const problems: string[] = [];
   for (const { path, text } of readSourceTree()) {
-    const header = /^(?:#!.*\n)?\/\*\*\n((?: \*.*\n)+?) \*\//.exec(text);
-    const lines = header ? header[1].trimEnd().split("\n").length : 0;
+    const header = /^(?:#!.*\n)?\/\*\*(?: (.*) \*\/|\n((?: \*.*\n)+?) \*\/)/.exec(text);
+    const lines = header ? (header[1] ?? header[2]).trimEnd().split("\n").length : 0;
     const least = isTest(path) ? 1 : 3;
     if (lines < least || lines > 12) problems.push(`${path}: header of ${lines} lines`);
     if (REFUSED_NAMES.test(basename(path))) problems.push(`${path}: refused name`);
@@ -128,10 +128,14 @@ function bodyStart(code: string, match: RegExpExecArray | RegExpMatchArray): num
   const parenthesis = code.indexOf("(", match[3] === undefined ? end : end - 1);
   if (parenthesis < 0) return -1;
   const after = matching(code, parenthesis) + 1;
-  const tail = /^\s*(?::\s*[\w$.<>[\]|&,\s"'()]*?(?:\{[^{}]*\}[\w<>[\]|&,\s]*?)?)?\{/.exec(
-    code.slice(after, after + 400),
-  );
-  return tail ? after + tail[0].length - 1 : -1;
+  const tail = /^\s*(?::[\w$.<>[\]|&,\s"'()=]*?)?\{/.exec(code.slice(after, after + 400));
+  if (tail === null) return -1;
+  const open = after + tail[0].length - 1;
+  // A return type may itself be an object: then the body is the next brace.
+  const close = matching(code, open) + 1;
+  const next = /^(?:\[\]|>|\s|[|&] ?\w+)*\{/.exec(code.slice(close, close + 100));
+  const isType = tail[0].includes(":") && next !== null && !/[\n;]/.test(next[0]);
+  return isType ? close + next[0].length - 1 : open;
 }
 
 function matching(code: string, open: number): number {

@@ -400,7 +400,9 @@ function withoutStaleState(status: Record<string, unknown>): Record<string, unkn
   };
 }
 
-/** Whether everything in `part` is in `whole` already; lists of named items match by name or type. */
+/**
+ * Whether everything in `part` is in `whole` already; lists of named items match by name or type.
+ */
 export function isSubset(part: unknown, whole: unknown): boolean {
   if (Array.isArray(part)) {
     if (!Array.isArray(whole)) return false;

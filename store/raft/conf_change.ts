@@ -1,6 +1,7 @@
 /**
  * Membership changes: their bytes in the log and their effect on a configuration.
- * In: a ConfChange or its bytes, the current ConfState. Out: bytes, a ConfChange, the next ConfState.
+ * In: a ConfChange or its bytes, the current ConfState. Out: bytes, a ConfChange, the next
+ * ConfState.
  * Never: touches progress or roles; that is the leader's and the skeleton's part.
  * Bytes: version, transition, count (2), count × (type, id (8)), then the context; big endian.
  * Source: Ongaro's thesis, chapter 4.
@@ -40,7 +41,9 @@ export function encodeConfChange(change: ConfChange): Uint8Array {
   return bytes;
 }
 
-/** Reads bytes that came from a peer or a disk. @returns null when they are no membership change. */
+/**
+ * Reads bytes that came from a peer or a disk. @returns null when they are no membership change.
+ */
 export function parseConfChange(bytes: Uint8Array): ConfChange | null {
   if (bytes.length < headerBytes || bytes[0] !== version) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

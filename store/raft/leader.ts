@@ -188,7 +188,8 @@ export function confChanged(r: RaftState): void {
 }
 
 /**
- * A leader that was removed or demoted stays in office until a voter takes over: were it to leave at
+ * A leader that was removed or demoted stays in office until a voter takes over: were it to leave
+ * at
  * once, voters which have not heard that its removal is committed could need its vote, and its log
  * might be longer than theirs. So it asks the best voter to stand, again and again.
  */

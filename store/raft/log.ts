@@ -1,6 +1,7 @@
 /**
  * The replicated log in memory: entries after the last compaction, and five marks on them.
- * In: entries of this member's leader or of itself. Out: terms, slices, what to write, what to apply.
+ * In: entries of this member's leader or of itself. Out: terms, slices, what to write, what to
+ * apply.
  * Never: decides what is committed; writes; changes an entry once appended.
  * Marks, each at most the next one where the runner keeps its order:
  * applied ≤ applying ≤ min(commit, stable); stable ≤ handed ≤ lastIndex.

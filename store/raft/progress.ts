@@ -1,6 +1,7 @@
 /**
  * What a leader believes about one member's log, and how fast it may send to it.
- * In: acknowledgements, rejections, what was sent. Out: the next index to send, and whether to wait.
+ * In: acknowledgements, rejections, what was sent. Out: the next index to send, and whether to
+ * wait.
  * Never: sends; reads the log.
  * Three states: `probe` (one message, then wait), `replicate` (a window of messages in flight),
  * `snapshot` (wait until the snapshot arrived). match < next always.

@@ -160,7 +160,9 @@ class Raft implements RaftCore {
     }
   }
 
-  /** Compares terms, which may depose this member. @returns whether the message is to be handled. */
+  /**
+   * Compares terms, which may depose this member. @returns whether the message is to be handled.
+   */
   #settleTerm(message: Message): boolean {
     const r = this.#r;
     if (message.term === r.term) return true;

@@ -1,6 +1,7 @@
 /**
  * One member's whole volatile state, shared by the role files; and the changes of role.
- * In: configuration and what the disk held. Out: fields that leader, candidate and follower work on.
+ * In: configuration and what the disk held. Out: fields that leader, candidate and follower work
+ * on.
  * Never: handles a message; decides when a role changes.
  * Source: figure 3.1 of Ongaro's thesis.
  */

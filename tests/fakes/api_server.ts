@@ -1,6 +1,7 @@
 /**
  * An API server over a MemoryStore with a hand-driven clock: what tests of agents talk to.
- * In: overrides of the configuration. Out: the server, its store, its clock, and a short way to ask.
+ * In: overrides of the configuration. Out: the server, its store, its clock, and a short way to
+ * ask.
  * Never: opens a socket by itself.
  */
 import {

@@ -20,7 +20,9 @@ const APPLETS = "sh ls cat echo sleep env tar id head tail wc kill httpd nc true
 );
 const START_TIMEOUT_MILLIS = 15_000;
 
-/** Starts containerd and imports the images. Errors: throws with its log when it does not answer. */
+/**
+ * Starts containerd and imports the images. Errors: throws with its log when it does not answer.
+ */
 export async function startContainerd(): Promise<TestContainerd> {
   const folder = await Deno.makeTempDir({ prefix: "balsa-cri-" });
   const socketPath = join(folder, "c.sock");

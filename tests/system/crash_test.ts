@@ -1,4 +1,7 @@
-/** kill -9 in a stream of creates: nothing answered is lost, versions never go back, watches resume. */
+/**
+ * kill -9 in a stream of creates: nothing answered is lost, versions never go back, watches
+ * resume.
+ */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../agents/api/meta.ts";
 import { configMaps } from "../../agents/api/resources.ts";

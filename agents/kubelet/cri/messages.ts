@@ -213,7 +213,8 @@ export function encodeMessage(name: MessageName, value: object): Uint8Array {
 }
 
 /**
- * Decodes one message; absent scalars hold their zero, absent lists are empty, absent messages null.
+ * Decodes one message; absent scalars hold their zero, absent lists are empty, absent messages
+ * null.
  * Errors: throws on malformed bytes.
  */
 export function decodeMessage<T>(name: MessageName, bytes: Uint8Array): T {

@@ -1,6 +1,7 @@
 /**
  * Hundreds of random schedules, each from one seed, with the invariants checked after every step.
- * In: seeds. Out: pass, or the seed to replay with `RAFT_SEED=n deno test -A store/raft/testing/simulation_test.ts`.
+ * In: seeds. Out: pass, or the seed to replay with `RAFT_SEED=n deno test -A
+ * store/raft/testing/simulation_test.ts`.
  * Never: passes without having exercised elections, crashes, snapshots, memberships and reads.
  */
 import assert from "node:assert/strict";
