@@ -23,7 +23,7 @@ import type { ConditionWish } from "./pod_status.ts";
 import { defaultSelector } from "./spread_selector.ts";
 import type { Selectors } from "./spread_selector.ts";
 import { usesClaims } from "./encode_volumes.ts";
-import { VOLUME_RESOURCES, VolumeBinder } from "./volume_binder.ts";
+import { CSI_NODES, VOLUME_RESOURCES, VolumeBinder } from "./volume_binder.ts";
 
 /** Decisions between two looks at the clock. */
 const CHUNK = 32;
@@ -106,6 +106,10 @@ class Runner implements RunningKubeScheduler {
     for (const resource of Object.values(VOLUME_RESOURCES)) {
       this.#on(resource, () => this.#volumesChanged = true);
     }
+    this.#on(CSI_NODES, ({ object: { metadata } }) => {
+      const object = this.#informers.of<Node>(nodes).lister.get({ name: metadata.name ?? "" });
+      if (object !== undefined) this.#observeNode({ type: "add", object });
+    });
     this.#on<Pod>(pods, (change) => this.#observePod(change));
     if (this.#ownsInformers) this.#informers.start();
     await this.#informers.whenSynced();
@@ -177,7 +181,7 @@ class Runner implements RunningKubeScheduler {
     if (type === "delete") return this.scheduler.removeNode(name, nowMillis);
     const { table } = this.scheduler;
     const known = table.nodes[table.rowOf(name)];
-    const row = encodeNode(object);
+    const row = encodeNode(object, this.#binder.attachLimits(name));
     // Most updates are heartbeats, which change nothing that a decision looks at.
     if (known !== undefined && JSON.stringify(known) === JSON.stringify(row)) return;
     this.scheduler.setNode(row, nowMillis);
