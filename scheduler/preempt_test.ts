@@ -149,3 +149,19 @@ Deno.test("anti-affinity of a victim leaves with it", () => {
   const outcome = tryPreempt({ n1: [hostile, pod("bystander", { cpu: 100 })] }, web);
   assert.deepEqual(uids(outcome), ["hostile"]);
 });
+
+Deno.test("room promised to a pod is kept from its equals and inferiors, not from its betters", () => {
+  const promised = pod("promised", { priority: 10, cpu: 2000, nominatedNode: "n1" });
+  const nominations = new Map([["n1", [promised]]]);
+  const tryPlace = (incoming: PodRow) => {
+    const table = tableOf({ n1: [] });
+    const input = { table, profile: PROFILE, pod: incoming, nominations, seed: 1 };
+    const { decision } = decide(input, new Scratch());
+    assert.equal(table.podCount[0], 0, "the promised pod is only thought of");
+    return decision.kind;
+  };
+  assert.equal(tryPlace(pod("lower", { priority: 9, cpu: 500 })), "unschedulable");
+  assert.equal(tryPlace(pod("equal", { priority: 10, cpu: 500 })), "unschedulable");
+  assert.equal(tryPlace(pod("better", { priority: 11, cpu: 500 })), "placed");
+  assert.equal(tryPlace(promised), "placed");
+});
