@@ -1,4 +1,8 @@
-// Counts and percentages.
+/**
+ * Tries the resolution of counts and percentages.
+ * In: a table of values, totals and rounding. Out: counts, or null for what is no share.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import { resolveShare } from "./intstr.ts";
 

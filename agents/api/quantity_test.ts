@@ -1,4 +1,8 @@
-// Quantities: canonical forms, refusals, arithmetic, and the law that canonical text is a fixpoint.
+/**
+ * Tries quantities: canonical forms, refusals and sums.
+ * In: amounts, and random ones. Out: canonical text, which must be its own canonical text.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {

@@ -1,4 +1,8 @@
-// Label and field selectors: grammar, matching, and the sentences of refusals.
+/**
+ * Tries label and field selectors.
+ * In: selectors, sound, broken and random. Out: matches, and the sentences of refusals.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compileFieldSelector, parseFieldSelector } from "./field_selector.ts";

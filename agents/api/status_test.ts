@@ -1,4 +1,8 @@
-// The wording of every kind of failure.
+/**
+ * Tries the wording of every kind of failure.
+ * In: reasons and resources. Out: code, reason, message and details as upstream sends them.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import * as status from "./status.ts";
 

@@ -1,4 +1,8 @@
-// Times, durations and ages: fixed cases, and agreement with the platform's own calendar.
+/**
+ * Tries times, durations and ages.
+ * In: fixed cases and random moments. Out: text that agrees with the platform's own calendar.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {

@@ -1,4 +1,8 @@
-// The other kinds: defaults, checks, cells, and the two faces of events.
+/**
+ * Tries the other kinds: defaults, checks, cells, and the two faces of events.
+ * In: drafts of each kind. Out: what upstream fills in, refuses and prints.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../meta.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../object_meta.ts";

@@ -1,6 +1,7 @@
 /**
  * What every patch function answers.
- * In: nothing. Out: types. Never: wording of HTTP; `status.ts` turns a failure into a Status.
+ * In: nothing. Out: types.
+ * Never: the wording of HTTP; `status.ts` turns a failure into a Status.
  */
 
 /** JSON as it travels. */

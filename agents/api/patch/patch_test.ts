@@ -1,4 +1,8 @@
-// The three kinds of patches: the RFCs' own examples, strategic directives, inputs left alone.
+/**
+ * Tries the three kinds of patches: the RFCs' own examples and strategic directives.
+ * In: documents and patches. Out: new documents; the inputs must stay as they were.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { applyJsonPatch, equalJson } from "./json_patch.ts";

@@ -1,6 +1,6 @@
 /**
  * Writes the field tables under `generated/` from the Go API types of Kubernetes.
- * In: the folder that holds `api` and `apimachinery` (Debian: golang-k8s-api-dev). Out: one file per
+ * In: the folder that holds `api` and `apimachinery` (Debian: golang-k8s-api-dev). Out: one file a
  * group and version with names, numbers, types and merge keys, and TypeScript interfaces.
  * Never: copies a sentence; comments are read for their markers only. A script, not pure:
  * `deno run -A agents/api/schema/generate.ts --src DIR`.
@@ -194,7 +194,7 @@ export function parseProto(source: string): Map<string, Map<string, number>> {
   return messages;
 }
 
-/** The tables and the .proto files describe the same wire; a difference is a fault of this script. */
+/** Go types and .proto files describe one wire; a difference is a fault of this script. */
 function checkAgainstProto(group: GoGroup): void {
   for (const [name, fields] of group.messages) {
     const type = group.types.get(name);

@@ -1,4 +1,8 @@
-// The tables and their readers: round trips, malformed bytes, strict JSON, OpenAPI documents.
+/**
+ * Tries the field tables and their readers.
+ * In: objects, cut and flipped bytes, wrong JSON, rows. Out: round trips, refusals, documents.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { equalJson } from "../patch/json_patch.ts";

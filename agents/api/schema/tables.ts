@@ -1,6 +1,7 @@
 /**
  * Gathers the generated table texts by group and version.
- * In: the files under `generated/`. Out: one list. Never: parses; `fields.ts` does, when asked.
+ * In: the files under `generated/`. Out: one list.
+ * Never: parses; `fields.ts` does, when asked.
  */
 import { admissionregistration_v1 } from "./generated/admissionregistration_v1.ts";
 import { apps_v1 } from "./generated/apps_v1.ts";

@@ -1,4 +1,8 @@
-// Jobs, cron jobs, and the controllers with templates beside deployments.
+/**
+ * Tries jobs, cron jobs, and the controllers with templates beside deployments.
+ * In: drafts. Out: their defaults, generated selectors, refusals and cells.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../meta.ts";
 import type { Resource } from "../../resource.ts";

@@ -1,4 +1,8 @@
-// Pods: defaults, validation by table, what updates may change, and the cells of kubectl get.
+/**
+ * Tries pods: defaults, validation by table, updates, and the cells of kubectl get.
+ * In: specs, most of them wrong in one place. Out: the one sentence that names the place.
+ * Never: reads the clock or the network; randomness comes from fast-check.
+ */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../meta.ts";
 import { fieldErrorBody } from "../../status.ts";
