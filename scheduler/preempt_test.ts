@@ -150,7 +150,7 @@ Deno.test("anti-affinity of a victim leaves with it", () => {
   assert.deepEqual(uids(outcome), ["hostile"]);
 });
 
-Deno.test("room promised to a pod is kept from its equals and inferiors, not from its betters", () => {
+Deno.test("room promised to a pod is kept from its equals and lessers, not from its betters", () => {
   const promised = pod("promised", { priority: 10, cpu: 2000, nominatedNode: "n1" });
   const nominations = new Map([["n1", [promised]]]);
   const tryPlace = (incoming: PodRow) => {

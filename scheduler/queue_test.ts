@@ -76,7 +76,7 @@ Deno.test("an event moves only pods whose rejecting plugin finds it helpful", ()
   assert.equal(late.find("a")!.place, "active");
 });
 
-Deno.test("a pod that backs off is taken when nothing else waits, one after an error is not", () => {
+Deno.test("a pod that backs off is taken when nothing else waits, but not after an error", () => {
   const queue = queueOf(pod("rejected"));
   queue.failed(queue.pop()!, FIT, 0);
   queue.notify(nodeAdded(), 0);
