@@ -54,6 +54,7 @@ export class MemoryStore implements Store {
   readonly #watchers = new Set<Watcher>();
   readonly #log: { revision: number; events: StoreEvent[] }[] = [];
   #compacted = 0;
+  #lastLease = 0n;
   /** Set by a test to make the next calls fail. */
   failWith: StoreFailure | null = null;
   transactions = 0;
@@ -109,7 +110,8 @@ export class MemoryStore implements Store {
   }
 
   leaseGrant(request: { readonly id: bigint; readonly ttlSeconds: number }) {
-    return Promise.resolve({ kind: "lease" as const, ...request });
+    const id = request.id || ++this.#lastLease;
+    return Promise.resolve({ kind: "lease" as const, ttlSeconds: request.ttlSeconds, id });
   }
 
   leaseRevoke(_id: bigint) {

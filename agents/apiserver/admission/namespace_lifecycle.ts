@@ -1,5 +1,5 @@
 /**
- * Refuses objects in namespaces that are missing or going, and the deletion of those that must stay.
+ * Refuses objects in namespaces that are missing or going, and to delete those that must stay.
  * In: creates and deletes. Out: nothing, or 403/404. Never: changes a draft.
  * Source: apiserver's plugin/namespace/lifecycle (v1.36).
  */

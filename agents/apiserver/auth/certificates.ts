@@ -1,7 +1,8 @@
 /**
  * Makes X.509 v3 certificates of P-256 keys: a CA, servers, clients.
  * In: names, lifetimes, the signer. Out: PEM pairs.
- * Never: stores or logs a key. Source: RFC 5280; kubeadm's certificate list for subjects and usages.
+ * Never: stores or logs a key.
+ * Source: RFC 5280; kubeadm's certificate list for subjects and usages.
  */
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";

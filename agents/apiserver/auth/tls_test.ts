@@ -1,4 +1,6 @@
-/** Who the server takes a client for, over a real loopback listener. */
+/**
+ * Who the server takes a client for, over a real loopback listener.
+ */
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { connect } from "node:http2";

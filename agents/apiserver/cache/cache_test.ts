@@ -1,4 +1,6 @@
-/** The cache's parts against obviously correct models. */
+/**
+ * The cache's parts against obviously correct models.
+ */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeStored, encodeStored, prefixOfKey, spliceResourceVersion } from "../registry.ts";

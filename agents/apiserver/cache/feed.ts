@@ -1,7 +1,7 @@
 /**
  * Keeps every resource's cache equal to the store: one load at start, one watch ever after.
  * In: the store. Out: a cache per key prefix, and the revision that all of them have reached.
- * Never: writes, or polls; a gap in the watch is closed by loading again and telling the difference.
+ * Never: writes, or polls; a gap in the watch is closed by loading again and telling what differs.
  */
 import type { KeyValue, Store, WatchHandle, WatchNotice } from "../../../store/mod.ts";
 import type { KubeObject } from "../../api/meta.ts";

@@ -1,4 +1,6 @@
-/** Requests that can't be served, and the exact Status that each is answered. */
+/**
+ * Requests that can't be served, and the exact Status that each is answered.
+ */
 import assert from "node:assert/strict";
 import { podNamed, startFakeApi } from "../../../tests/fakes/api_server.ts";
 import type { AskOptions } from "../../../tests/fakes/api_server.ts";

@@ -1,4 +1,6 @@
-/** An exec session over a real listener: channels, exit codes, refusals. */
+/**
+ * An exec session over a real listener: channels, exit codes, refusals.
+ */
 import assert from "node:assert/strict";
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";

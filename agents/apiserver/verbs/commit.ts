@@ -17,7 +17,6 @@ export interface PutParts {
   readonly draft: KubeObject;
   /** Revision that the key must have; 0 = the key must not exist. */
   readonly expectedRevision: number;
-  readonly lease?: bigint;
 }
 
 /**
@@ -40,19 +39,21 @@ export async function commitBytes(
   if (value.length > BODY_LIMIT_BYTES) throw requestEntityTooLarge(BODY_LIMIT_BYTES);
   rememberDraft(value, parts.draft);
   const key = encodeKey(parts.key);
-  const { expectedRevision, lease = 0n } = parts;
+  const { expectedRevision, resource } = parts;
+  // A put without a lease would take the object's time to live away.
+  const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
   const answer = await core.store.txn({
     kind: "txn",
     compare: [{ key, target: "mod", result: "equal", value: expectedRevision }],
     success: [{ kind: "put", key, value, lease }],
     failure: [],
   });
-  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(parts.resource), "write");
+  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "write");
   if (!answer.succeeded) {
     await core.feed.waitFor(answer.revision);
     return null;
   }
-  const cached = cacheOf(core, parts.resource).get(parts.key);
+  const cached = cacheOf(core, resource).get(parts.key);
   if (cached?.revision === answer.revision) return cached;
   return new StoredObject(parts.key, value, answer.revision);
 }

@@ -67,8 +67,7 @@ async function createNamed(
     if (cacheOf(core, resource).get(key) !== undefined) return null;
     return { kind: "plain", object: deepFreeze(draft), created: true };
   }
-  const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
-  const stored = await commitPut(core, { resource, key, draft, expectedRevision: 0, lease });
+  const stored = await commitPut(core, { resource, key, draft, expectedRevision: 0 });
   return stored === null ? null : { kind: "stored", stored, created: true };
 }
 

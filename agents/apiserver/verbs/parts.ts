@@ -1,6 +1,6 @@
 /**
  * Subresources that write one corner of an object's spec and nothing else.
- * In: a draft as the client sent it, the object as it is. Out: the draft, restored but for its part.
+ * In: a draft as the client sent it, the object as it is. Out: the draft, restored but for a part.
  * Never: lets a part's writer change the rest.
  * Source: the strategies of namespaces/finalize, pods/ephemeralcontainers, pods/resize (v1.36).
  */

@@ -1,4 +1,6 @@
-/** Lists in pages and at revisions; watches from everywhere. */
+/**
+ * Lists in pages and at revisions; watches from everywhere.
+ */
 import assert from "node:assert/strict";
 import { podNamed, readEvents, startFakeApi } from "../../../tests/fakes/api_server.ts";
 import type { FakeApi } from "../../../tests/fakes/api_server.ts";

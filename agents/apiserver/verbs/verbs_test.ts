@@ -1,4 +1,6 @@
-/** Each verb against a memory store: what is answered and what is kept. */
+/**
+ * Each verb against a memory store: what is answered and what is kept.
+ */
 import assert from "node:assert/strict";
 import { type Answer, podNamed, startFakeApi } from "../../../tests/fakes/api_server.ts";
 import type { FakeApi } from "../../../tests/fakes/api_server.ts";
@@ -312,4 +314,23 @@ apiTest("the verbs of the in-process port leave the caller's objects alone", asy
   assert(answer.kind === "object" && answer.created);
   assert(Object.isFrozen(answer.object.metadata));
   assert.equal(answer.object.metadata.resourceVersion, String(api.store.revision));
+});
+
+apiTest("an event keeps a lease through its updates", async (api) => {
+  const url = "/api/v1/namespaces/default/events";
+  await api.ask("POST", url, {
+    metadata: { name: "e" },
+    involvedObject: { kind: "Pod", namespace: "default", name: "p" },
+    reason: "R",
+    type: "Normal",
+  });
+  const patched = await api.ask("PATCH", `${url}/e`, { count: 2 }, {
+    headers: { "content-type": "application/merge-patch+json" },
+  });
+  assert.equal(patched.status, 200, patched.text);
+  const key = new TextEncoder().encode("/registry/events/default/e");
+  const kept = await api.store.range({ kind: "range", key });
+  assert(kept.kind === "range");
+  assert.notEqual(kept.kvs[0].lease, 0n);
+  assert.equal(kept.kvs[0].version, 2);
 });
