@@ -1,0 +1,71 @@
+/**
+ * Evictions, tokens and reviews over a memory store.
+ */
+import assert from "node:assert/strict";
+import { podNamed, startFakeApi } from "../../../../tests/fakes/api_server.ts";
+import type { FakeApi } from "../../../../tests/fakes/api_server.ts";
+
+const PODS = "/api/v1/namespaces/default/pods";
+const TOKEN = "/api/v1/namespaces/default/serviceaccounts/default/token";
+const REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews";
+
+function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const api = await startFakeApi();
+    try {
+      await run(api);
+    } finally {
+      await api.close();
+    }
+  });
+}
+
+apiTest("an eviction deletes a pod that no budget holds", async (api) => {
+  await api.ask("POST", PODS, podNamed("p"));
+  const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "p" } };
+  const dry = await api.ask("POST", `${PODS}/p/eviction?dryRun=All`, eviction);
+  assert.equal(dry.status, 201, dry.text);
+  assert.equal((await api.ask("GET", `${PODS}/p`)).status, 200);
+  const answer = await api.ask("POST", `${PODS}/p/eviction`, eviction);
+  assert.equal(answer.json.status, "Success");
+  assert.equal((await api.ask("GET", `${PODS}/p`)).status, 404);
+});
+
+apiTest("a token bound to a pod dies with the pod and with time", async (api) => {
+  const pod = await api.ask("POST", PODS, podNamed("p"));
+  const boundObjectRef = { kind: "Pod", apiVersion: "v1", name: "p", uid: pod.json.metadata.uid };
+  const issued = await api.ask("POST", TOKEN, { spec: { boundObjectRef } });
+  assert.equal(issued.status, 201, issued.text);
+  assert.equal(issued.json.status.expirationTimestamp, "2026-01-02T04:04:05Z");
+  const review = async () =>
+    (await api.ask("POST", REVIEWS, { spec: { token: issued.json.status.token } })).json.status;
+  const known = await review();
+  assert.equal(known.authenticated, true);
+  assert.equal(known.user.username, "system:serviceaccount:default:default");
+  assert.deepEqual(known.user.extra["authentication.kubernetes.io/pod-name"], ["p"]);
+  await api.ask("DELETE", `${PODS}/p`);
+  assert.equal((await review()).authenticated, false);
+  const plain = (await api.ask("POST", TOKEN, { spec: {} })).json.status.token;
+  const later = { spec: { token: plain } };
+  assert.equal((await api.ask("POST", REVIEWS, later)).json.status.authenticated, true);
+  api.clock.advance(3601_000);
+  assert.equal((await api.ask("POST", REVIEWS, later)).json.status.authenticated, false);
+});
+
+apiTest("a token is refused for a short life, and for another pod's account", async (api) => {
+  const short = await api.ask("POST", TOKEN, { spec: { expirationSeconds: 60 } });
+  assert.equal(short.status, 422);
+  assert.match(short.json.message, /may not specify a duration less than 10 minutes/);
+  const missing = { boundObjectRef: { kind: "Pod", apiVersion: "v1", name: "none" } };
+  assert.equal((await api.ask("POST", TOKEN, { spec: missing })).status, 404);
+});
+
+apiTest("access reviews say what the authorizer would", async (api) => {
+  const url = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+  const resourceAttributes = { verb: "get", resource: "pods", namespace: "default" };
+  const ask = async (user: string, groups: string[]) =>
+    (await api.ask("POST", url, { spec: { user, groups, resourceAttributes } })).json.status;
+  assert.equal((await ask("kubernetes-admin", ["system:masters"])).allowed, true);
+  assert.equal((await ask("eve", [])).allowed, false);
+  assert.equal((await api.ask("POST", url, { spec: { user: "eve" } })).status, 400);
+});
