@@ -244,7 +244,16 @@ function readEmbedded(bytes: Uint8Array): Json {
   }
 }
 
+/** Below this length, building ASCII by hand beats a decoder's call. */
+const SHORT = 48;
+
 function decodeText(bytes: Uint8Array): string {
+  if (bytes.length <= SHORT) {
+    let ascii = "";
+    let at = 0;
+    for (; at < bytes.length && bytes[at] < 0x80; at++) ascii += String.fromCharCode(bytes[at]);
+    if (at === bytes.length) return ascii;
+  }
   try {
     return text.decode(bytes);
   } catch {

@@ -12,16 +12,14 @@ import { ProtobufWriter } from "./protobuf_wire.ts";
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-const text = new TextEncoder();
-
 /**
  * One object in its envelope.
  * @param typeName full name of the object's type; the object says apiVersion and kind.
  */
 export function encodeObject(typeName: string, object: Json): Uint8Array {
   const meta = new ProtobufWriter();
-  meta.bytesField(1, text.encode(object.apiVersion ?? ""));
-  meta.bytesField(2, text.encode(object.kind ?? ""));
+  meta.stringField(1, object.apiVersion ?? "");
+  meta.stringField(2, object.kind ?? "");
   const envelope = new ProtobufWriter();
   envelope.raw(MAGIC);
   envelope.bytesField(1, meta.finish());
@@ -39,7 +37,7 @@ export function encodeMessage(typeName: string, object: Json): Uint8Array {
 function writeMessage(type: TypeInfo, object: Json): Uint8Array {
   const writer = new ProtobufWriter();
   if (type.wrapped) {
-    for (const item of object) writer.bytesField(1, text.encode(item));
+    for (const item of object) writer.stringField(1, item);
     return writer.finish();
   }
   for (const field of type.fields) {
@@ -55,7 +53,7 @@ function writeMessage(type: TypeInfo, object: Json): Uint8Array {
     } else if (field.container === "map") {
       for (const key of Object.keys(value).sort()) {
         const entry = new ProtobufWriter();
-        entry.bytesField(1, text.encode(key));
+        entry.stringField(1, key);
         writeValue(entry, field, 2, value[key]);
         writer.bytesField(field.number, entry.finish());
       }
@@ -67,7 +65,7 @@ function writeMessage(type: TypeInfo, object: Json): Uint8Array {
 function writeValue(writer: ProtobufWriter, field: Field, number: number, value: Json): void {
   switch (field.kind) {
     case "string":
-      return writer.bytesField(number, text.encode(value));
+      return writer.stringField(number, value);
     case "bool":
       return writer.integerField(number, value ? 1 : 0);
     case "int32":
@@ -90,12 +88,12 @@ function writeSpecial(field: Field, value: Json): Uint8Array {
   if (value === null) return writer.finish();
   switch (field.kind) {
     case "Quantity":
-      writer.bytesField(1, text.encode(String(value)));
+      writer.stringField(1, String(value));
       break;
     case "IntOrString":
       writer.integerField(1, typeof value === "number" ? 0 : 1);
       writer.integerField(2, typeof value === "number" ? value : 0);
-      writer.bytesField(3, text.encode(typeof value === "number" ? "" : value));
+      writer.stringField(3, typeof value === "number" ? "" : value);
       break;
     case "Time":
     case "MicroTime": {
@@ -109,7 +107,7 @@ function writeSpecial(field: Field, value: Json): Uint8Array {
       writer.integerField(1, parseDuration(value) ?? 0);
       break;
     default:
-      writer.bytesField(1, text.encode(JSON.stringify(value)));
+      writer.stringField(1, JSON.stringify(value));
   }
   return writer.finish();
 }

@@ -4,6 +4,8 @@
  * Errors: the reader throws Malformed, which the codecs of this folder turn into an outcome.
  */
 
+const utf8 = new TextEncoder();
+
 /** Bytes that are no protobuf; never leaves this folder. */
 export class Malformed extends Error {}
 
@@ -75,7 +77,7 @@ export class ProtobufReader {
 
 /** Collects a message front to back; nested messages are written by a writer of their own. */
 export class ProtobufWriter {
-  #bytes = new Uint8Array(256);
+  #bytes: Uint8Array = new Uint8Array(64);
   #length = 0;
 
   #reserve(count: number): void {
@@ -94,6 +96,15 @@ export class ProtobufWriter {
   /** @param value integer; negative ones take ten bytes, as two's complement. */
   varint(value: number | bigint): void {
     this.#reserve(10);
+    if (typeof value === "number" && value >= 0 && value < 2 ** 31) {
+      let small = value;
+      while (small >= 0x80) {
+        this.#bytes[this.#length++] = (small & 0x7f) | 0x80;
+        small >>>= 7;
+      }
+      this.#bytes[this.#length++] = small;
+      return;
+    }
     let rest = BigInt.asUintN(64, BigInt(value));
     while (rest >= 0x80n) {
       this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80;
@@ -111,6 +122,25 @@ export class ProtobufWriter {
     this.varint(number * 8 + 2);
     this.varint(bytes.length);
     this.raw(bytes);
+  }
+
+  /** Short ASCII, which is nearly all, is written without an encoder's call. */
+  stringField(number: number, value: string): void {
+    if (value.length >= 0x80) return this.bytesField(number, utf8.encode(value));
+    this.varint(number * 8 + 2);
+    this.#reserve(value.length + 1);
+    const start = this.#length;
+    this.#bytes[this.#length++] = value.length;
+    for (let at = 0; at < value.length; at++) {
+      const code = value.charCodeAt(at);
+      if (code >= 0x80) {
+        this.#length = start;
+        const bytes = utf8.encode(value);
+        this.varint(bytes.length);
+        return this.raw(bytes);
+      }
+      this.#bytes[this.#length++] = code;
+    }
   }
 
   doubleField(number: number, value: number): void {

@@ -47,6 +47,17 @@ Deno.test("an object survives protobuf, inline parts and special types included"
   if (decoded.kind === "ok") assert.deepEqual(decoded.value, SAMPLE);
 });
 
+Deno.test("text of any length and script survives protobuf", () => {
+  const words = fc.string({ unit: "grapheme", maxLength: 300 });
+  fc.assert(fc.property(words, words, (key, value) => {
+    const metadata = { name: "p", labels: JSON.parse(JSON.stringify({ [`k${key}`]: value })) };
+    const object = { apiVersion: "v1", kind: "Pod", metadata };
+    const decoded = decodeObject(encodeObject(POD, object));
+    assert.ok(decoded.kind === "ok");
+    assert.deepEqual(decoded.value.metadata, metadata);
+  }));
+});
+
 Deno.test("cut and flipped bytes are refused or read, never thrown on", () => {
   const bytes = encodeObject(POD, SAMPLE);
   for (let length = 0; length < bytes.length; length++) decodeObject(bytes.slice(0, length));
