@@ -60,7 +60,7 @@ export async function startCluster(options: {
   const collect = async (stream: ReadableStream<Uint8Array>) => {
     for await (const chunk of stream) {
       text += new TextDecoder().decode(chunk);
-      if (/^ready in /m.test(text)) isReady.resolve();
+      if (/^ +stop +Ctrl-C/m.test(text)) isReady.resolve();
     }
   };
   const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
