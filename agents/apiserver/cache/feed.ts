@@ -73,9 +73,13 @@ export class Feed {
     return cache;
   }
 
-  /** Loads the state and starts the watch. Throws when the store can't be read. */
+  /**
+   * Loads a state of a while ago and lets the watch catch up, so that clients' watches go on from
+   * where they were before this process started. Throws when the store can't be read.
+   */
   async start(): Promise<void> {
-    const { revision, kvs } = await this.#readAll();
+    const now = await this.#storeRevision();
+    const { revision, kvs } = await this.#readAll(Math.max(1, now - this.#options.ringCapacity));
     this.#revision = revision;
     for (const kv of kvs) {
       const key = decodeKey(kv.key);
@@ -83,6 +87,9 @@ export class Feed {
       if (prefix !== null) this.cache(prefix).load(key, kv.value, kv.modRevision);
     }
     this.#watchFrom(revision + 1);
+    while (!await this.waitFor(now)) {
+      this.#options.log("warn", "still reading the store's history", { revision: this.#revision });
+    }
   }
 
   /** Whether a consistent read can be answered from the caches at this instant. */
@@ -123,20 +130,23 @@ export class Feed {
 
   async #linearizableRevision(): Promise<number> {
     const { store, consistentReads } = this.#options;
-    if (consistentReads === "applied") return store.revision;
-    const answer = await store.range({
-      kind: "range",
-      key: encodeKey(REGISTRY_ROOT),
-      countOnly: true,
-    });
+    return consistentReads === "applied" ? store.revision : await this.#storeRevision();
+  }
+
+  /** The revision that a linearizable read finds. */
+  async #storeRevision(): Promise<number> {
+    const { store } = this.#options;
+    const key = encodeKey(REGISTRY_ROOT);
+    const answer = await store.range({ kind: "range", key, countOnly: true });
     return answer.kind === "range" ? answer.revision : store.revision;
   }
 
-  async #readAll(): Promise<{ revision: number; kvs: readonly KeyValue[] }> {
+  /** @param at revision to read; 0 = now; where that is compacted, the oldest that is not */
+  async #readAll(at = 0): Promise<{ revision: number; kvs: readonly KeyValue[] }> {
     const rangeEnd = encodePrefixEnd(REGISTRY_ROOT);
     const kvs: KeyValue[] = [];
     let key = encodeKey(REGISTRY_ROOT);
-    let revision = 0;
+    let revision = at;
     for (;;) {
       const answer = await this.#options.store.range({
         kind: "range",
@@ -145,6 +155,10 @@ export class Feed {
         limit: PAGE_SIZE,
         revision,
       });
+      if (answer.kind === "compacted" && kvs.length === 0 && answer.compactRevision > revision) {
+        revision = answer.compactRevision;
+        continue;
+      }
       if (answer.kind !== "range") throw new Error(`store refused to list: ${answer.kind}`);
       revision ||= answer.revision;
       for (const kv of answer.kvs) kvs.push(kv);
