@@ -4,6 +4,7 @@
  * Never: knows what a bench measures; each file here is one claim.
  */
 const BENCHES: Readonly<Record<string, string>> = {
+  store: "store.ts",
   up: "up.ts",
 };
 

@@ -1,0 +1,128 @@
+/**
+ * Claim: the store answers several times as many requests a second as etcd, both with fsync on.
+ * In: --peer PATH, --only ID[,ID], --quick, --json FILE, --samples N. Out: a table with both sides
+ * and the ratio of their medians, and bench/results/store.json.
+ * Never: compares numbers of two runs: the sides alternate, each sample on fresh data.
+ */
+import { parseArgs } from "node:util";
+import { ensureTools, toolPath } from "../tests/system/tools.ts";
+import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
+import { LOAD_ROWS, type Row, type Scale } from "./store_rows.ts";
+import { balsaSide, etcdSide, etcdVersion, Servers, type Side } from "./store_servers.ts";
+
+const FULL: Scale = { seconds: 4, keys: 1_000_000, watchers: 1_000, leases: 10_000 };
+const QUICK: Scale = { seconds: 1, keys: 20_000, watchers: 50, leases: 200 };
+
+const ROWS: readonly Row[] = [...LOAD_ROWS];
+
+export interface StoreBenchOptions {
+  readonly scale: Scale;
+  readonly samples: number;
+  /** Path of an etcd; without it only Balsa is measured. */
+  readonly peer: string | null;
+  readonly only: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/** Runs the rows asked for, all without `only`. @returns one item a row */
+export async function benchStore(options: StoreBenchOptions): Promise<DataItem[]> {
+  const { only, peer, say } = options;
+  const unknown = only.filter((id) => !ROWS.some((row) => row.id === id));
+  if (unknown.length > 0) {
+    throw new Error(`no row ${unknown.join(", ")}; rows: ${ROWS.map(({ id }) => id).join(" ")}`);
+  }
+  const peerName = peer === null ? null : await etcdVersion(peer);
+  const sides = [balsaSide(), ...(peer === null ? [] : [etcdSide(peer)])];
+  const items: DataItem[] = [];
+  for (const row of ROWS) {
+    if (only.length > 0 && !only.includes(row.id)) continue;
+    const [ours, theirs] = await measureRow(row, sides, options);
+    const item = itemOf(row, { ours, theirs, peerName });
+    const { Perc50, Peer, Ratio } = item.data;
+    const against = Ratio === undefined
+      ? ""
+      : `, ${peerName} ${round(Peer)}: ${Ratio.toFixed(2)}× (aim ${row.aim})`;
+    say(`${row.name}: ${round(Perc50)} ${row.unit}${against}`);
+    items.push(item);
+  }
+  return items;
+}
+
+/** Samples of each side, taken in turns. */
+async function measureRow(
+  row: Row,
+  sides: readonly Side[],
+  { scale, samples }: StoreBenchOptions,
+): Promise<number[][]> {
+  const found: number[][] = sides.map(() => []);
+  for (let sample = 0; sample < samples; sample++) {
+    for (const [i, side] of sides.entries()) {
+      const servers = await Servers.start(side, { members: row.members, flags: row.flags ?? [] });
+      try {
+        found[i].push(await row.measure(servers, scale));
+      } finally {
+        await servers.stop();
+      }
+    }
+  }
+  return found;
+}
+
+function itemOf(
+  row: Row,
+  { ours, theirs, peerName }: {
+    readonly ours: readonly number[];
+    readonly theirs: readonly number[] | undefined;
+    readonly peerName: string | null;
+  },
+): DataItem {
+  const data = summarize(ours);
+  const labels = { Name: row.name };
+  if (theirs === undefined || peerName === null) return { data, unit: row.unit, labels };
+  const Peer = summarize(theirs).Perc50;
+  return {
+    data: { ...data, Peer, Ratio: data.Perc50 / Peer },
+    unit: row.unit,
+    labels: { ...labels, Peer: peerName },
+  };
+}
+
+function round(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      peer: { type: "string" },
+      only: { type: "string", default: "" },
+      quick: { type: "boolean", default: false },
+      samples: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  await ensureTools(console.log);
+  const only = values.only.split(",").filter((id) => id !== "");
+  const items = await benchStore({
+    scale: values.quick ? QUICK : FULL,
+    samples: Number(values.samples ?? (values.quick ? 1 : 5)),
+    peer: values.peer ?? toolPath("etcd-3.5"),
+    only,
+    say: console.log,
+  });
+  printTable([
+    ["what", "Balsa", "peer", "ratio", "unit"],
+    ...items.map(({ data, labels, unit }) => [
+      labels.Name,
+      round(data.Perc50),
+      data.Peer === undefined ? "" : round(data.Peer),
+      data.Ratio === undefined ? "" : data.Ratio.toFixed(2),
+      unit,
+    ]),
+  ]);
+  // A part of the rows, or small ones, do not replace the whole result unless a file is named.
+  if (values.json !== undefined || (only.length === 0 && !values.quick)) {
+    console.log(`written to ${await writeResult("store", items, values.json)}`);
+  }
+}

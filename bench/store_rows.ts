@@ -1,0 +1,133 @@
+/**
+ * What the store's bench measures, a row each, as data: requests repeated by h2load.
+ * In: the length of a run. Out: rows; each measures one freshly started side and gives one number.
+ * Never: knows which side it measures.
+ */
+import {
+  fill,
+  listMessage,
+  PATHS,
+  putMessage,
+  rangeMessage,
+  runLoad,
+  updateMessage,
+} from "./store_requests.ts";
+import type { Servers } from "./store_servers.ts";
+
+export interface Row {
+  /** For `--only`. */
+  readonly id: string;
+  readonly name: string;
+  readonly unit: string;
+  readonly members: number;
+  /** Flags of the servers beside the usual. */
+  readonly flags?: readonly string[];
+  /** What the ratio of ours to the peer's is meant to be, for the reader of a run. */
+  readonly aim: string;
+  /** One number in `unit`, of servers that were just started. */
+  readonly measure: (servers: Servers, scale: Scale) => Promise<number>;
+}
+
+/** How long and how much. */
+export interface Scale {
+  readonly seconds: number;
+  /** Keys of the rows about a large store. */
+  readonly keys: number;
+  readonly watchers: number;
+  readonly leases: number;
+}
+
+const LIST_KEYS = 10_000;
+
+function loadRow(
+  row: Pick<Row, "id" | "name" | "aim"> & {
+    readonly path: string;
+    readonly message: Uint8Array;
+    readonly members?: number;
+    readonly connections?: number;
+    readonly streams?: number;
+    /** Keys that exist before. */
+    readonly keys?: number;
+    readonly unit?: string;
+  },
+): Row {
+  const { id, name, aim, path, message } = row;
+  return {
+    id,
+    name,
+    aim,
+    unit: row.unit ?? "requests/s",
+    members: row.members ?? 1,
+    async measure(servers, { seconds }) {
+      await fill(servers.port, row.keys ?? 1);
+      const { perSecond } = await runLoad({
+        port: servers.port,
+        path,
+        message,
+        connections: row.connections ?? 8,
+        streams: row.streams ?? 32,
+        seconds,
+      });
+      return perSecond;
+    },
+  };
+}
+
+export const LOAD_ROWS: readonly Row[] = [
+  loadRow({
+    id: "put",
+    name: "Put, 1 member, 8 connections × 32 streams",
+    aim: "6, at least 4",
+    path: PATHS.put,
+    message: putMessage(0),
+  }),
+  loadRow({
+    id: "put1",
+    name: "Put, 1 member, 1 connection × 1 stream",
+    aim: "1.8, at least 1.3",
+    path: PATHS.put,
+    message: putMessage(0),
+    connections: 1,
+    streams: 1,
+  }),
+  loadRow({
+    id: "put3",
+    name: "Put, 3 members on one machine, 8 connections × 32 streams",
+    aim: "5, at least 3",
+    path: PATHS.put,
+    message: putMessage(0),
+    members: 3,
+  }),
+  loadRow({
+    id: "range",
+    name: "Range of one key, linearizable, 8 × 32",
+    aim: "4, at least 2.5",
+    path: PATHS.range,
+    message: rangeMessage(0, { serializable: false }),
+  }),
+  loadRow({
+    id: "stale",
+    name: "Range of one key, serializable, 8 × 32",
+    aim: "4, at least 2.5",
+    path: PATHS.range,
+    message: rangeMessage(0, { serializable: true }),
+  }),
+  loadRow({
+    id: "list",
+    name: "Range of 10,000 keys of 256 bytes, 2 × 1",
+    aim: "3, at least 2",
+    path: PATHS.range,
+    message: listMessage(0, LIST_KEYS),
+    connections: 2,
+    streams: 1,
+    keys: LIST_KEYS,
+    unit: "lists/s",
+  }),
+  loadRow({
+    id: "txn",
+    name: "Txn compare and put, as Kubernetes updates, 8 × 32",
+    aim: "5, at least 3",
+    path: PATHS.txn,
+    message: updateMessage(0),
+  }),
+];
