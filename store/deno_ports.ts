@@ -5,7 +5,7 @@
  */
 import { setImmediate } from "node:timers";
 import { createDenoDisk } from "./disk/deno_disk.ts";
-import type { Disk, Log, LogLevel, Timer } from "./ports.ts";
+import type { Disk, Log, LogLevel, PeerNetwork, Timer } from "./ports.ts";
 import type { Random } from "./raft/types.ts";
 
 /** What a member needs of the machine it runs on. */
@@ -14,6 +14,8 @@ export interface StorePorts {
   readonly timer: Timer;
   readonly random: Random;
   readonly log: Log;
+  /** Default TCP. */
+  readonly network?: PeerNetwork;
 }
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];

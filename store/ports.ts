@@ -4,6 +4,7 @@
  * `tests/fakes`, simulated ones in `tests/sim`.
  * Never: hides an error; each method says what it throws.
  */
+import type { TlsFiles } from "./member/config.ts";
 import type { Message } from "./raft/types.ts";
 
 /** An open file. Offsets and lengths in bytes. Every method throws the platform's error. */
@@ -62,6 +63,38 @@ export interface PeerHost {
   snapshotSent(id: bigint, ok: boolean): void;
   /** Answers another member's `call`; null when the question is not understood. */
   answer(request: Uint8Array): Promise<Uint8Array | null>;
+}
+
+/** What a transport is given by the member it serves. */
+export interface PeerConnection {
+  readonly host: PeerHost;
+  /** Empty: this member is alone and nobody can join it. */
+  readonly listenUrls: readonly string[];
+  readonly tls: TlsFiles | null;
+  readonly disk: Disk;
+  readonly snapshotDirectory: string;
+  readonly timer: Timer;
+  readonly log: Log;
+  /** Whether a member with this id left the cluster. */
+  readonly isRemoved: (id: bigint) => boolean;
+  /** The cluster for someone who wants to join. */
+  readonly describe: () => Uint8Array;
+}
+
+/** How members find and reach each other; TCP unless a simulation brings its own. */
+export interface PeerNetwork {
+  /** Errors: rejects when an address can't be bound or a certificate file can't be read. */
+  connect(connection: PeerConnection): Promise<Peers>;
+  /**
+   * Asks running members what cluster they form.
+   * @param urls peer URLs of the cluster's members
+   * @returns the first answer, or null when nobody answers
+   */
+  describe(
+    urls: readonly string[],
+    tls: TlsFiles | null,
+    timer: Timer,
+  ): Promise<Uint8Array | null>;
 }
 
 export interface Timer {

@@ -6,8 +6,8 @@
 import type { StorePorts } from "../deno_ports.ts";
 import type { WalIdentity } from "../disk/wal.ts";
 import { StateMachine } from "../mvcc/state_machine.ts";
-import { createTcpPeers, describeCluster, type TcpPeers } from "../peer/tcp_peers.ts";
-import type { PeerHost } from "../ports.ts";
+import { tcpNetwork } from "../peer/tcp_peers.ts";
+import type { PeerHost, Peers } from "../ports.ts";
 import { bootstrap, type Bootstrapped, hasLog } from "./bootstrap.ts";
 import { Cluster } from "./cluster.ts";
 import { type StoreConfig, type StoreOptions, validateConfig, withDefaults } from "./config.ts";
@@ -22,7 +22,7 @@ export interface OpenedMember {
   readonly leases: Leases;
   readonly cluster: Cluster;
   /** Null for a member that listens to no peers. */
-  readonly peers: TcpPeers | null;
+  readonly peers: Peers | null;
   /** Stops the member and gives back the data directory. */
   close(): Promise<void>;
 }
@@ -109,7 +109,7 @@ interface DescribedCluster extends WalIdentity {
 async function findCluster(config: StoreConfig, ports: StorePorts): Promise<DescribedCluster> {
   const urls = config.initialCluster.filter(({ name }) => name !== config.name)
     .flatMap(({ peerUrls }) => peerUrls);
-  const answer = await describeCluster(urls, config.peerTls, ports.timer);
+  const answer = await (ports.network ?? tcpNetwork).describe(urls, config.peerTls, ports.timer);
   const described = answer === null ? null : parseDescription(answer);
   if (described === null) {
     throw new Error(`no member answers at ${urls.join()}; check --initial-cluster`);
@@ -163,7 +163,7 @@ async function startPeers(
     readonly member: Member;
   },
   answer: (question: Record<string, unknown>) => Promise<Record<string, unknown> | null>,
-): Promise<TcpPeers | null> {
+): Promise<Peers | null> {
   const { config, ports, started, member } = parts;
   if (config.listenPeerUrls.length === 0) return null;
   const host: PeerHost = {
@@ -178,7 +178,7 @@ async function startPeers(
       return reply === null ? null : encodeQuestion(reply);
     },
   };
-  return await createTcpPeers({
+  return await (ports.network ?? tcpNetwork).connect({
     host,
     listenUrls: config.listenPeerUrls,
     tls: config.peerTls,

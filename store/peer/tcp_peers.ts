@@ -6,7 +6,7 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { TlsFiles } from "../member/config.ts";
-import type { Disk, Log, PeerHost, Peers, Timer } from "../ports.ts";
+import type { PeerConnection, PeerNetwork, Peers, Timer } from "../ports.ts";
 import type { Message } from "../raft/types.ts";
 import { encodeFrame, FRAME, FrameReader } from "./codec.ts";
 import { Inbound } from "./inbound.ts";
@@ -15,27 +15,14 @@ import { dial, listen, type PeerListener } from "./socket.ts";
 
 const DESCRIBE_TIMEOUT_MILLIS = 3_000;
 
-export interface TcpPeersParts {
-  readonly host: PeerHost;
-  /** Empty: this member is alone and nobody can join it. */
-  readonly listenUrls: readonly string[];
-  readonly tls: TlsFiles | null;
-  readonly disk: Disk;
-  readonly snapshotDirectory: string;
-  readonly timer: Timer;
-  readonly log: Log;
-  readonly isRemoved: (id: bigint) => boolean;
-  readonly describe: () => Uint8Array;
-}
-
-export class TcpPeers implements Peers {
-  readonly #parts: TcpPeersParts;
+class TcpPeers implements Peers {
+  readonly #parts: PeerConnection;
   readonly #outbound = new Map<bigint, Outbound>();
   readonly #inbound = new Set<Inbound>();
   readonly #listeners: PeerListener[] = [];
   #closed = false;
 
-  constructor(parts: TcpPeersParts) {
+  constructor(parts: PeerConnection) {
     this.#parts = parts;
   }
 
@@ -100,22 +87,20 @@ export class TcpPeers implements Peers {
   }
 }
 
+/** The network that members use unless they are given another. */
+export const tcpNetwork: PeerNetwork = { connect: createTcpPeers, describe: describeCluster };
+
 /**
  * Starts listening for peers.
  * Errors: rejects when an address can't be bound or a certificate file can't be read.
  */
-export async function createTcpPeers(parts: TcpPeersParts): Promise<TcpPeers> {
+async function createTcpPeers(parts: PeerConnection): Promise<TcpPeers> {
   const peers = new TcpPeers(parts);
   await peers.listen();
   return peers;
 }
 
-/**
- * Asks running members what cluster they form.
- * @param urls peer URLs of the cluster's members
- * @returns the first answer, or null when nobody answers
- */
-export async function describeCluster(
+async function describeCluster(
   urls: readonly string[],
   tls: TlsFiles | null,
   timer: Timer,
