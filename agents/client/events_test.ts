@@ -1,3 +1,4 @@
+/** Events: built, counted up, combined, sent in the background. */
 import assert from "node:assert/strict";
 import { events } from "../api/resources.ts";
 import { failure, MemoryApi } from "../../tests/fakes/memory_api.ts";

@@ -1,3 +1,4 @@
+/** Informers: resume, list again, back off, watch-list, handlers and their order. */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../api/meta.ts";
 import { pods } from "../api/resources.ts";

@@ -1,3 +1,4 @@
+/** The work queue: one key at a time, delays, retries. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ManualClock, settle } from "../../tests/fakes/manual_clock.ts";

@@ -1,3 +1,4 @@
+/** Membership changes: encoding, simple and joint ones, what is refused. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {

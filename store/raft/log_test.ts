@@ -1,3 +1,4 @@
+/** The in-memory log: terms, conflicts, stability, compaction. */
 import assert from "node:assert/strict";
 import { RaftLog, unknownTerm } from "./log.ts";
 import { confOf } from "./testing/group.ts";

@@ -1,3 +1,4 @@
+/** What a leader knows of a follower: probing, replicating, the window in flight. */
 import assert from "node:assert/strict";
 import { Inflights, Progress, type ProgressState } from "./progress.ts";
 

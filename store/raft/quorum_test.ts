@@ -1,3 +1,4 @@
+/** Majorities, joint and simple, against counting. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { jointVote, majorityIndex, majorityVote } from "./quorum.ts";

@@ -1,3 +1,4 @@
+/** The contract of Ready: what waits for the disk and what does not. */
 import assert from "node:assert/strict";
 import { encodeConfChange } from "./conf_change.ts";
 import { createRaft } from "./raft.ts";

@@ -1,3 +1,4 @@
+/** The server on real sockets: plain, unix, HTTP/1.1 beside HTTP/2. */
 import assert from "node:assert/strict";
 import type { Timer } from "../ports.ts";
 import { openRemoteStore } from "../client.ts";

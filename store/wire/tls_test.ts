@@ -1,3 +1,4 @@
+/** TLS: whose certificate is believed and whose is not. */
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import * as x509 from "@peculiar/x509";

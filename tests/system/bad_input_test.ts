@@ -1,4 +1,6 @@
-/** What a client can get wrong, over HTTPS: each is answered with its Status, the server stays up. */
+/**
+ * What a client can get wrong, over HTTPS: each is answered with its Status, the server stays up.
+ */
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { parse } from "yaml";

@@ -1,3 +1,4 @@
+/** Garbage collection by owner references: background, foreground, orphan, absent owners. */
 import assert from "node:assert/strict";
 import { configMaps, pods, replicaSets, resources } from "../../api/resources.ts";
 import { resourceName } from "../../client/informer_set.ts";

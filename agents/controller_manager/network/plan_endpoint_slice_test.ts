@@ -1,3 +1,4 @@
+/** Endpoints and slices out of services and pods, as tables. */
 import assert from "node:assert/strict";
 import { endpoints, endpointSlices, nodes, pods, services } from "../../api/resources.ts";
 import type { KubeObject } from "../../api/meta.ts";

@@ -1,3 +1,4 @@
+/** Node lifecycle, taint eviction and pod garbage, as tables. */
 import assert from "node:assert/strict";
 import { leases, nodes, pods } from "../../api/resources.ts";
 import { formatTime } from "../../api/time.ts";

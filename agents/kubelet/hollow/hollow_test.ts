@@ -1,3 +1,4 @@
+/** Hollow nodes: registration, heartbeats, pods that run and go. */
 import assert from "node:assert/strict";
 import { namespaces, nodes, pods } from "../../api/resources.ts";
 import type { KubeObject } from "../../api/meta.ts";

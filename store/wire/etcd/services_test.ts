@@ -1,3 +1,4 @@
+/** Each etcd service against a real state machine, over an in-memory connection. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -16,7 +17,7 @@ import { type CallEnd, GrpcChannel, type UnaryResult } from "../grpc/client.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import { GrpcCode } from "../grpc/status.ts";
 import { ConnectionDriver } from "../http2/driver.ts";
-import { memorySocketPair } from "../http2/memory_socket.ts";
+import { memorySocketPair } from "../../../tests/fakes/memory_socket.ts";
 import {
   decodeDeleteRangeResponse,
   decodeLeaseResponse,

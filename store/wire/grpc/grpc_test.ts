@@ -1,8 +1,9 @@
+/** gRPC both ways: unary, streams, deadlines, limits, cancellation. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConnectionDriver } from "../http2/driver.ts";
 import { encodeStateless } from "../http2/hpack.ts";
-import { memorySocketPair } from "../http2/memory_socket.ts";
+import { memorySocketPair } from "../../../tests/fakes/memory_socket.ts";
 import { type CallEnd, GrpcChannel } from "./client.ts";
 import { frameMessage, MessageReader } from "./framing.ts";
 import { GrpcServer, type Method, type ServerCall } from "./server.ts";

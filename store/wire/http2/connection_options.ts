@@ -1,6 +1,7 @@
 /**
  * What a connection is made with and how it ends.
- * In: nothing. Out: types. Never: holds state.
+ * In: nothing. Out: types.
+ * Never: holds state. Source: RFC 9113 section 6.5.2 for the settings behind the limits.
  */
 import type { ErrorCode } from "./frames.ts";
 import type { Http2Stream } from "./stream.ts";

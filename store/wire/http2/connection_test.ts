@@ -1,3 +1,4 @@
+/** The HTTP/2 connection: streams, windows, settings, errors, floods. */
 import assert from "node:assert/strict";
 import { Http2Connection } from "./connection.ts";
 import type { CloseReason } from "./connection_options.ts";

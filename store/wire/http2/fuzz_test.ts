@@ -1,3 +1,4 @@
+/** Random frames and bytes against the connection, with a fixed budget. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { Http2Connection } from "./connection.ts";

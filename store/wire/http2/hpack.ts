@@ -78,7 +78,8 @@ class DynamicTable {
 
 /**
  * A decoded block: flat `[name, value, …]`. `listBytes` is its size as the setting
- * SETTINGS_MAX_HEADER_LIST_SIZE counts it. When the list exceeds the limit, `fields` is cut short and `tooLarge` set, but the
+ * SETTINGS_MAX_HEADER_LIST_SIZE counts it. When the list exceeds the limit, `fields` is cut short
+ * and `tooLarge` set, but the
  * tables stay in step, so the connection goes on.
  */
 export interface DecodedFields {

@@ -1,3 +1,4 @@
+/** HPACK: RFC 7541 appendix C and properties of both tables. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OutputBuffer } from "./frames.ts";

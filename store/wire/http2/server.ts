@@ -5,16 +5,6 @@
  * recognised by its preface and anything else goes to `onHttp1`; on TLS, ALPN decides.
  * Never: trusts a client certificate that did not verify (see `tlsPeer`).
  * Source: RFC 9113 section 3.
- *
- * A handler sets `stream.onData`, `onEnd`, `onReset` before it returns, and answers, then or later,
- * with `respond`, `write` (false means: wait for `onDrain`), `end`, or `reset`:
- *
- *     new Http2Server({ now, onStream: (stream, peer) => {
- *       stream.onEnd = () => {
- *         stream.respond(200, ["content-type", "text/plain"]);
- *         stream.end(encoder.encode(`hello ${peer.commonName ?? "stranger"}`));
- *       };
- *     } }).listenTcp({ hostname: "127.0.0.1", port: 8080 });
  */
 import { createServer, type TLSSocket } from "node:tls";
 import type { ConnectionLimits } from "./connection_options.ts";
@@ -63,6 +53,17 @@ export interface Listening {
   close(): void;
 }
 
+/**
+ * A handler sets `stream.onData`, `onEnd`, `onReset` before it returns, and answers, then or later,
+ * with `respond`, `write` (false means: wait for `onDrain`), `end`, or `reset`:
+ *
+ *     new Http2Server({ now, onStream: (stream, peer) => {
+ *       stream.onEnd = () => {
+ *         stream.respond(200, ["content-type", "text/plain"]);
+ *         stream.end(encoder.encode(`hello ${peer.commonName ?? "stranger"}`));
+ *       };
+ *     } }).listenTcp({ hostname: "127.0.0.1", port: 8080 });
+ */
 export class Http2Server {
   readonly #options: Http2ServerOptions;
   readonly #drivers = new Set<ConnectionDriver>();

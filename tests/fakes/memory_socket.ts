@@ -3,7 +3,7 @@
  * In: writes at one end. Out: reads at the other, each in a later microtask.
  * Never: loses or reorders bytes.
  */
-import { type ByteSocket, plainPeer } from "./socket.ts";
+import { type ByteSocket, plainPeer } from "../../store/wire/http2/socket.ts";
 
 class MemoryEnd implements ByteSocket {
   readonly peer = plainPeer("memory");
