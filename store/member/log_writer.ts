@@ -15,6 +15,8 @@ export class LogWriter {
   #hardState: HardState | null = null;
   #marker: SnapshotMarker | null = null;
   #spaceWaiter: (() => void) | null = null;
+  /** Settles, never rejects, once the write under way has ended. */
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(wal: Wal) {
     this.#wal = wal;
@@ -41,7 +43,8 @@ export class LogWriter {
   }
 
   /**
-   * Writes and syncs what is held, `entries`, and the marker of a received snapshot.
+   * Writes and syncs what is held, `entries`, and the marker of a received snapshot. Waits for a
+   * write under way: Raft knows of its own, but not of one that carries nothing but a marker.
    * @param prepare runs before the log is written: installs the received snapshot
    * @returns the marker that became durable, null when there was none; "stopped" when the writer
    * was stopped while it waited for space
@@ -52,7 +55,11 @@ export class LogWriter {
     received: SnapshotMarker | null,
     prepare: (() => Promise<void>) | null,
   ): Promise<SnapshotMarker | null | "stopped"> {
+    while (this.#busy) await this.#ended;
+    if (this.#stopped) return "stopped";
     this.#busy = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#ended = promise;
     const marker = received ?? this.#marker;
     const hardState = this.#hardState;
     this.#hardState = null;
@@ -67,8 +74,13 @@ export class LogWriter {
         outcome = await this.#wal.retry();
       }
       return this.#stopped ? "stopped" : marker;
+    } catch (error) {
+      // Whoever waits must not write after a failed sync.
+      this.#stopped = true;
+      throw error;
     } finally {
       this.#busy = false;
+      resolve();
     }
   }
 
