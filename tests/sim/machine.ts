@@ -1,0 +1,238 @@
+/**
+ * One machine of the simulated cluster: a disk, a clock, and the member that runs on them.
+ * In: start, kill, power loss. Out: a real member over simulated ports, its store, its Raft core
+ * under the invariants.
+ * Never: lets anything of a dead process reach the world.
+ */
+import { type OpenedMember, openMember } from "../../store/member/open.ts";
+import { MemberStore } from "../../store/member/member_store.ts";
+import type { StoreOptions } from "../../store/member/config.ts";
+import type { LogLevel, PeerNetwork } from "../../store/ports.ts";
+import type { InvariantChecker } from "../../store/raft/invariants.ts";
+import type { RaftCore } from "../../store/raft/types.ts";
+import type { Coverage } from "./coverage.ts";
+import type { EventQueue } from "./event_queue.ts";
+import { SimClock, SimProcess } from "./process.ts";
+import { SimRandom } from "./random.ts";
+import { SimDisk } from "./sim_disk.ts";
+import type { SimNetwork } from "./sim_network.ts";
+
+export interface MachineParts {
+  readonly name: string;
+  readonly seed: number;
+  readonly queue: EventQueue;
+  readonly network: SimNetwork;
+  readonly invariants: InvariantChecker;
+  readonly coverage: Coverage;
+  readonly trace: ((line: string) => void) | null;
+  /** Who forms the first cluster, or who can be asked about the one to join. */
+  readonly options: Pick<StoreOptions, "initialCluster" | "initialClusterState">;
+  /** Something no member may do went through an exception or a broken invariant. */
+  readonly onViolation: (error: unknown) => void;
+}
+
+export class Machine {
+  readonly name: string;
+  readonly url: string;
+  readonly disk: SimDisk;
+  readonly clock: SimClock;
+  readonly #parts: MachineParts;
+  readonly #random: SimRandom;
+  #process: SimProcess | null = null;
+  #opened: OpenedMember | null = null;
+  #store: MemberStore | null = null;
+  #starts = 0;
+  /** Why the last start was refused. */
+  refusal: string | null = null;
+  /** Bytes of the disk were damaged, so a refusal to start is the right answer. */
+  damaged = false;
+  /** Replaced by another machine; never started again. */
+  retired = false;
+  /** Clients of this process hear that their connection broke. */
+  readonly onDeath = new Set<() => void>();
+  /** Called once the member serves after a start. */
+  onStart: (machine: Machine) => void = () => {};
+
+  constructor(parts: MachineParts) {
+    this.name = parts.name;
+    this.url = `http://${parts.name}:2380`;
+    this.#parts = parts;
+    this.#random = SimRandom.stream(parts.seed, `machine ${parts.name}`);
+    this.disk = new SimDisk(SimRandom.stream(parts.seed, `disk ${parts.name}`));
+    this.clock = new SimClock(parts.queue);
+  }
+
+  get process(): SimProcess | null {
+    return this.#process?.alive ? this.#process : null;
+  }
+
+  /** The running member, null while the machine is down or the member is starting. */
+  get opened(): OpenedMember | null {
+    return this.process === null ? null : this.#opened;
+  }
+
+  get store(): MemberStore | null {
+    return this.process === null ? null : this.#store;
+  }
+
+  /** The core behind the running member. */
+  get core(): RaftCore | null {
+    return this.opened === null ? null : this.opened.member.raft as RaftCore;
+  }
+
+  get id(): bigint | null {
+    return this.#opened?.member.id ?? null;
+  }
+
+  get isDown(): boolean {
+    return this.process === null;
+  }
+
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Starts a process on this machine. */
+  start(): void {
+    if (this.process !== null || this.retired) return;
+    const { queue } = this.#parts;
+    const process = new SimProcess({ queue, clock: this.clock, random: this.#random });
+    this.#starts++;
+    this.#process = process;
+    this.#opened = null;
+    this.#store = null;
+    this.refusal = null;
+    process.onDeath = () => this.#died();
+    process.onStep = () => this.#check();
+    this.#trace("starts");
+    process.schedule(1, () => void this.#open(process));
+  }
+
+  async #open(process: SimProcess): Promise<void> {
+    try {
+      const opened = await openMember(this.#options(), {
+        disk: this.disk.attach(process),
+        timer: process,
+        random: SimRandom.stream(this.#parts.seed, `${this.name} ${this.#starts}`),
+        log: (level, message, fields) => this.#log(process, { level, message, fields }),
+        network: this.#network(process),
+      });
+      if (!process.alive) return;
+      this.#watchCore(opened.member.raft as RaftCore);
+      this.#opened = opened;
+      this.#store = new MemberStore(opened);
+      this.onStart(this);
+    } catch (error) {
+      if (!process.alive) return;
+      this.refusal = error instanceof Error ? error.message : String(error);
+      this.#trace(`refuses to start: ${this.refusal}`);
+      process.kill();
+    }
+  }
+
+  #options(): StoreOptions {
+    const { options } = this.#parts;
+    const initialCluster = options.initialClusterState === "existing"
+      ? [...options.initialCluster ?? [], { name: this.name, peerUrls: [this.url] }]
+      : options.initialCluster;
+    return {
+      ...options,
+      initialCluster,
+      name: this.name,
+      dataDirectory: "/data",
+      advertisePeerUrls: [this.url],
+      listenPeerUrls: [this.url],
+      advertiseClientUrls: [`http://${this.name}:2379`],
+      snapshotCount: 150,
+      snapshotCatchUpEntries: 40,
+      segmentBytes: 32 * 1024,
+      requestTimeoutMillis: 3_000,
+    };
+  }
+
+  #network(process: SimProcess): PeerNetwork {
+    return {
+      connect: (parts) => {
+        const { host, disk, snapshotDirectory, isRemoved, describe } = parts;
+        const endpoint = { process, host, disk, snapshotDirectory, isRemoved, describe };
+        return Promise.resolve(this.#parts.network.connect(endpoint));
+      },
+      describe: () => Promise.resolve(this.#parts.network.describe()),
+    };
+  }
+
+  /** Has the invariants see every entry that this core hands out to be applied. */
+  #watchCore(core: RaftCore): void {
+    const { invariants, coverage } = this.#parts;
+    const ready = core.ready.bind(core);
+    core.ready = () => {
+      const handed = ready();
+      if (handed.committed.length > 0) invariants.applied(core.id, handed.committed);
+      if (handed.soft?.role === "leader") coverage.elections++;
+      if (handed.snapshot !== null) coverage.snapshotsInstalled++;
+      for (const entry of handed.committed) {
+        if (entry.kind === "confChange") coverage.confChanges.add(entry.index);
+      }
+      return handed;
+    };
+  }
+
+  #check(): void {
+    const { core } = this;
+    if (core === null) return;
+    try {
+      this.#parts.invariants.check([core]);
+    } catch (error) {
+      this.#parts.onViolation(error);
+    }
+  }
+
+  /** The process ends at once; what it wrote stays in the machine's memory. */
+  kill(): void {
+    this.#process?.kill();
+  }
+
+  /** The machine loses power, and with it what was not synced. */
+  losePower(): void {
+    this.kill();
+    this.disk.losePower();
+    this.#trace("lost power");
+  }
+
+  #died(): void {
+    this.#trace("dies");
+    for (const listener of [...this.onDeath]) listener();
+    this.onDeath.clear();
+  }
+
+  #log(
+    process: SimProcess,
+    entry: { level: LogLevel; message: string; fields?: Record<string, unknown> },
+  ): void {
+    if (!process.alive) return;
+    const { message, fields } = entry;
+    if (message === "snapshot written") this.#parts.coverage.snapshotsWritten++;
+    if (message === "the member stops") {
+      // A process whose member stopped exits, as the server's does.
+      const detail = String(fields?.detail);
+      if (!/syncing|input\/output|killed/.test(detail)) {
+        this.#parts.onViolation(new Error(`${this.name} stopped: ${detail} ${fields?.stack}`));
+      }
+      this.#process?.schedule(5, () => this.kill());
+    }
+    if (this.#parts.trace !== null && message !== "role changed") {
+      this.#trace(`${message} ${JSON.stringify(fields ?? {}, replaceBig)}`);
+    } else if (this.#parts.trace !== null) {
+      this.#trace(`is ${fields?.role} in term ${fields?.term}, leader ${fields?.leader}`);
+    }
+  }
+
+  #trace(line: string): void {
+    const { trace, queue } = this.#parts;
+    trace?.(`${queue.now.toFixed(2).padStart(12)} ${this.name} ${line}`);
+  }
+}
+
+function replaceBig(_: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString(16) : value;
+}

@@ -1,0 +1,277 @@
+/**
+ * The network between simulated members: late, lossy, doubling, reordering, cut one way or both.
+ * In: messages, calls and snapshots from each member's Peers port. Out: their delivery, or not.
+ * Never: delivers to a dead process, or lets a removed member in; what a real connection refuses,
+ * this one refuses too.
+ */
+import type { PeerHost, Peers } from "../../store/ports.ts";
+import { decodeMessages, encodeMessages } from "../../store/peer/codec.ts";
+import { IncomingSnapshot, OutgoingSnapshot } from "../../store/peer/snapshot_transfer.ts";
+import type { Disk } from "../../store/ports.ts";
+import type { Message } from "../../store/raft/types.ts";
+import type { EventQueue } from "./event_queue.ts";
+import type { SimProcess } from "./process.ts";
+import type { SimRandom } from "./random.ts";
+
+const CALL_TIMEOUT_MILLIS = 3_000;
+const SNAPSHOT_STALL_MILLIS = 5_000;
+
+/** A member's end of the network. */
+export interface Endpoint {
+  readonly process: SimProcess;
+  readonly host: PeerHost;
+  readonly disk: Disk;
+  readonly snapshotDirectory: string;
+  readonly isRemoved: (id: bigint) => boolean;
+  /** What a member that wants to join is told. */
+  readonly describe: () => Uint8Array;
+}
+
+export interface NetworkFaults {
+  /** Probabilities, 0..1. */
+  loss: number;
+  duplication: number;
+  reordering: number;
+  /** Added to every message, milliseconds, exponential with this mean. */
+  extraDelayMillis: number;
+}
+
+export interface NetworkCounts {
+  messages: number;
+  lost: number;
+  duplicated: number;
+  reordered: number;
+  snapshots: number;
+}
+
+export class SimNetwork {
+  readonly faults: NetworkFaults = {
+    loss: 0,
+    duplication: 0,
+    reordering: 0,
+    extraDelayMillis: 0,
+  };
+  readonly counts: NetworkCounts = {
+    messages: 0,
+    lost: 0,
+    duplicated: 0,
+    reordered: 0,
+    snapshots: 0,
+  };
+  readonly #queue: EventQueue;
+  readonly #random: SimRandom;
+  readonly #endpoints = new Map<bigint, Endpoint>();
+  /** "from>to" of member ids. */
+  readonly #cut = new Set<string>();
+  /** When the last message of a direction arrives. */
+  readonly #lastArrival = new Map<string, number>();
+
+  constructor(queue: EventQueue, random: SimRandom) {
+    this.#queue = queue;
+    this.#random = random;
+  }
+
+  /** Joins a member; its Peers port sends in its name. */
+  connect(endpoint: Endpoint): Peers {
+    this.#endpoints.set(endpoint.host.memberId, endpoint);
+    return new SimPeers(this, endpoint);
+  }
+
+  /** @returns what the first living member tells about its cluster, or null */
+  describe(): Uint8Array | null {
+    for (const { process, describe } of this.#endpoints.values()) {
+      if (process.alive && !process.paused) return describe();
+    }
+    return null;
+  }
+
+  cut(from: bigint, to: bigint): void {
+    this.#cut.add(`${from}>${to}`);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  isCut(from: bigint, to: bigint): boolean {
+    return this.#cut.has(`${from}>${to}`);
+  }
+
+  /** @returns the living member behind an id, as far as `from` reaches it */
+  reach(from: Endpoint, to: bigint): Endpoint | null {
+    const endpoint = this.#endpoints.get(to);
+    if (endpoint === undefined || !endpoint.process.alive) return null;
+    if (this.isCut(from.host.memberId, to)) return null;
+    if (endpoint.host.clusterId !== from.host.clusterId) return null;
+    return endpoint.isRemoved(from.host.memberId) ? null : endpoint;
+  }
+
+  /** Carries messages of one direction. @returns false when the sender notices that they can't go */
+  carry(from: Endpoint, to: bigint, messages: readonly Message[]): boolean {
+    this.counts.messages += messages.length;
+    const receiver = this.reach(from, to);
+    if (receiver === null || this.#random.chance(this.faults.loss)) {
+      this.counts.lost += messages.length;
+      return receiver !== null || !this.#random.chance(0.3);
+    }
+    const copies = this.#random.chance(this.faults.duplication) ? 2 : 1;
+    this.counts.duplicated += copies - 1;
+    for (let i = 0; i < copies; i++) {
+      // A forwarded proposal names no entry, so only the connection can keep it from going twice;
+      // everything else in Raft must bear repetition.
+      if (i > 0) messages = messages.filter(({ type }) => type !== "propose");
+      // Now and then through the real bytes, so that nobody relies on shared objects.
+      const carried = this.#random.chance(0.1)
+        ? decodeMessages(encodeMessages(messages)) ?? []
+        : messages;
+      this.#deliver(from, to, () => {
+        const target = this.reach(from, to);
+        if (target !== null) target.process.schedule(0, () => target.host.receive(carried));
+      });
+    }
+    return true;
+  }
+
+  /** Asks another member something; null without an answer. */
+  async call(from: Endpoint, to: bigint, request: Uint8Array): Promise<Uint8Array | null> {
+    return await new Promise((resolve) => {
+      from.process.after(CALL_TIMEOUT_MILLIS, () => resolve(null));
+      if (this.#random.chance(this.faults.loss)) return;
+      this.#deliver(from, to, () => {
+        const target = this.reach(from, to);
+        if (target === null) return;
+        target.process.schedule(0, async () => {
+          const answer = await target.host.answer(request);
+          if (!target.process.alive) return;
+          this.#deliver(target, from.host.memberId, () => {
+            if (this.reach(target, from.host.memberId) !== from) return;
+            from.process.schedule(0, () => resolve(answer));
+          });
+        });
+      });
+    });
+  }
+
+  /** Carries a snapshot file and then the message that names it. */
+  sendSnapshot(from: Endpoint, message: Message): void {
+    const { meta, bytes } = readSnapshot(from, message);
+    const tell = (ok: boolean) =>
+      from.process.schedule(0, () => from.host.snapshotSent(message.to, ok));
+    if (meta === null || this.#random.chance(this.faults.loss)) {
+      from.process.after(SNAPSHOT_STALL_MILLIS, () => tell(false));
+      return;
+    }
+    this.#deliver(from, message.to, () => {
+      const target = this.reach(from, message.to);
+      if (target === null) {
+        from.process.after(SNAPSHOT_STALL_MILLIS, () => tell(false));
+        return;
+      }
+      target.process.schedule(bytes.length / 50_000, () => {
+        void this.#receiveSnapshot(target, message, bytes).then((ok) => {
+          if (ok) this.counts.snapshots++;
+          this.#deliver(target, from.host.memberId, () => tell(ok));
+        });
+      });
+    });
+  }
+
+  async #receiveSnapshot(target: Endpoint, message: Message, bytes: Uint8Array): Promise<boolean> {
+    const { disk, snapshotDirectory: directory } = target;
+    try {
+      const meta = message.snapshot!;
+      const file = new IncomingSnapshot({ disk, directory, meta, size: bytes.length });
+      if (!file.write(file.received, bytes.subarray(file.received))) return false;
+      if (await file.finish(target.process) !== null) return false;
+    } catch {
+      return false;
+    }
+    if (target.process.alive) target.host.receive([message]);
+    return true;
+  }
+
+  #deliver(from: Endpoint, to: bigint, arrive: () => void): void {
+    const { faults } = this;
+    const extra = faults.extraDelayMillis > 0
+      ? this.#random.exponential(faults.extraDelayMillis)
+      : 0;
+    let at = this.#queue.now + this.#random.between(0.15, 0.8) + extra;
+    const direction = `${from.host.memberId}>${to}`;
+    if (this.#random.chance(faults.reordering)) {
+      this.counts.reordered++;
+      at += this.#random.exponential(20);
+    } else {
+      at = Math.max(at, this.#lastArrival.get(direction) ?? 0);
+      this.#lastArrival.set(direction, at);
+    }
+    this.#queue.after(at - this.#queue.now, arrive);
+  }
+}
+
+function readSnapshot(from: Endpoint, message: Message) {
+  const meta = message.snapshot;
+  const none = { meta: null, bytes: new Uint8Array(0) };
+  if (meta === null) return none;
+  try {
+    const file = new OutgoingSnapshot(from.disk, from.snapshotDirectory, meta);
+    const bytes = new Uint8Array(file.size);
+    for (let chunk = file.next(); chunk !== null; chunk = file.next()) {
+      bytes.set(chunk.bytes, chunk.offset);
+    }
+    file.close();
+    return { meta, bytes };
+  } catch {
+    return none;
+  }
+}
+
+class SimPeers implements Peers {
+  readonly #network: SimNetwork;
+  readonly #endpoint: Endpoint;
+  readonly #known = new Set<bigint>();
+  #closed = false;
+
+  constructor(network: SimNetwork, endpoint: Endpoint) {
+    this.#network = network;
+    this.#endpoint = endpoint;
+  }
+
+  send(messages: readonly Message[]): void {
+    if (this.#closed || !this.#endpoint.process.alive) return;
+    const byPeer = new Map<bigint, Message[]>();
+    for (const message of messages) {
+      const list = byPeer.get(message.to);
+      if (list === undefined) byPeer.set(message.to, [message]);
+      else list.push(message);
+    }
+    for (const [id, list] of byPeer) {
+      if (!this.#known.has(id)) continue;
+      if (!this.#network.carry(this.#endpoint, id, list)) {
+        this.#endpoint.process.soon(() => this.#endpoint.host.unreachable(id));
+      }
+    }
+  }
+
+  sendSnapshot(message: Message): void {
+    if (this.#closed || !this.#known.has(message.to)) return;
+    this.#network.sendSnapshot(this.#endpoint, message);
+  }
+
+  addPeer(id: bigint): void {
+    this.#known.add(id);
+  }
+
+  removePeer(id: bigint): void {
+    this.#known.delete(id);
+  }
+
+  call(to: bigint, request: Uint8Array): Promise<Uint8Array | null> {
+    if (this.#closed || !this.#known.has(to)) return Promise.resolve(null);
+    return this.#network.call(this.#endpoint, to, request);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return Promise.resolve();
+  }
+}
