@@ -25,6 +25,8 @@ export interface UpConfig {
    * Existing etcd to run on instead of the own store; empty = own. Source: --datastore-endpoint.
    */
   readonly datastoreEndpoints: readonly string[];
+  /** CSV file of bearer tokens that don't expire; null = none. Source: --token-auth-file. */
+  readonly tokenAuthFile: string | null;
 }
 
 /** One complaint about one flag. */
@@ -72,6 +74,7 @@ const FLAGS = z.strictObject({
   cri: cri.default({ kind: "auto" }),
   etcdPort: wholeNumber(0, 65_535).optional(),
   datastoreEndpoint: endpoints.optional(),
+  tokenAuthFile: path.optional(),
 });
 
 /** Raw values by commander's camelCase names; an absent flag is undefined. */
@@ -105,6 +108,7 @@ export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem
     cri: flags.cri,
     etcdPort: flags.etcdPort ?? null,
     datastoreEndpoints: flags.datastoreEndpoint ?? [],
+    tokenAuthFile: flags.tokenAuthFile ?? null,
   };
 }
 

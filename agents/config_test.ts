@@ -12,6 +12,7 @@ Deno.test("no flags give the defaults", () => {
     cri: { kind: "auto" },
     etcdPort: null,
     datastoreEndpoints: [],
+    tokenAuthFile: null,
   });
 });
 
@@ -34,6 +35,7 @@ Deno.test("every flag is taken", () => {
     cri: { kind: "socket", path: "/run/crio/crio.sock" },
     etcdPort: 2379,
     datastoreEndpoints: [],
+    tokenAuthFile: null,
   });
 });
 

@@ -31,6 +31,7 @@ function program(): Command {
     .option("--cri <auto|none|unix:///path>", "container runtime for this machine (default: auto)")
     .option("--etcd-port <number>", "also serve etcd's v3 API on this port of 127.0.0.1")
     .option("--datastore-endpoint <urls>", "run on an existing etcd: http(s)://HOST:PORT[,…]")
+    .option("--token-auth-file <path>", 'bearer tokens: lines of token,user,uid[,"group1,group2"]')
     .action(up);
   balsa.command("version")
     .description("Print versions")

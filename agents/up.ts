@@ -22,6 +22,7 @@ import { runKubeScheduler } from "./kube_scheduler/run.ts";
 import { KubeletDirectory, startNodes } from "./nodes.ts";
 import { type Log, realClock, stderrLog } from "./ports.ts";
 import { StartupError } from "./startup_error.ts";
+import { parseTokenFile, type TokenEntry } from "./token_file.ts";
 
 /** Revisions older than this are compacted, as kube-apiserver does to its etcd. */
 const COMPACT_AFTER_MILLIS = 300_000;
@@ -151,6 +152,7 @@ async function startApiServer(config: UpConfig, { store, kubelets, log }: {
     bindAddress: config.bind,
     port: config.port,
     pkiDirectory: join(config.dataDir, "pki"),
+    staticTokens: await readTokens(config.tokenAuthFile),
   }, {
     store,
     kubelets,
@@ -178,6 +180,23 @@ async function startApiServer(config: UpConfig, { store, kubelets, log }: {
     }
     throw error;
   }
+}
+
+/** Errors: rejects with StartupError naming the file and every bad line. */
+async function readTokens(path: string | null): Promise<readonly TokenEntry[]> {
+  if (path === null) return [];
+  const text = await Deno.readTextFile(path).catch((error: Error) => {
+    throw new StartupError(
+      `--token-auth-file ${path}: ${error.message}`,
+      "name a file that can be read",
+    );
+  });
+  const parsed = parseTokenFile(text);
+  if (parsed.kind === "tokens") return parsed.tokens;
+  throw new StartupError(
+    `--token-auth-file ${path}: ${parsed.problems.join("; ")}`,
+    "correct these lines",
+  );
 }
 
 function isAddressInUse(error: unknown): boolean {
