@@ -53,7 +53,11 @@ export interface Rules {
   /** Restores what an updater may not change (status…) and bumps nothing: generation is generic. */
   readonly prepareForUpdate?: (draft: KubeObject, old: KubeObject, context: RuleContext) => void;
   /** For the status subresource. Default: all but status and a little metadata from `old`. */
-  readonly prepareForStatusUpdate?: (draft: KubeObject, old: KubeObject) => void;
+  readonly prepareForStatusUpdate?: (
+    draft: KubeObject,
+    old: KubeObject,
+    context?: RuleContext,
+  ) => void;
   readonly validate?: (draft: KubeObject) => FieldError[];
   /** Only what the change itself breaks; `validate` runs on every update as well. */
   readonly validateUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];

@@ -14,6 +14,7 @@ import { endpointsRules } from "./kinds/core/endpoints.ts";
 import { eventRules, eventStoredAs, eventV1Rules } from "./kinds/core/event.ts";
 import { namespaceRules } from "./kinds/core/namespace.ts";
 import { nodeRules } from "./kinds/core/node.ts";
+import { replicationControllerRules } from "./kinds/core/replication_controller.ts";
 import { serviceRules } from "./kinds/core/service.ts";
 import { disruptionBudgetRules } from "./kinds/other/disruption_budget.ts";
 import { endpointSliceRules } from "./kinds/other/endpoint_slice.ts";
@@ -22,6 +23,9 @@ import { priorityClassRules } from "./kinds/other/priority_class.ts";
 import { podRules } from "./kinds/pod/pod.ts";
 import type { Resource } from "./resource.ts";
 import { defineResource, partOf, scaleOf, subresource } from "./row.ts";
+import { persistentVolumeClaims, persistentVolumes, storageRows } from "./rows/storage.ts";
+
+export * from "./rows/storage.ts";
 
 export const namespaces: Resource = defineResource({
   kind: "Namespace",
@@ -101,6 +105,15 @@ export const secrets: Resource = defineResource({
   kind: "Secret",
   plural: "secrets",
   rules: secretRules,
+});
+
+export const replicationControllers: Resource = defineResource({
+  kind: "ReplicationController",
+  plural: "replicationcontrollers",
+  shortNames: ["rc"],
+  categories: ["all"],
+  subresources: (parent) => [scaleOf(), partOf(parent, "status")],
+  rules: replicationControllerRules,
 });
 
 export const serviceAccounts: Resource = defineResource({
@@ -226,7 +239,10 @@ export const resources: readonly Resource[] = [
   events,
   namespaces,
   nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
+  replicationControllers,
   secrets,
   serviceAccounts,
   services,
@@ -241,6 +257,7 @@ export const resources: readonly Resource[] = [
   eventsV1,
   disruptionBudgets,
   priorityClasses,
+  ...storageRows,
 ];
 
 const review = (group: string, kind: string, scope: "Namespaced" | "Cluster" = "Cluster") =>

@@ -6,6 +6,7 @@
 import { checkDns1123Label, checkLabelValue, checkQualifiedName } from "../../names.ts";
 import { validateLabels, validateLabelSelector } from "../../object_meta.ts";
 import type {
+  NodeSelector,
   NodeSelectorRequirement,
   NodeSelectorTerm,
   PodAffinity,
@@ -25,14 +26,8 @@ export function validatePlacement(problems: Problems, path: string, spec: PodSpe
   const at = `${path}.affinity`;
   const required = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   if (required !== undefined) {
-    const terms = `${at}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution` +
-      ".nodeSelectorTerms";
-    if ((required.nodeSelectorTerms ?? []).length === 0) {
-      problems.required(terms, "must have at least one node selector term");
-    }
-    (required.nodeSelectorTerms ?? []).forEach((term, index) =>
-      validateNodeTerm(problems, `${terms}[${index}]`, term)
-    );
+    const place = `${at}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`;
+    validateNodeSelector(problems, place, required);
   }
   (nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).forEach((item, index) => {
     const place = `${at}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
@@ -49,6 +44,18 @@ export function validatePlacement(problems: Problems, path: string, spec: PodSpe
     `${path}.topologySpreadConstraints`,
     spec.topologySpreadConstraints ?? [],
   );
+}
+
+/** Alternatives of which a node must meet one. */
+export function validateNodeSelector(
+  problems: Problems,
+  path: string,
+  selector: NodeSelector,
+): void {
+  const terms = selector.nodeSelectorTerms ?? [];
+  const at = `${path}.nodeSelectorTerms`;
+  if (terms.length === 0) problems.required(at, "must have at least one node selector term");
+  terms.forEach((term, index) => validateNodeTerm(problems, `${at}[${index}]`, term));
 }
 
 function validateWeight(problems: Problems, path: string, weight: number): void {

@@ -5,7 +5,7 @@
  */
 import { checkDns1123Label } from "../../names.ts";
 import { parseQuantity } from "../../quantity.ts";
-import type { KeyToPath, Volume } from "../../schema/generated/core_v1.ts";
+import type { HostPathVolumeSource, KeyToPath, Volume } from "../../schema/generated/core_v1.ts";
 import type { Problems } from "../problems.ts";
 
 const HOST_PATH_TYPES = [
@@ -47,15 +47,7 @@ function validateSource(problems: Problems, at: string, volume: Volume): void {
     problems.forbidden(`${at}.${extra}`, "may not specify more than 1 volume type");
   }
   const { hostPath, secret, configMap, emptyDir, persistentVolumeClaim, nfs, csi } = volume;
-  if (hostPath !== undefined) {
-    if (!hostPath.path) problems.required(`${at}.hostPath.path`);
-    else if (hasBackstep(hostPath.path)) {
-      problems.invalid(`${at}.hostPath.path`, hostPath.path, "must not contain '..'");
-    }
-    if (hostPath.type !== undefined && !HOST_PATH_TYPES.includes(hostPath.type)) {
-      problems.notSupported(`${at}.hostPath.type`, hostPath.type, HOST_PATH_TYPES);
-    }
-  }
+  if (hostPath !== undefined) validateHostPath(problems, `${at}.hostPath`, hostPath);
   if (secret !== undefined) {
     if (!secret.secretName) problems.required(`${at}.secret.secretName`);
     validateFiles(problems, `${at}.secret`, secret);
@@ -86,6 +78,19 @@ function validateSource(problems: Problems, at: string, volume: Volume): void {
     problems.required(`${at}.ephemeral.volumeClaimTemplate`);
   }
   validateProjected(problems, `${at}.projected`, volume);
+}
+
+/** A folder or file of the node. */
+export function validateHostPath(
+  problems: Problems,
+  at: string,
+  { path, type }: HostPathVolumeSource,
+): void {
+  if (!path) problems.required(`${at}.path`);
+  else if (hasBackstep(path)) problems.invalid(`${at}.path`, path, "must not contain '..'");
+  if (type !== undefined && !HOST_PATH_TYPES.includes(type)) {
+    problems.notSupported(`${at}.type`, type, HOST_PATH_TYPES);
+  }
 }
 
 function validateProjected(problems: Problems, at: string, { projected }: Volume): void {

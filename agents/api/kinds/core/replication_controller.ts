@@ -1,0 +1,115 @@
+/**
+ * The rules of replication controllers, the elders of replica sets.
+ * In: drafts. Out: defaults, checks, columns, fields. Never: counts pods.
+ * Source: pkg/registry/core/replicationcontroller/strategy.go, ValidateReplicationController (v1.36).
+ */
+import type { KubeObject } from "../../meta.ts";
+import type { FieldError, Rules } from "../../resource.ts";
+import type { ReplicationController } from "../../schema/generated/core_v1.ts";
+import { formatLabelSet } from "../../selector.ts";
+import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { setPodTemplateDefaults } from "../pod/defaults.ts";
+import { validatePodTemplate } from "../pod/validate.ts";
+import { ownStatus } from "../prepare.ts";
+import { Problems } from "../problems.ts";
+
+export type {
+  ReplicationController,
+  ReplicationControllerSpec,
+  ReplicationControllerStatus,
+} from "../../schema/generated/core_v1.ts";
+
+function setDefaults(draft: KubeObject): void {
+  const controller = draft as ReplicationController;
+  const spec = controller.spec ??= {};
+  spec.replicas ??= 1;
+  setPodTemplateDefaults(spec.template);
+  const labels = spec.template?.metadata?.labels;
+  if (labels === undefined) return;
+  if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+  if (Object.keys(controller.metadata.labels ?? {}).length === 0) {
+    controller.metadata.labels = { ...labels };
+  }
+}
+
+function validateTemplate(problems: Problems, spec: ReplicationController["spec"]): void {
+  const { template, selector = {} } = spec ?? {};
+  const at = "spec.template";
+  if (template === undefined) return problems.required(at);
+  const labels = template.metadata?.labels ?? {};
+  if (Object.entries(selector).some(([key, value]) => labels[key] !== value)) {
+    const detail = "`selector` does not match template `labels`";
+    problems.invalid(`${at}.metadata.labels`, labels, detail);
+  }
+  validatePodTemplate(problems, at, template);
+  const { restartPolicy, activeDeadlineSeconds } = template.spec ?? {};
+  if (restartPolicy !== "Always") {
+    problems.notSupported(`${at}.spec.restartPolicy`, restartPolicy, ["Always"]);
+  }
+  if (activeDeadlineSeconds !== undefined) {
+    problems.forbidden(
+      `${at}.spec.activeDeadlineSeconds`,
+      "activeDeadlineSeconds in ReplicationController is not Supported",
+    );
+  }
+}
+
+function validate(draft: KubeObject): FieldError[] {
+  const problems = new Problems();
+  const { spec } = draft as ReplicationController;
+  problems.nonNegative("spec.minReadySeconds", spec?.minReadySeconds);
+  if (Object.keys(spec?.selector ?? {}).length === 0) problems.required("spec.selector");
+  problems.nonNegative("spec.replicas", spec?.replicas);
+  validateTemplate(problems, spec);
+  return problems.errors;
+}
+
+const COUNTS = ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"] as const;
+
+function validateStatusUpdate(draft: KubeObject): FieldError[] {
+  const problems = new Problems();
+  const status = (draft as ReplicationController).status;
+  const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status ?? {};
+  for (const field of COUNTS) {
+    const count = status?.[field];
+    problems.nonNegative(`status.${field}`, count);
+    if (count !== undefined && count > replicas) {
+      problems.invalid(`status.${field}`, count, "cannot be greater than status.replicas");
+    }
+  }
+  if (availableReplicas > readyReplicas) {
+    problems.invalid(
+      "status.availableReplicas",
+      availableReplicas,
+      "cannot be greater than readyReplicas",
+    );
+  }
+  return problems.errors;
+}
+
+const asInteger = { type: "integer" } as const;
+
+export const replicationControllerRules: Rules = {
+  setDefaults,
+  ...ownStatus(() => ({ replicas: 0 })),
+  validate,
+  validateStatusUpdate,
+  selectableFields: {
+    "status.replicas": (controller) => String(controller.status?.replicas ?? 0),
+  },
+  defaultPropagation: "Orphan",
+  columns: [
+    nameColumn,
+    column("Desired", "Pods wanted.", (item) => item.spec?.replicas ?? 0, asInteger),
+    column("Current", "Pods there are.", (item) => item.status?.replicas ?? 0, asInteger),
+    column("Ready", "Pods that are ready.", (item) => item.status?.readyReplicas ?? 0, asInteger),
+    ageColumn,
+    ...containerColumns((item) => item.spec?.template),
+    column(
+      "Selector",
+      "Labels of the pods it keeps.",
+      (item) => formatLabelSet(item.spec?.selector ?? {}) || "<none>",
+      { wide: true },
+    ),
+  ],
+};
