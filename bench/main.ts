@@ -4,7 +4,9 @@
  * Never: knows what a bench measures; each file here is one claim.
  */
 const BENCHES: Readonly<Record<string, string>> = {
+  apiserver: "apiserver.ts",
   store: "store.ts",
+  scheduler: "scheduler_perf/main.ts",
   up: "up.ts",
 };
 

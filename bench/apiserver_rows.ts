@@ -1,0 +1,294 @@
+/**
+ * The rows of the API server's bench: what is asked, how fast it is answered.
+ * In: a side (address, token, process). Out: one number a row and sample.
+ * Never: starts or stops a server; `apiserver.ts` does.
+ */
+import { cpuShare, residentBytes } from "./process_usage.ts";
+import { h2load } from "./h2load.ts";
+
+/** One cluster under test. */
+export interface Side {
+  readonly name: string;
+  /** `https://127.0.0.1:6443` */
+  readonly server: string;
+  /** CA certificate, PEM. */
+  readonly ca: string;
+  readonly token: string;
+  /** Process of the server where it is known. */
+  readonly pid: number | null;
+}
+
+export interface ApiScale {
+  /** Length of a load, seconds. */
+  readonly seconds: number;
+  /** Pods in the listed namespace. */
+  readonly listed: number;
+  readonly watches: number;
+  readonly leaseNodes: number;
+}
+
+export interface ApiRow {
+  readonly id: string;
+  readonly name: string;
+  readonly unit: string;
+  readonly atLeast: number;
+  readonly aim: number;
+  readonly lessIsBetter?: boolean;
+  /** Needs the server's process, so a peer can't be measured. */
+  readonly ownOnly?: boolean;
+  readonly hollowNodes?: (scale: ApiScale) => number;
+  readonly measure: (side: Side, scale: ApiScale) => Promise<number>;
+}
+
+const PODS = "/api/v1/namespaces/default/pods";
+
+function pod(name: object): object {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { ...name, labels: { app: "bench" } },
+    spec: {
+      schedulerName: "nobody",
+      automountServiceAccountToken: false,
+      containers: [{
+        name: "c",
+        image: "registry.example/c:1",
+        resources: { requests: { cpu: "100m", memory: "100Mi" } },
+      }],
+    },
+  };
+}
+
+const node = {
+  apiVersion: "v1",
+  kind: "Node",
+  metadata: { generateName: "bench-" },
+  status: { capacity: { cpu: "4", memory: "32Gi", pods: "110" } },
+};
+
+function headers(side: Side, more: readonly string[] = []): string[] {
+  return [`authorization: Bearer ${side.token}`, "content-type: application/json", ...more];
+}
+
+/** Runs with the JSON of a body in a temporary file. */
+async function withBody<T>(body: unknown, use: (file: string) => Promise<T>): Promise<T> {
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, JSON.stringify(body));
+  try {
+    return await use(file);
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+interface AskOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly type?: string;
+}
+
+/** One request outside the measured load. Errors: rejects unless the answer is 2xx. */
+async function ask(side: Side, path: string, options: AskOptions = {}): Promise<Uint8Array> {
+  const client = Deno.createHttpClient({ caCerts: [side.ca] });
+  try {
+    const init = {
+      client,
+      method: options.method ?? "GET",
+      headers: {
+        authorization: `Bearer ${side.token}`,
+        "content-type": options.type ?? "application/json",
+      },
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+    };
+    const response = await fetch(`${side.server}${path}`, init);
+    const bytes = await response.bytes();
+    if (!response.ok) {
+      throw new Error(`${path}: ${response.status} ${new TextDecoder().decode(bytes)}`);
+    }
+    return bytes;
+  } finally {
+    client.close();
+  }
+}
+
+function createPods(side: Side, requests: number) {
+  return withBody(pod({ generateName: "bench-" }), (bodyFile) =>
+    h2load({
+      url: `${side.server}${PODS}`,
+      connections: 8,
+      streams: 8,
+      requests,
+      headers: headers(side),
+      bodyFile,
+    }));
+}
+
+/** Lists all pods `times` times after one to warm up. @returns seconds, the median */
+async function listSeconds(side: Side, times: number): Promise<number> {
+  await ask(side, `${PODS}?resourceVersion=0`);
+  const samples: number[] = [];
+  for (let i = 0; i < times; i++) {
+    const started = performance.now();
+    await ask(side, PODS);
+    samples.push((performance.now() - started) / 1000);
+  }
+  return samples.sort((a, b) => a - b)[times >> 1];
+}
+
+/** Watchers of one config map, and a writer; counts the bytes that reach the watchers. */
+async function watchFanOut(side: Side, { seconds, watches }: ApiScale): Promise<number> {
+  const collection = "/api/v1/namespaces/default/configmaps";
+  const metadata = { name: "bench-watched" };
+  const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { a: "0" } };
+  const made = JSON.parse(
+    new TextDecoder().decode(await ask(side, collection, { method: "POST", body: configMap })),
+  );
+  const from = made.metadata.resourceVersion;
+  const load = h2load({
+    url: `${side.server}${collection}?watch=true&resourceVersion=${from}&timeoutSeconds=600`,
+    connections: 10,
+    streams: Math.ceil(watches / 10),
+    seconds,
+    headers: headers(side),
+    allowFailures: true,
+  });
+  const eventBytes = await writeFor(side, `${collection}/${metadata.name}`, seconds);
+  const { dataBytes } = await load;
+  return dataBytes / eventBytes / seconds;
+}
+
+/** Patches one object again and again. @returns bytes of one watch event of it, on average */
+async function writeFor(side: Side, path: string, seconds: number): Promise<number> {
+  const until = performance.now() + seconds * 1000;
+  let bytes = 0;
+  let count = 0;
+  const turn = async (writer: number) => {
+    for (let i = 0; performance.now() < until; i++) {
+      const body = { data: { a: String(100_000 + i), by: String(writer) } };
+      const type = "application/merge-patch+json";
+      bytes += (await ask(side, path, { method: "PATCH", body, type })).length;
+      count++;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, (_, writer) => turn(writer)));
+  const frame = '{"type":"MODIFIED","object":}\n'.length;
+  return bytes / count + frame;
+}
+
+export const API_ROWS: readonly ApiRow[] = [
+  {
+    id: "create-pods",
+    name: "create Pods, 8 connections × 8 streams",
+    unit: "requests/s",
+    atLeast: 4_000,
+    aim: 8_000,
+    measure: async (side, { seconds }) =>
+      (await createPods(side, 4_000 * seconds)).requestsPerSecond,
+  },
+  {
+    id: "get",
+    name: "get one object, 8 × 32",
+    unit: "requests/s",
+    atLeast: 25_000,
+    aim: 60_000,
+    measure: async (side, { seconds }) => {
+      await ask(side, PODS, { method: "POST", body: pod({ name: "one" }) });
+      const url = `${side.server}${PODS}/one`;
+      const load = { url, connections: 8, streams: 32, seconds, headers: headers(side) };
+      return (await h2load(load)).requestsPerSecond;
+    },
+  },
+  {
+    id: "list",
+    name: "list 12,000 pods, JSON, one client",
+    unit: "s",
+    atLeast: 0.2,
+    aim: 0.12,
+    lessIsBetter: true,
+    measure: async (side, { listed }) => {
+      await createPods(side, listed);
+      return await listSeconds(side, 5);
+    },
+  },
+  {
+    id: "memory",
+    name: "resident memory after that",
+    unit: "MB",
+    atLeast: 450,
+    aim: 250,
+    lessIsBetter: true,
+    ownOnly: true,
+    measure: async (side, { listed }) => {
+      await createPods(side, listed);
+      await listSeconds(side, 3);
+      return residentBytes(side.pid!) / 1e6;
+    },
+  },
+  {
+    id: "create-nodes",
+    name: "create Nodes, 50 connections, HTTP/1.1",
+    unit: "requests/s",
+    atLeast: 3_000,
+    aim: 5_000,
+    measure: (side, { seconds }) =>
+      withBody(node, async (bodyFile) => {
+        const load = {
+          url: `${side.server}/api/v1/nodes`,
+          connections: 50,
+          streams: 1,
+          requests: 2_000 * seconds,
+          headers: headers(side),
+          bodyFile,
+          http1: true,
+        };
+        return (await h2load(load)).requestsPerSecond;
+      }),
+  },
+  {
+    id: "patch-status",
+    name: "patch Pod status, 8 × 8",
+    unit: "requests/s",
+    atLeast: 4_000,
+    aim: 6_000,
+    measure: async (side, { seconds }) => {
+      await ask(side, PODS, { method: "POST", body: pod({ name: "patched" }) });
+      return await withBody({ status: { message: "bench" } }, async (bodyFile) => {
+        const load = {
+          url: `${side.server}${PODS}/patched/status`,
+          connections: 8,
+          streams: 8,
+          requests: 3_000 * seconds,
+          headers: [
+            `authorization: Bearer ${side.token}`,
+            "content-type: application/merge-patch+json",
+            ":method: PATCH",
+          ],
+          bodyFile,
+        };
+        return (await h2load(load)).requestsPerSecond;
+      });
+    },
+  },
+  {
+    id: "watch",
+    name: "1,000 watches of one object written all the time, delivered",
+    unit: "events/s",
+    atLeast: 400_000,
+    aim: 1_000_000,
+    measure: watchFanOut,
+  },
+  {
+    id: "leases",
+    name: "lease renewals of 5,000 nodes (500/s), CPU",
+    unit: "% of a core",
+    atLeast: 10,
+    aim: 5,
+    lessIsBetter: true,
+    ownOnly: true,
+    hollowNodes: ({ leaseNodes }) => leaseNodes,
+    measure: async (side, { seconds }) => {
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+      return (await cpuShare(side.pid!, seconds * 6)) * 100;
+    },
+  },
+];
