@@ -33,6 +33,8 @@ export interface ApiServerConfig {
    * Default "applied".
    */
   readonly consistentReads: "applied" | "quorum";
+  /** Admission plugins to leave out, as --disable-admission-plugins. Default none. */
+  readonly disabledAdmission: readonly string[];
 }
 
 export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
@@ -47,6 +49,7 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   watchHistory: 16384,
   watchQueue: 8192,
   consistentReads: "applied",
+  disabledAdmission: [],
 };
 
 /** @returns one line per problem, naming the field */

@@ -159,7 +159,8 @@ async function createCore(
     clock,
     random,
     log,
-    admission: [...ADMISSION_PLUGINS, addresses],
+    admission: [...ADMISSION_PLUGINS, addresses]
+      .filter(({ name }) => !config.disabledAdmission.includes(name)),
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer: componentAuthorizer,
     tokens,

@@ -39,6 +39,12 @@ type RejectAction = Action & { readonly kind: "reject" };
 
 export type SchedulerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
+/** Told how an attempt to schedule a pod ended, and milliseconds from its turn to that end. */
+export type AttemptObserver = (
+  result: "scheduled" | "unschedulable" | "error",
+  millis: number,
+) => void;
+
 export interface KubeSchedulerOptions {
   readonly client: Client;
   readonly clock: Clock;
@@ -46,6 +52,7 @@ export interface KubeSchedulerOptions {
   readonly informers?: InformerSet;
   readonly config?: SchedulerConfig;
   readonly log?: SchedulerLog;
+  readonly onAttempt?: AttemptObserver;
 }
 
 export interface RunningKubeScheduler {
@@ -61,6 +68,7 @@ class Runner implements RunningKubeScheduler {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #log: SchedulerLog;
+  readonly #onAttempt: AttemptObserver;
   readonly #informers: InformerSet;
   readonly #ownsInformers: boolean;
   readonly #recorders = new Map<string, EventRecorder>();
@@ -85,6 +93,7 @@ class Runner implements RunningKubeScheduler {
     this.#client = options.client;
     this.#clock = options.clock;
     this.#log = options.log ?? (() => {});
+    this.#onAttempt = options.onAttempt ?? (() => {});
     this.#ownsInformers = options.informers === undefined;
     this.#informers = options.informers ?? new InformerSet(options);
     const seed = Math.floor(options.clock.random() * 2 ** 32);
@@ -241,7 +250,7 @@ class Runner implements RunningKubeScheduler {
       const complete = pod !== undefined && this.#binder.isComplete(pod);
       if (pod !== undefined && !complete && nowMillis < dueMillis) continue;
       this.#reserved.delete(uid);
-      if (complete) this.#write(this.#bind([action]));
+      if (complete) this.#write(this.#bind([action], nowMillis));
       else this.#refused(action, new Error("timed out waiting for volumes to be bound"));
     }
     if (!this.#volumesChanged) return;
@@ -279,7 +288,7 @@ class Runner implements RunningKubeScheduler {
       more = planned.length === CHUNK;
       nowMillis = this.#clock.nowMillis();
     }
-    this.#perform(actions);
+    this.#perform(actions, startedMillis);
     if (more) return this.#wake(0);
     let next = this.scheduler.queue.nextTickMs();
     for (const { dueMillis } of this.#reserved.values()) next = Math.min(next, dueMillis);
@@ -300,7 +309,8 @@ class Runner implements RunningKubeScheduler {
 
   // ---- perform
 
-  #perform(actions: readonly Action[]): void {
+  /** @param startedMillis when the first of the actions was begun to be planned */
+  #perform(actions: readonly Action[], startedMillis: number): void {
     const bindings: BindAction[] = [];
     for (const action of actions) {
       if (action.kind !== "bind") continue;
@@ -308,9 +318,11 @@ class Runner implements RunningKubeScheduler {
       if (waits) this.#write(this.#reserve(action));
       else bindings.push(action);
     }
-    if (bindings.length > 0) this.#write(this.#bind(bindings));
+    if (bindings.length > 0) this.#write(this.#bind(bindings, startedMillis));
     for (const action of actions) {
-      if (action.kind === "reject") this.#write(this.#reject(action));
+      if (action.kind !== "reject") continue;
+      this.#onAttempt("unschedulable", this.#clock.nowMillis() - startedMillis);
+      this.#write(this.#reject(action));
     }
   }
 
@@ -345,7 +357,7 @@ class Runner implements RunningKubeScheduler {
     this.#wake(0);
   }
 
-  async #bind(actions: readonly BindAction[]): Promise<void> {
+  async #bind(actions: readonly BindAction[], startedMillis: number): Promise<void> {
     const bindings = actions.map(({ entry: { pod }, nodeName }) => ({
       namespace: pod.template.spec.namespace,
       name: pod.name,
@@ -356,8 +368,10 @@ class Runner implements RunningKubeScheduler {
       if (!(error instanceof ApiError)) throw error;
       return bindings.map(() => error);
     });
+    const millis = this.#clock.nowMillis() - startedMillis;
     for (let i = 0; i < actions.length; i++) {
       const outcome = outcomes[i];
+      this.#onAttempt(outcome === null ? "scheduled" : "error", millis);
       if (outcome === null) this.#announceBound(actions[i]);
       else this.#refused(actions[i], outcome);
     }

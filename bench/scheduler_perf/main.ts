@@ -1,0 +1,129 @@
+/**
+ * Claim: pods a second that the scheduler binds through the API server and a durable store.
+ * In: --workload NAME (or a prefix; repeatable), --client direct|https, --json FILE. Out: a table
+ * and bench/results/scheduler.json, rows as kube-scheduler's scheduler_perf writes them.
+ * Never: runs two workloads in one process, where one would inherit the other's heap.
+ */
+import { parseArgs } from "node:util";
+import { type BenchResult, type DataItem, printTable, writeResult } from "../result.ts";
+import { type ClientKind, startPerfCluster } from "./cluster.ts";
+import { Executor, NotServed } from "./executor.ts";
+import { Meters } from "./meters.ts";
+import { type Selected, selectWorkloads } from "./workload.ts";
+import { TEST_CASES } from "./workloads/mod.ts";
+
+/** Runs one workload on a cluster of its own. */
+export async function runWorkload(
+  selected: Selected,
+  client: ClientKind,
+): Promise<readonly DataItem[]> {
+  const meters = new Meters();
+  const cluster = await startPerfCluster(client, meters.onAttempt);
+  try {
+    const items = await new Executor(cluster, selected, meters).run();
+    return items.map((item) => ({ ...item, labels: { ...item.labels, Client: client } }));
+  } finally {
+    await cluster.close();
+  }
+}
+
+/** The workloads that a plain run takes: those with a floor. */
+function chosen(patterns: readonly string[]): Selected[] {
+  if (patterns.length > 0) {
+    return patterns.flatMap((pattern) => selectWorkloads(TEST_CASES, pattern));
+  }
+  return TEST_CASES.flatMap(({ name }) => selectWorkloads(TEST_CASES, name))
+    .filter(({ workload }) => workload.floor !== undefined);
+}
+
+/** Runs one workload in a process of its own. @returns its rows, null when it can't run here. */
+async function runApart(name: string, client: ClientKind): Promise<readonly DataItem[] | null> {
+  const json = await Deno.makeTempFile({ suffix: ".json" });
+  try {
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", import.meta.filename!, "--workload", name, "--client", client]
+        .concat("--json", json),
+      stdin: "null",
+    }).spawn().status;
+    if (code !== 0) return null;
+    return (JSON.parse(await Deno.readTextFile(json)) as BenchResult).dataItems;
+  } finally {
+    await Deno.remove(json);
+  }
+}
+
+function report(items: readonly DataItem[]): void {
+  const find = (name: string, metric: string) =>
+    items.find(({ labels }) => labels.Name === name && labels.Metric === metric)?.data;
+  const number = (value: number | undefined, digits = 0) => value?.toFixed(digits) ?? "-";
+  const rows = items.filter(({ labels }) => labels.Metric === "SchedulingThroughput");
+  printTable([
+    [
+      "workload",
+      "pods/s",
+      "p50",
+      "p90",
+      "p99",
+      "floor",
+      "attempt p50/p99 ms",
+      "stall ms",
+      "CPU µs",
+      "MiB",
+    ],
+    ...rows.map(({ data, labels: { Name } }) => {
+      const attempt = find(Name, "SchedulingAttemptDuration");
+      const { workload } = selectWorkloads(TEST_CASES, Name.slice(0, Name.lastIndexOf("/")))[0];
+      return [
+        Name,
+        number(data.Average),
+        number(data.Perc50),
+        number(data.Perc90),
+        number(data.Perc99),
+        number(workload.floor),
+        `${number(attempt?.Perc50, 1)}/${number(attempt?.Perc99, 1)}`,
+        number(find(Name, "LongestStall")?.Average),
+        number(find(Name, "CpuPerAttempt")?.Average),
+        number(find(Name, "PeakMemory")?.Average),
+      ];
+    }),
+  ]);
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      workload: { type: "string", multiple: true, default: [] },
+      client: { type: "string", default: "direct" },
+      json: { type: "string" },
+    },
+  });
+  const { client } = values;
+  if (client !== "direct" && client !== "https") {
+    console.error(`--client must be direct or https, not ${client}`);
+    return 2;
+  }
+  const workloads = chosen(values.workload);
+  if (workloads.length === 0) {
+    console.error(`no workload is named ${values.workload.join(", ")}`);
+    return 2;
+  }
+  const items: DataItem[] = [];
+  for (const selected of workloads) {
+    try {
+      const rows = workloads.length === 1
+        ? await runWorkload(selected, client)
+        : await runApart(selected.name, client);
+      items.push(...rows ?? []);
+    } catch (error) {
+      if (!(error instanceof NotServed)) throw error;
+      console.error(`SKIP ${selected.name}: ${error.message}`);
+      return 1;
+    }
+  }
+  if (items.length > 0) report(items);
+  console.log(`written to ${await writeResult("scheduler", items, values.json)}`);
+  return 0;
+}
+
+if (import.meta.main) Deno.exit(await main());

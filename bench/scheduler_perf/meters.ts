@@ -1,0 +1,91 @@
+/**
+ * What a run costs beside its throughput: attempts, stalls of the thread, memory, processor time.
+ * In: attempts as the scheduler reports them; the process's own counters. Out: DataItems.
+ * Never: measures before `start` or after `stop`.
+ */
+import { type DataItem, summarize } from "../result.ts";
+import { cpuSeconds } from "../process_usage.ts";
+
+const TICK_MILLIS = 2;
+
+export interface MeterReading {
+  /** Milliseconds from a pod's turn to its binding or rejection, one for each attempt. */
+  readonly attemptMillis: readonly number[];
+  readonly cpuSeconds: number;
+  /** Longest time that a due timer had to wait for the thread. */
+  readonly longestStallMillis: number;
+  readonly peakMemoryBytes: number;
+}
+
+export class Meters {
+  #attempts: number[] = [];
+  #isRunning = false;
+  #cpuBefore = 0;
+  #stallMillis = 0;
+  #lastTick = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  readonly onAttempt = (_result: string, millis: number): void => {
+    if (this.#isRunning) this.#attempts.push(millis);
+  };
+
+  start(): void {
+    this.#attempts = [];
+    this.#isRunning = true;
+    this.#cpuBefore = cpuSeconds(Deno.pid);
+    this.#stallMillis = 0;
+    this.#lastTick = performance.now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MILLIS);
+  }
+
+  stop(): MeterReading {
+    clearInterval(this.#timer);
+    this.#tick();
+    this.#isRunning = false;
+    return {
+      attemptMillis: this.#attempts,
+      cpuSeconds: cpuSeconds(Deno.pid) - this.#cpuBefore,
+      longestStallMillis: this.#stallMillis,
+      peakMemoryBytes: peakMemoryBytes(),
+    };
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#stallMillis = Math.max(this.#stallMillis, now - this.#lastTick - TICK_MILLIS);
+    this.#lastTick = now;
+  }
+}
+
+/** The most memory that this process ever held. */
+function peakMemoryBytes(): number {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+/**
+ * @param name the workload's
+ * @param nodeCount nodes that each attempt chooses among
+ */
+export function readingItems(name: string, reading: MeterReading, nodeCount: number): DataItem[] {
+  const item = (Metric: string, unit: string, data: Record<string, number>): DataItem => ({
+    data,
+    unit,
+    labels: { Name: name, Metric },
+  });
+  const attempts = reading.attemptMillis.length;
+  const single = (value: number) => ({ Average: value });
+  return [
+    ...(attempts === 0
+      ? []
+      : [item("SchedulingAttemptDuration", "ms", summarize(reading.attemptMillis))]),
+    item("LongestStall", "ms", single(reading.longestStallMillis)),
+    item("PeakMemory", "MiB", single(reading.peakMemoryBytes / 2 ** 20)),
+    item("CpuPerAttempt", "µs", single(reading.cpuSeconds * 1e6 / Math.max(1, attempts))),
+    item(
+      "NodeEvaluationsPerCore",
+      "nodes/s",
+      single(attempts * nodeCount / Math.max(0.01, reading.cpuSeconds)),
+    ),
+  ];
+}
