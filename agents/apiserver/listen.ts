@@ -103,6 +103,9 @@ function createHttp1(options: ListenOptions, face: Face): Server {
       response.destroy();
     });
   });
+  // Its connections are accepted elsewhere. One that says it does not listen is taken for closing,
+  // and ends each connection after one answer.
+  Object.defineProperty(server, "listening", { get: () => true });
   server.on("upgrade", (message: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     upgradeMessage(options, face, { message, socket, head }).catch((error) => {
       face.log("debug", "upgrade failed", { error: String(error) });

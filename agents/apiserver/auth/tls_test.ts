@@ -2,7 +2,7 @@
  * Who the server takes a client for, over a real loopback listener.
  */
 import assert from "node:assert/strict";
-import { request } from "node:https";
+import { Agent, request } from "node:https";
 import { connect } from "node:http2";
 import { startFakeApi } from "../../../tests/fakes/api_server.ts";
 import type { FakeApi } from "../../../tests/fakes/api_server.ts";
@@ -19,7 +19,7 @@ interface Answered {
 
 function get(
   port: number,
-  options: { ca: string; client?: PemPair; token?: string; path?: string },
+  options: { ca: string; client?: PemPair; token?: string; path?: string; agent?: Agent },
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const headers: Record<string, string> = {};
@@ -31,7 +31,7 @@ function get(
       ca: options.ca,
       cert: options.client?.certificate,
       key: options.client?.key,
-      agent: false,
+      agent: options.agent ?? false,
       headers,
     }, (response) => {
       let body = "";
@@ -64,6 +64,23 @@ function tlsTest(name: string, run: (api: FakeApi, port: number) => Promise<void
   // Sockets close a little after their streams.
   Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn: () => withListener(run) });
 }
+
+tlsTest("HTTP/1.1 connections are kept for the next request", async (api, port) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  let connections = 0;
+  const create = agent.createConnection.bind(agent);
+  agent.createConnection = (...args) => {
+    connections++;
+    return create(...args);
+  };
+  for (let i = 0; i < 3; i++) {
+    const { ca } = api.server.pki;
+    const answer = await get(port, { ca: ca.certificate, token: "let-me-in", agent });
+    assert.equal(answer.status, 200);
+  }
+  agent.destroy();
+  assert.equal(connections, 1);
+});
 
 tlsTest("a certificate of the cluster's CA is its subject", async (api, port) => {
   const { ca, admin } = api.server.pki;
