@@ -135,15 +135,17 @@ async function listSeconds(side: Side, times: number): Promise<number> {
   return samples.sort((a, b) => a - b)[times >> 1];
 }
 
-/** Watchers of one config map, and a writer; counts the bytes that reach the watchers. */
+const WRITERS = 8;
+
+/** Watchers of a collection, and writers of its objects; counts the bytes that reach the watchers. */
 async function watchFanOut(side: Side, { seconds, watches }: ApiScale): Promise<number> {
   const collection = "/api/v1/namespaces/default/configmaps";
-  const metadata = { name: "bench-watched" };
-  const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { a: "0" } };
-  const made = JSON.parse(
-    new TextDecoder().decode(await ask(side, collection, { method: "POST", body: configMap })),
-  );
-  const from = made.metadata.resourceVersion;
+  let from = "";
+  for (let i = 0; i < WRITERS; i++) {
+    const body = configMap(i, 0);
+    const made = await ask(side, collection, { method: "POST", body });
+    from = JSON.parse(new TextDecoder().decode(made)).metadata.resourceVersion;
+  }
   const load = h2load({
     url: `${side.server}${collection}?watch=true&resourceVersion=${from}&timeoutSeconds=600`,
     connections: 10,
@@ -152,27 +154,32 @@ async function watchFanOut(side: Side, { seconds, watches }: ApiScale): Promise<
     headers: headers(side),
     allowFailures: true,
   });
-  const eventBytes = await writeFor(side, `${collection}/${metadata.name}`, seconds);
+  const eventBytes = await writeFor(side, collection, seconds);
   const { dataBytes } = await load;
   return dataBytes / eventBytes / seconds;
 }
 
-/** Patches one object again and again. @returns bytes of one watch event of it, on average */
-async function writeFor(side: Side, path: string, seconds: number): Promise<number> {
+function configMap(writer: number, value: number): object {
+  const metadata = { name: `watched-${writer}` };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata, data: { a: String(100_000 + value) } };
+}
+
+/** Patches each object again and again. @returns bytes of one watch event, on average */
+async function writeFor(side: Side, collection: string, seconds: number): Promise<number> {
   const until = performance.now() + seconds * 1000;
+  const type = "application/merge-patch+json";
   let bytes = 0;
   let count = 0;
   const turn = async (writer: number) => {
+    const path = `${collection}/watched-${writer}`;
     for (let i = 0; performance.now() < until; i++) {
-      const body = { data: { a: String(100_000 + i), by: String(writer) } };
-      const type = "application/merge-patch+json";
+      const body = configMap(writer, i);
       bytes += (await ask(side, path, { method: "PATCH", body, type })).length;
       count++;
     }
   };
-  await Promise.all(Array.from({ length: 8 }, (_, writer) => turn(writer)));
-  const frame = '{"type":"MODIFIED","object":}\n'.length;
-  return bytes / count + frame;
+  await Promise.all(Array.from({ length: WRITERS }, (_, writer) => turn(writer)));
+  return bytes / count + '{"type":"MODIFIED","object":}\n'.length;
 }
 
 export const API_ROWS: readonly ApiRow[] = [
