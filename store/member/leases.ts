@@ -1,14 +1,17 @@
 /**
  * Time of leases: the leader revokes what has expired; anyone passes a renewal to the leader.
  * In: ticks, keep-alives. Out: revocations and checkpoints through the log, remaining times.
- * Never: ends a lease without the log's word.
+ * Never: ends a lease without the log's word; promises time, or takes it, as a leader of the past:
+ * renewals wait until a quorum confirms the leader, revocations go into its own log or nowhere.
  */
 import { encodeLeaseCheckpoints, encodeLeaseRevoke } from "../mvcc/admin_codec.ts";
 import { COMMAND } from "../mvcc/command.ts";
 import { LeaseClock } from "../mvcc/lease/lease_clock.ts";
+import { type ApplyOutcome, isFailure } from "../mvcc/outcome.ts";
 import type { StoreFailure } from "../mvcc/types.ts";
 import type { Member } from "./member.ts";
 import { callLeader } from "./peer_calls.ts";
+import { encodeAlone } from "./proposals.ts";
 
 /** Revocations proposed in one tick. */
 const REVOKES_PER_TICK = 1_000;
@@ -38,7 +41,7 @@ export class Leases {
 
   /** Renews a lease; a follower asks the leader. */
   async keepAlive(id: bigint): Promise<KeepAliveOutcome> {
-    if (this.#member.isServingLeader) return this.#renew(id);
+    if (this.#member.isServingLeader) return await this.#renew(id);
     const answer = await callLeader(this.#member, { ask: "keepAlive", id: id.toString() });
     if (answer === null) return { kind: "noLeader" };
     if (typeof answer.ttlSeconds === "number") {
@@ -57,23 +60,35 @@ export class Leases {
   }
 
   /** Answers another member's question; null when it is not about leases. */
-  answer(question: Record<string, unknown>): Record<string, unknown> | null {
+  async answer(question: Record<string, unknown>): Promise<Record<string, unknown> | null> {
     if (question.ask !== "keepAlive" && question.ask !== "leaseTime") return null;
     if (!/^-?\d{1,20}$/.test(String(question.id))) return { failure: "leaseNotFound" };
     if (!this.#member.isServingLeader) return { failure: "notLeader" };
     const id = BigInt(String(question.id));
     if (question.ask === "leaseTime") return { ...this.#remaining(id) };
-    const outcome = this.#renew(id);
+    const outcome = await this.#renew(id);
     return outcome.kind === "lease"
       ? { ttlSeconds: outcome.ttlSeconds }
       : { failure: outcome.kind };
   }
 
-  #renew(id: bigint): KeepAliveOutcome {
+  async #renew(id: bigint): Promise<KeepAliveOutcome> {
+    const unconfirmed = await new Promise<StoreFailure | null>((resolve) => {
+      this.#member.readIndex(resolve);
+    });
+    if (unconfirmed !== null) return unconfirmed;
+    if (!this.#member.isServingLeader) return { kind: "notLeader" };
     this.#follow();
     const renewed = this.#clock.renew(id, this.#member.now());
     if (renewed.kind !== "lease") return renewed;
-    if (renewed.wasCheckpointed) this.#checkpoint([{ id, remainingTtlSeconds: 0 }]);
+    if (renewed.wasCheckpointed) {
+      // Until the log forgets what was left, a new leader would give no more than that.
+      const body = encodeLeaseCheckpoints([{ id, remainingTtlSeconds: 0 }]);
+      const outcome = await new Promise<ApplyOutcome>((resolve) => {
+        this.#member.submit(COMMAND.leaseCheckpoint, body, undefined, resolve);
+      });
+      if (isFailure(outcome)) return outcome;
+    }
     return { kind: "lease", id, ttlSeconds: renewed.ttlSeconds };
   }
 
@@ -101,14 +116,11 @@ export class Leases {
     if (!this.#clock.isLeading) return;
     const now = this.#member.now();
     for (const id of this.#clock.expired(now, REVOKES_PER_TICK)) {
-      this.#member.submit(COMMAND.leaseRevoke, encodeLeaseRevoke({ id }), undefined, () => {});
+      this.#member.raft.propose(encodeAlone(COMMAND.leaseRevoke, encodeLeaseRevoke({ id })));
     }
     const due = this.#clock.dueCheckpoints(now, REVOKES_PER_TICK);
-    if (due.length > 0) this.#checkpoint(due);
-  }
-
-  #checkpoint(checkpoints: Parameters<typeof encodeLeaseCheckpoints>[0]): void {
-    const body = encodeLeaseCheckpoints(checkpoints);
-    this.#member.submit(COMMAND.leaseCheckpoint, body, undefined, () => {});
+    if (due.length === 0) return;
+    const body = encodeLeaseCheckpoints(due);
+    this.#member.raft.propose(encodeAlone(COMMAND.leaseCheckpoint, body));
   }
 }

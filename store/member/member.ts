@@ -113,7 +113,7 @@ export class Member {
     });
   }
 
-  get raft(): Pick<RaftCore, "term" | "role" | "leader" | "commit" | "lastIndex" | "conf"> {
+  get raft(): Omit<RaftCore, "ready" | "step" | "tick" | "persisted" | "appliedTo"> {
     return this.#raft;
   }
 

@@ -76,7 +76,7 @@ async function start(
   const cluster = new Cluster(member, ports.timer);
   startUpkeep(member);
   const peers = await startPeers({ config, ports, started: outcome.parts, member }, async (ask) => {
-    return leases.answer(ask) ?? await cluster.answer(ask);
+    return (await leases.answer(ask)) ?? await cluster.answer(ask);
   });
   member.start(peers);
   if (outcome.parts.initial.snapshot.index === 0) {

@@ -23,6 +23,18 @@ const BATCH_COMMANDS = 4096;
 /** More than this waiting is refused. */
 const QUEUE_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Encodes one command as an entry of its own that answers nobody.
+ * @param body the etcd request message's bytes
+ */
+export function encodeAlone(kind: CommandKind, body: Uint8Array): Uint8Array {
+  const writer = new ProtoWriter(ENTRY_HEADER_BYTES + body.length + 64);
+  writer.reserve(ENTRY_HEADER_BYTES);
+  writer.length = ENTRY_HEADER_BYTES;
+  appendCommand(writer, { kind, requestId: 0 }, body);
+  return writer.finish();
+}
+
 export interface Batch {
   readonly id: number;
   readonly data: Uint8Array;
