@@ -212,6 +212,9 @@ export class Machine {
     if (!process.alive) return;
     const { message, fields } = entry;
     if (message === "snapshot written") this.#parts.coverage.snapshotsWritten++;
+    if (message === "this member was removed from the cluster") {
+      this.#process?.schedule(50, () => this.kill());
+    }
     if (message === "the member stops") {
       // A process whose member stopped exits, as the server's does.
       const detail = String(fields?.detail);

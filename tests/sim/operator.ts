@@ -4,6 +4,7 @@
  * In: a world. Out: restarts, members added, promoted and removed.
  * Never: removes so many that no majority of sound members is left.
  */
+import type { ClusterOutcome, ClusterRequest } from "../../store/member/cluster.ts";
 import type { Machine } from "./machine.ts";
 import type { SimRandom } from "./random.ts";
 import type { World } from "./world.ts";
@@ -52,6 +53,7 @@ export class Operator {
 
   /** Replaces a machine that can't start any more, and finishes what was begun. */
   async #repair(): Promise<void> {
+    this.#retireRemoved();
     const lost = this.#world.inUse.find((machine) =>
       machine.isDown && machine.damaged && machine.refusal !== null
     );
@@ -83,14 +85,14 @@ export class Operator {
     const members = asked?.opened?.member.membership.list() ?? [];
     const learner = members.find(({ isLearner }) => isLearner);
     if (learner !== undefined) {
-      await asked?.opened?.cluster.change({ ask: "memberPromote", id: learner.id.toString(16) });
+      await this.#ask(asked!, { ask: "memberPromote", id: learner.id.toString(16) });
     } else if (members.length > 0 && members.length < this.#members) await this.#add();
     this.#startAdded(members);
   }
 
   #hasLearner(): boolean {
     const members = this.#world.leader?.opened?.member.membership.list() ?? [];
-    return members.length !== this.#members || members.some(({ isLearner }) => isLearner) ||
+    return members.length < this.#members || members.some(({ isLearner }) => isLearner) ||
       members.some((member) => !this.#world.inUse.some(({ url }) => url === member.peerUrls[0]));
   }
 
@@ -101,7 +103,7 @@ export class Operator {
     const isLearner = this.#random.chance(0.7);
     this.#world.trace(`operator adds ${machine.name} learner=${isLearner}`);
     const request = { ask: "memberAdd", peerUrls: [machine.url], isLearner } as const;
-    const outcome = await asked.opened.cluster.change(request);
+    const outcome = await this.#ask(asked, request);
     this.#world.trace(`operator: add ${machine.name} ${outcome.kind}`);
     if (outcome.kind === "changed") machine.start();
     // Without a word it may have been added all the same; `#startAdded` looks.
@@ -127,7 +129,7 @@ export class Operator {
     if (member !== undefined) {
       this.#world.trace(`operator removes ${machine.name}`);
       const request = { ask: "memberRemove", id: member.id.toString(16) } as const;
-      const outcome = await asked.opened.cluster.change(request);
+      const outcome = await this.#ask(asked, request);
       this.#world.trace(`operator: remove ${machine.name} ${outcome.kind}`);
       const gone = outcome.kind === "changed" ||
         (outcome.kind === "member" && outcome.reason === "memberNotFound");
@@ -136,6 +138,24 @@ export class Operator {
     await this.#wait(300);
     machine.retired = true;
     machine.kill();
+  }
+
+  /** Asks one member; a member that dies meanwhile never answers. */
+  async #ask(machine: Machine, request: ClusterRequest): Promise<ClusterOutcome> {
+    const late = this.#wait(8_000).then((): ClusterOutcome => ({ kind: "timeout" }));
+    const asked = machine.opened?.cluster.change(request);
+    return asked === undefined ? { kind: "stopped" } : await Promise.race([asked, late]);
+  }
+
+  /** Machines whose member the cluster has removed, though nobody was told. */
+  #retireRemoved(): void {
+    const membership = this.#world.leader?.opened?.member.membership;
+    for (const machine of this.#world.inUse) {
+      if (machine.id === null || membership?.isRemoved(machine.id) !== true) continue;
+      this.#world.trace(`operator retires ${machine.name}`);
+      machine.retired = true;
+      machine.kill();
+    }
   }
 
   #pickRunning(): Machine | null {

@@ -119,9 +119,9 @@ async function settle(world: World, options: RunOptions): Promise<void> {
 function isAgreed(world: World, members: number): boolean {
   const { inUse, running, leader } = world;
   if (!leader?.core || leader.opened?.member.isServingLeader !== true) return false;
-  if (running.length !== inUse.length || inUse.length !== members) return false;
-  if (leader.core.conf.voters.length !== members) return false;
-  const { commit, term } = leader.core;
+  const { commit, term, conf } = leader.core;
+  if (running.length !== inUse.length || inUse.length < members) return false;
+  if (conf.voters.length !== inUse.length || conf.learners.length > 0) return false;
   return running.every(({ core, opened, store }) =>
     core !== null && core.term === term && core.leader === leader.id && core.commit === commit &&
     opened?.member.applied === commit && store?.revision === leader.store?.revision
