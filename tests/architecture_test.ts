@@ -50,10 +50,11 @@ const PURE: readonly RegExp[] = [
   /^store\/raft\//,
   /^store\/mvcc\//,
   /^store\/disk\/record\.ts$/,
-  /^scheduler\//,
+  /^scheduler\/(?!kernels\/build\.ts)/,
   // call.ts holds the types of the asynchronous port, and only types.
   /^agents\/api\/(?!schema\/generate|call\.ts)/,
   /\/plan_[a-z_]+\.ts$/,
+  /^agents\/kubelet\/(status|pod_state|runtime_config)\.ts$/,
 ];
 
 const IMPURE =
