@@ -146,6 +146,16 @@ function verdictWith(
   row: number,
   guests: readonly PodRow[],
 ): number {
+  return table.trial(() => verdictBeside(table, filtering, verdicts, row, guests));
+}
+
+function verdictBeside(
+  table: NodeTable,
+  filtering: Filtering,
+  verdicts: Uint32Array,
+  row: number,
+  guests: readonly PodRow[],
+): number {
   const nodeName = table.nodeName(row);
   for (const guest of guests) {
     table.addPod(guest, nodeName);
@@ -258,23 +268,38 @@ export function pickRow(scratch: Scratch, seed: number): number {
   throw new Error("decide: no feasible row to pick");
 }
 
-/** Counts verdicts into reasons. */
+/** @returns how many rows have each verdict. */
+function countVerdicts(verdicts: Uint32Array, rows: number): Map<number, number> {
+  const histogram = new Map<number, number>();
+  for (let row = 0; row < rows; row++) {
+    const verdict = verdicts[row];
+    histogram.set(verdict, (histogram.get(verdict) ?? 0) + 1);
+  }
+  return histogram;
+}
+
+/** @returns rows whose verdict eviction might change. */
+export function countHelpable(histogram: ReadonlyMap<number, number>): number {
+  let helpable = 0;
+  for (const [verdict, count] of histogram) {
+    const ruledOut = verdict === FEASIBLE || (verdict & UNRESOLVABLE) !== 0;
+    if (!ruledOut && verdictOrdinal(verdict) !== HOLE_ORDINAL) helpable += count;
+  }
+  return helpable;
+}
+
+/** Counts verdicts into reasons. @param histogram verdict -> rows that have it */
 export function diagnose(
   table: NodeTable,
   profile: Profile,
   filtering: Filtering,
-  verdicts: Uint32Array,
+  histogram: ReadonlyMap<number, number>,
 ): Diagnosis {
   const reasons = new Map<string, number>();
   const plugins = new Set<string>(filtering.namedBy);
   const nodeCount = table.nodeCount;
   if (filtering.rejection !== "") {
     return { nodeCount, reasons, preFilterMessage: filtering.rejection, plugins };
-  }
-  const histogram = new Map<number, number>();
-  for (let row = 0; row < table.rows; row++) {
-    const verdict = verdicts[row];
-    histogram.set(verdict, (histogram.get(verdict) ?? 0) + 1);
   }
   for (const [verdict, count] of histogram) {
     const ordinal = verdictOrdinal(verdict);
@@ -311,6 +336,10 @@ export interface Outcome {
   readonly decision: Decision;
   readonly filtering: Filtering;
   readonly scores: readonly PreparedScore[];
+  /** Rows that rejected the pod in a way that eviction might change. */
+  readonly helpable: number;
+  /** @returns `Uint32Array[rows]` behind a refusal, good until the next decision. */
+  verdicts(): Uint32Array;
 }
 
 /**
@@ -324,9 +353,16 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
   scratch.fit(rows);
   const { verdicts } = scratch;
   const cycle: Cycle = { table, pod, spec: pod.template.spec, verdicts };
+  const outcome = (decision: Decision, filtering: Filtering, scores: readonly PreparedScore[]) => ({
+    decision,
+    filtering,
+    scores,
+    helpable: 0,
+    verdicts: () => verdicts,
+  });
   if (table.nodeCount === 0) {
     const filtering = { filters: [], rejection: "", onlyNodes: null, namedBy: [] };
-    return { decision: { kind: "noNodes" }, filtering, scores: [] };
+    return outcome({ kind: "noNodes" }, filtering, []);
   }
   const filtering = prepareFilters(profile, cycle);
   if (filtering.rejection === "") {
@@ -337,17 +373,19 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
 
   const feasibleCount = scratch.feasibleCount;
   if (feasibleCount === 0) {
-    const diagnosis = diagnose(table, profile, filtering, verdicts);
-    return { decision: { kind: "unschedulable", diagnosis }, filtering, scores: [] };
+    const histogram = countVerdicts(verdicts, rows);
+    const diagnosis = diagnose(table, profile, filtering, histogram);
+    const helpable = filtering.rejection === "" ? countHelpable(histogram) : 0;
+    return { ...outcome({ kind: "unschedulable", diagnosis }, filtering, []), helpable };
   }
   const promised = pod.nominatedNode === "" ? -1 : table.rowOf(pod.nominatedNode);
   if (promised >= 0 && verdicts[promised] === FEASIBLE) {
-    return { decision: placed(table, promised, feasibleCount), filtering, scores: [] };
+    return outcome(placed(table, promised, feasibleCount), filtering, []);
   }
   const scores = prepareScores(profile, cycle, scratch.feasible);
   scoreRows(scores, scratch, rows);
   const row = pickRow(scratch, seed);
-  return { decision: placed(table, row, feasibleCount), filtering, scores };
+  return outcome(placed(table, row, feasibleCount), filtering, scores);
 }
 
 function placed(table: NodeTable, row: number, feasibleCount: number): Decision {

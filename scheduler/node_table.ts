@@ -75,6 +75,10 @@ export class NodeTable implements LabelColumns {
   readonly #labelValues = new Interner<string>((value) => value);
   readonly #labelColumns = new Map<string, Int32Array>();
   readonly #changes = new Int32Array(CHANGE_RING);
+  /** Placed pods by priority. */
+  readonly #priorities = new Map<number, number>();
+  #lowestPriority = Infinity;
+  #onTrial = false;
 
   constructor() {
     this.index = new PodIndex(this);
@@ -173,6 +177,11 @@ export class NodeTable implements LabelColumns {
     return this.#pods.get(uid);
   }
 
+  /** The lowest priority of any pod on a row, Infinity when there is no pod. */
+  get lowestPriority(): number {
+    return this.#lowestPriority;
+  }
+
   /** The pods on a row, in no particular order. */
   podsAt(row: number): readonly PodRow[] {
     return this.#podsAt[row];
@@ -221,7 +230,22 @@ export class NodeTable implements LabelColumns {
     return true;
   }
 
+  /**
+   * Runs a trial that puts back whatever it takes off or adds. No change is recorded: the rows are
+   * as they were, so what was derived from them still holds.
+   */
+  trial<T>(run: () => T): T {
+    const outer = this.#onTrial;
+    this.#onTrial = true;
+    try {
+      return run();
+    } finally {
+      this.#onTrial = outer;
+    }
+  }
+
   #changed(row: number): void {
+    if (this.#onTrial) return;
     this.generation++;
     this.#changes[this.generation % CHANGE_RING] = row;
   }
@@ -352,8 +376,25 @@ export class NodeTable implements LabelColumns {
     for (const { ip, protocol, port } of spec.hostPorts) {
       this.#countPort(`${protocol}/${port}`, ip, row, sign);
     }
+    this.#countPriority(spec.priority, sign);
     this.index.change(pod, row, sign);
     this.#changed(row);
+  }
+
+  #countPriority(priority: number, sign: 1 | -1): void {
+    const count = (this.#priorities.get(priority) ?? 0) + sign;
+    if (count > 0) {
+      this.#priorities.set(priority, count);
+      if (priority < this.#lowestPriority) this.#lowestPriority = priority;
+      return;
+    }
+    this.#priorities.delete(priority);
+    if (priority === this.#lowestPriority) {
+      this.#lowestPriority = Infinity;
+      for (const other of this.#priorities.keys()) {
+        if (other < this.#lowestPriority) this.#lowestPriority = other;
+      }
+    }
   }
 
   #countScalars(scalars: readonly ScalarAmount[], row: number, sign: 1 | -1): void {

@@ -41,6 +41,26 @@ export interface Cycle {
   readonly verdicts: Uint32Array;
 }
 
+/**
+ * What lets a run that looks beyond its rows be shared by equal pods: rows fall into classes, all
+ * rows of a class fare alike, and sums over other rows are kept up to date row by row.
+ */
+export interface Classing {
+  /** Rows with equal numbers in all of these fare alike. `Int32Array[rows]` each. */
+  readonly columns: readonly Int32Array[];
+  /** Takes in that pods came to a row or left it: sums and columns follow. */
+  refresh(row: number): void;
+  /** @returns false when the run must be prepared anew. */
+  isCurrent(): boolean;
+  /** Of a score: called before `score`, as which rows are feasible may have changed. */
+  reweigh?(feasible: FeasibleClasses): void;
+}
+
+/** One feasible row of each class, and how many feasible rows it stands for. */
+export interface FeasibleClasses extends Feasible {
+  readonly sizes: Int32Array;
+}
+
 /** A filter, ready for one pod. */
 export interface FilterRun {
   /** True when the verdict of a row depends on nothing but the pod and that row. */
@@ -51,6 +71,8 @@ export interface FilterRun {
   filter(verdicts: Uint32Array, range: RowRange, mark: number): void;
   /** @returns the reasons behind the detail bits, in the order Kubernetes gives them. */
   reasons(detail: number): readonly string[];
+  /** Of a run that is not local; absent = equal pods can't share it. */
+  classing?(): Classing;
   /** Tells the run of a pod put on (1) or taken off (-1) a row since it was prepared. */
   change?(pod: PodRow, row: number, sign: 1 | -1): void;
 }
@@ -75,6 +97,8 @@ export interface ScoreRun {
   /** True when the raw score of a row depends on nothing but the pod and that row. */
   readonly local: boolean;
   readonly normalise: Normalisation;
+  /** Of a run that is not local; absent = equal pods can't share it. */
+  classing?(): Classing;
   /** The final score, when it is the same for every row; then `score` is never called. */
   readonly uniform?: number;
   /** Writes the raw score of each row whose verdict is 0. @param out `Float64Array[rows]`. */

@@ -26,6 +26,8 @@ export interface PodCounter {
   readonly query: PodQuery;
   counts: Int32Array;
   total: number;
+  /** False once dropped: it counts no longer. */
+  live: boolean;
 }
 
 export type TermKind = "requiredAnti" | "required" | "preferred" | "preferredAnti";
@@ -85,8 +87,8 @@ function termsOf(spec: PodSpecRow): readonly TemplateTerm[] {
 
 /** Selector counters and term columns over the rows of one table. */
 export class PodIndex {
-  /** Moves when any term column changes: what InterPodAffinity says may differ for any pod. */
-  termGeneration = 0;
+  /** Moves when a term column comes or goes. */
+  termSetGeneration = 0;
   readonly #source: PodSource;
   /** In order of last use, oldest first. */
   readonly #counters = new Map<string, PodCounter>();
@@ -108,14 +110,23 @@ export class PodIndex {
       this.#counters.set(key, counter);
       return counter;
     }
-    counter = { key, query, counts: new Int32Array(this.#source.capacity), total: 0 };
+    counter = { key, query, counts: new Int32Array(this.#source.capacity), total: 0, live: true };
     this.#countAll(counter);
     this.#counters.set(key, counter);
     if (this.#counters.size > MAX_COUNTERS) {
-      this.#counters.delete(this.#counters.keys().next().value!);
+      const oldest = this.#counters.values().next().value!;
+      oldest.live = false;
+      this.#counters.delete(oldest.key);
     }
     this.#countersOf = new WeakMap();
     return counter;
+  }
+
+  /** Marks a counter as used just now. */
+  touch(counter: PodCounter): void {
+    if (this.#counters.size <= MAX_COUNTERS / 2) return;
+    this.#counters.delete(counter.key);
+    this.#counters.set(counter.key, counter);
   }
 
   /** Every affinity term that some placed pod carries. */
@@ -126,6 +137,15 @@ export class PodIndex {
   /** Whether any placed pod carries a term of the kind. */
   hasTerms(): boolean {
     return this.#terms.size > 0;
+  }
+
+  /** @returns the columns of terms that mean pods of this spec, in the order they came. */
+  termsMeaning(spec: PodSpecRow, namespaceLabels: Labels): TermColumn[] {
+    const meaning: TermColumn[] = [];
+    for (const column of this.#terms.values()) {
+      if (matchesTerm(column.term, spec, namespaceLabels)) meaning.push(column);
+    }
+    return meaning;
   }
 
   /** Called by the table when a pod is put on a row (1) or taken off it (-1). */
@@ -153,12 +173,14 @@ export class PodIndex {
         const counts = new Int32Array(this.#source.capacity);
         column = { key, kind, term, weight, counts, total: 0 };
         this.#terms.set(key, column);
+        this.termSetGeneration++;
       }
       column.counts[row] += sign;
       column.total += sign;
-      if (column.total === 0) this.#terms.delete(key);
+      if (column.total !== 0) continue;
+      this.#terms.delete(key);
+      this.termSetGeneration++;
     }
-    this.termGeneration++;
   }
 
   #countAll(counter: PodCounter): void {

@@ -36,6 +36,14 @@ export interface PreemptInput {
   readonly seed?: number;
 }
 
+/** What a preemption that has no one to evict needs to know. */
+export interface VictimlessInput {
+  readonly table: NodeTable;
+  readonly pod: PodRow;
+  /** Rows that eviction might help, if there were anyone to evict. */
+  readonly helpable: number;
+}
+
 export interface Preemption {
   /** "" when no node can be cleared. */
   readonly nodeName: string;
@@ -220,16 +228,34 @@ function helpableRows({ table, filtering, verdicts }: PreemptInput): number[] {
 }
 
 /**
+ * The answer for a pod that no placed pod is less important than, without looking at nodes.
+ *
+ * @returns null when there may be victims, or an earlier promise to the pod: ask `preempt`.
+ */
+export function preemptNobody({ table, pod, helpable }: VictimlessInput): Preemption | null {
+  if (pod.nominatedNode !== "") return null;
+  if (pod.template.spec.mayPreempt && table.lowestPriority < priorityOf(pod)) return null;
+  if (!pod.template.spec.mayPreempt) return refusal("not eligible due to preemptionPolicy=Never.");
+  const reasons = new Map<string, number>(helpable === 0 ? [] : [[NO_VICTIMS, helpable]]);
+  return hopeless(table.nodeCount, helpable, reasons);
+}
+
+function refusal(words: string): Preemption {
+  return { nodeName: "", victims: [], message: `preemption: ${words}`, keepsNomination: true };
+}
+
+/**
  * Looks for a node that evictions would make feasible.
  *
  * @returns the node whose clearing costs least, by the criteria of kube-scheduler in their order.
  */
 export function preempt(input: PreemptInput): Preemption {
   const refused = ineligibility(input);
-  if (refused !== "") {
-    const message = `preemption: ${refused}`;
-    return { nodeName: "", victims: [], message, keepsNomination: true };
-  }
+  if (refused !== "") return refusal(refused);
+  return input.table.trial(() => tryRows(input));
+}
+
+function tryRows(input: PreemptInput): Preemption {
   const { table } = input;
   const verdicts = input.verdicts.slice(0, table.rows);
   const rows = helpableRows(input);

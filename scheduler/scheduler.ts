@@ -16,8 +16,8 @@ import { TemplateTable } from "./intern.ts";
 import type { NodeRow } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
 import type { PodRow } from "./pod_row.ts";
-import { preempt } from "./preempt.ts";
-import type { DisruptionBudget } from "./preempt.ts";
+import { preempt, preemptNobody } from "./preempt.ts";
+import type { DisruptionBudget, Preemption } from "./preempt.ts";
 import { buildProfile } from "./profile.ts";
 import type { Profile, ProfileConfig } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
@@ -49,6 +49,12 @@ export type Action =
     /** Pods to delete, so that the promise can be kept. */
     readonly victims: readonly PodRow[];
   };
+
+/** A preemption that was tried and the words for it. */
+interface Refused {
+  readonly preemption: Preemption;
+  readonly message: string;
+}
 
 /**
  * The scheduler.
@@ -82,7 +88,11 @@ export class Scheduler {
   readonly #shareColumns: boolean;
   #seed: number;
   readonly #nominations = new Map<string, PodRow[]>();
+  /** Uid of a nominated pod -> its node. */
+  readonly #nominatedAt = new Map<string, string>();
   readonly #budgets = new Map<string, DisruptionBudget>();
+  /** What was said of pods that fit nowhere; equal pods get the same outcome from the decider. */
+  readonly #refused = new WeakMap<Outcome, Refused>();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
   readonly #assumed = new Map<string, QueuedPod>();
 
@@ -251,16 +261,7 @@ export class Scheduler {
       const message = explain(diagnosis);
       return { kind: "reject", entry, message, nominatedNode: "", victims: [] };
     }
-    const preemption = preempt({
-      table: this.table,
-      filtering: outcome.filtering,
-      verdicts: this.#batch.scratch.verdicts,
-      pod,
-      nominations: this.#nominations,
-      budgets: [...this.#budgets.values()],
-      seed: this.#seed,
-    });
-    const message = explain(diagnosis, preemption.message);
+    const { preemption, message } = this.#preempt(entry, outcome, diagnosis);
     if (preemption.nodeName === "") {
       const nominatedNode = preemption.keepsNomination ? null : "";
       this.queue.failed(entry, diagnosis.plugins, nowMs);
@@ -274,14 +275,35 @@ export class Scheduler {
     return { kind: "reject", entry, message, nominatedNode, victims: preemption.victims };
   }
 
+  /** Tries eviction, once for all equal pods while nothing changes and it does not help. */
+  #preempt({ pod }: QueuedPod, outcome: Outcome, diagnosis: Diagnosis): Refused {
+    const known = this.#refused.get(outcome);
+    if (known !== undefined) return known;
+    const { filtering, helpable } = outcome;
+    const preemption = preemptNobody({ table: this.table, pod, helpable }) ?? preempt({
+      table: this.table,
+      filtering,
+      verdicts: outcome.verdicts(),
+      pod,
+      nominations: this.#nominations,
+      budgets: [...this.#budgets.values()],
+      seed: this.#seed,
+    });
+    const refused = { preemption, message: explain(diagnosis, preemption.message) };
+    if (preemption.nodeName === "") this.#refused.set(outcome, refused);
+    return refused;
+  }
+
   #nominate(pod: PodRow, nodeName: string): void {
-    for (const [name, pods] of this.#nominations) {
-      const others = pods.filter(({ uid }) => uid !== pod.uid);
-      if (others.length === pods.length) continue;
-      if (others.length === 0) this.#nominations.delete(name);
-      else this.#nominations.set(name, others);
+    const before = this.#nominatedAt.get(pod.uid);
+    if (before !== undefined) {
+      const others = this.#nominations.get(before)!.filter(({ uid }) => uid !== pod.uid);
+      if (others.length === 0) this.#nominations.delete(before);
+      else this.#nominations.set(before, others);
+      this.#nominatedAt.delete(pod.uid);
     }
     if (nodeName === "") return;
     this.#nominations.set(nodeName, [...this.#nominations.get(nodeName) ?? [], pod]);
+    this.#nominatedAt.set(pod.uid, nodeName);
   }
 }

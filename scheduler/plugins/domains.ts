@@ -6,10 +6,35 @@
 
 import type { NodeTable } from "../node_table.ts";
 
+/** @returns whether no two rows share a value of the label: each is a domain of its own. */
+export function isSingular(table: NodeTable, key: string): boolean {
+  const ids = table.labelIds(key);
+  const seen = new Uint8Array(table.labelSpan);
+  for (let row = 0; row < table.rows; row++) {
+    const id = ids[row];
+    if (id === 0) continue;
+    if (seen[id] !== 0) return false;
+    seen[id] = 1;
+  }
+  return true;
+}
+
+const EMPTY = new Int32Array(0);
+
+/** A live column of counts that was summed, and what was seen of it. */
+interface Source {
+  readonly key: string;
+  /** The holder, because the column itself may be replaced by a longer one. */
+  readonly counted: { readonly counts: Int32Array };
+  readonly factor: number;
+  seen: Int32Array;
+}
+
 /** Numbers by domain, for several topology keys. */
 export class DomainSums {
   readonly #table: NodeTable;
   readonly #sums = new Map<string, Int32Array>();
+  readonly #sources: Source[] = [];
   /** Sum over all domains of all keys. */
   total = 0;
 
@@ -34,15 +59,34 @@ export class DomainSums {
     return sums;
   }
 
-  /** Adds counts of every row, times a factor. @param counts `Int32Array[rows]`. */
-  addColumn(key: string, counts: Int32Array, factor: number): void {
+  /** Adds counts of every row, times a factor. */
+  addColumn(key: string, counted: { readonly counts: Int32Array }, factor: number): void {
     const ids = this.#table.labelIds(key);
     const sums = this.of(key);
+    const { counts } = counted;
     for (let row = 0; row < this.#table.rows; row++) {
       const id = ids[row];
       if (id === 0 || counts[row] === 0) continue;
       sums[id] += factor * counts[row];
       this.total += factor * counts[row];
+    }
+    this.#sources.push({ key, counted, factor, seen: EMPTY });
+  }
+
+  /** Starts to remember what the added columns hold, so that `refresh` can tell the difference. */
+  remember(): void {
+    for (const source of this.#sources) {
+      source.seen = source.counted.counts.slice(0, this.#table.rows);
+    }
+  }
+
+  /** Adds what changed on a row of the added columns. */
+  refresh(row: number): void {
+    for (const { key, counted, factor, seen } of this.#sources) {
+      const delta = counted.counts[row] - seen[row];
+      if (delta === 0) continue;
+      seen[row] += delta;
+      this.addRow(key, row, factor * delta);
     }
   }
 

@@ -35,6 +35,10 @@ export function createImageLocality(): Plugin {
         score(out, _verdicts, { from, to }) {
           out.fill(0, from, to);
           for (const { rows, spread } of held) {
+            if (to === from + 1) {
+              out[from] += Math.floor((rows.get(from) ?? 0) * spread);
+              continue;
+            }
             for (const [row, sizeBytes] of rows) {
               if (row >= from && row < to) out[row] += Math.floor(sizeBytes * spread);
             }

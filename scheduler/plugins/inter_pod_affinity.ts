@@ -6,16 +6,17 @@
  * Source: Kubernetes v1.36 scheduler plugin InterPodAffinity.
  */
 
+import { ABSENT } from "../intern.ts";
 import type { ClusterEvent } from "../cluster_event.ts";
 import type { NodeTable } from "../node_table.ts";
 import { matchesTerm } from "../pod_index.ts";
-import type { PodQuery } from "../pod_index.ts";
+import type { PodCounter, PodQuery } from "../pod_index.ts";
 import type { Labels, PodRow, PodSpecRow, PodTerm } from "../pod_row.ts";
 import { FEASIBLE, MAX_NODE_SCORE, UNRESOLVABLE } from "../plugin.ts";
-import type { FilterRun, Plugin, ScoreRun } from "../plugin.ts";
+import type { Classing, FilterRun, Plugin, ScoreRun } from "../plugin.ts";
 import { labelOf, matchesLabels } from "../selector.ts";
 import type { RowRange } from "../selector.ts";
-import { DomainSums } from "./domains.ts";
+import { DomainSums, isSingular } from "./domains.ts";
 
 export interface InterPodAffinityArgs {
   /** What required affinity of existing pods is worth, 0..100. Default 1. */
@@ -76,6 +77,7 @@ function matchesAll(table: NodeTable, terms: readonly PodTerm[], spec: PodSpecRo
 
 /** Sums by domain behind the verdicts of one pod. */
 interface FilterSums {
+  readonly counters: readonly PodCounter[];
   /** Pods that match all required affinity terms. */
   readonly liked: DomainSums;
   /** Pods that match a required anti-affinity term. */
@@ -85,25 +87,30 @@ interface FilterSums {
 }
 
 function sumForFilter(table: NodeTable, spec: PodSpecRow): FilterSums {
+  const counters: PodCounter[] = [];
   const sums = {
+    counters,
     liked: new DomainSums(table),
     disliked: new DomainSums(table),
     hostile: new DomainSums(table),
   };
   const all = spec.requiredAffinity.length === 0 ? null : queryOf(table, spec.requiredAffinity);
   if (all !== null) {
-    const { counts } = table.index.counter(all);
-    for (const term of spec.requiredAffinity) sums.liked.addColumn(term.topologyKey, counts, 1);
+    const counter = table.index.counter(all);
+    counters.push(counter);
+    for (const term of spec.requiredAffinity) sums.liked.addColumn(term.topologyKey, counter, 1);
   }
   for (const term of spec.requiredAntiAffinity) {
     const query = queryOf(table, [term]);
     if (query === null) continue;
-    sums.disliked.addColumn(term.topologyKey, table.index.counter(query).counts, 1);
+    const counter = table.index.counter(query);
+    counters.push(counter);
+    sums.disliked.addColumn(term.topologyKey, counter, 1);
   }
   const labels = namespaceLabels(table, spec.namespace);
-  for (const { kind, term, counts } of table.index.terms()) {
-    if (kind === "requiredAnti" && matchesTerm(term, spec, labels)) {
-      sums.hostile.addColumn(term.topologyKey, counts, 1);
+  for (const column of table.index.termsMeaning(spec, labels)) {
+    if (column.kind === "requiredAnti") {
+      sums.hostile.addColumn(column.term.topologyKey, column, 1);
     }
   }
   return sums;
@@ -159,6 +166,7 @@ function filterRun(table: NodeTable, spec: PodSpecRow, sums: FilterSums): Filter
       rejectNear(table, sums.hostile, mark | EXISTING, verdicts, range);
     },
     reasons: (detail) => REASONS[detail],
+    classing: () => filterClassing(table, spec, sums),
     change(pod, row, sign) {
       const other = pod.template.spec;
       if (matchesAll(table, spec.requiredAffinity, other)) {
@@ -176,8 +184,59 @@ function filterRun(table: NodeTable, spec: PodSpecRow, sums: FilterSums): Filter
   };
 }
 
-function sumForScore(table: NodeTable, spec: PodSpecRow, hardWeight: number): DomainSums {
+/** Which kinds of domains a row is in, for keys whose domains are single rows. */
+function filterClassing(table: NodeTable, spec: PodSpecRow, sums: FilterSums): Classing {
+  const { liked, disliked, hostile } = sums;
+  const keys = new Set(spec.requiredAffinity.map(({ topologyKey }) => topologyKey));
+  for (const part of [liked, disliked, hostile]) for (const key of part.keys()) keys.add(key);
+  for (const part of [liked, disliked, hostile]) part.remember();
+  const columns: Int32Array[] = [];
+  const own: ((row: number) => void)[] = [];
+  for (const key of keys) {
+    const ids = table.labelIds(key);
+    if (!isSingular(table, key)) {
+      columns.push(ids);
+      continue;
+    }
+    const column = new Int32Array(table.rows);
+    const parts = [liked.of(key), disliked.of(key), hostile.of(key)];
+    const update = (row: number) => {
+      const id = ids[row];
+      column[row] = id === ABSENT ? 0 : 1 + (parts[0][id] > 0 ? 2 : 0) +
+        (parts[1][id] > 0 ? 4 : 0) + (parts[2][id] > 0 ? 8 : 0);
+    };
+    for (let row = 0; row < table.rows; row++) update(row);
+    columns.push(column);
+    own.push(update);
+  }
+  return {
+    columns,
+    refresh(row) {
+      liked.refresh(row);
+      disliked.refresh(row);
+      hostile.refresh(row);
+      for (const update of own) update(row);
+    },
+    isCurrent: () => areLive(table, sums.counters),
+  };
+}
+
+function areLive(table: NodeTable, counters: readonly PodCounter[]): boolean {
+  for (const counter of counters) {
+    if (!counter.live) return false;
+    table.index.touch(counter);
+  }
+  return true;
+}
+
+interface ScoreSums {
+  readonly sums: DomainSums;
+  readonly counters: readonly PodCounter[];
+}
+
+function sumForScore(table: NodeTable, spec: PodSpecRow, hardWeight: number): ScoreSums {
   const sums = new DomainSums(table);
+  const counters: PodCounter[] = [];
   const own = [
     ...spec.preferredAffinity.map(({ term, weight }) => ({ term, weight })),
     ...spec.preferredAntiAffinity.map(({ term, weight }) => ({ term, weight: -weight })),
@@ -185,16 +244,43 @@ function sumForScore(table: NodeTable, spec: PodSpecRow, hardWeight: number): Do
   for (const { term, weight } of own) {
     const query = queryOf(table, [term]);
     if (query === null) continue;
-    sums.addColumn(term.topologyKey, table.index.counter(query).counts, weight);
+    const counter = table.index.counter(query);
+    counters.push(counter);
+    sums.addColumn(term.topologyKey, counter, weight);
   }
   const labels = namespaceLabels(table, spec.namespace);
   const worth = { requiredAnti: 0, required: hardWeight, preferred: 1, preferredAnti: -1 };
-  for (const { kind, term, weight, counts } of table.index.terms()) {
+  for (const column of table.index.termsMeaning(spec, labels)) {
+    const { kind, term, weight } = column;
     const factor = kind === "required" ? worth.required : worth[kind] * weight;
-    if (factor === 0 || !matchesTerm(term, spec, labels)) continue;
-    sums.addColumn(term.topologyKey, counts, factor);
+    if (factor !== 0) sums.addColumn(term.topologyKey, column, factor);
   }
-  return sums;
+  return { sums, counters };
+}
+
+/** What the single rows that are domains of their own add up to, and the ids of larger domains. */
+function scoreClassing(table: NodeTable, { sums, counters }: ScoreSums): Classing {
+  sums.remember();
+  const keys = [...sums.keys()];
+  const single = keys.filter((key) => isSingular(table, key))
+    .map((key) => ({ ids: table.labelIds(key), weights: sums.of(key) }));
+  const columns = keys.filter((key) => !isSingular(table, key)).map((key) => table.labelIds(key));
+  const own = new Int32Array(table.rows);
+  const update = (row: number) => {
+    let weight = 0;
+    for (const { ids, weights } of single) if (ids[row] !== ABSENT) weight += weights[ids[row]];
+    own[row] = weight;
+  };
+  for (let row = 0; row < table.rows; row++) update(row);
+  if (single.length > 0) columns.push(own);
+  return {
+    columns,
+    refresh(row) {
+      sums.refresh(row);
+      update(row);
+    },
+    isCurrent: () => areLive(table, counters),
+  };
 }
 
 function normaliseSpan(scores: Float64Array, rows: Int32Array, count: number): void {
@@ -211,10 +297,12 @@ function normaliseSpan(scores: Float64Array, rows: Int32Array, count: number): v
   }
 }
 
-function scoreRun(table: NodeTable, sums: DomainSums): ScoreRun {
+function scoreRun(table: NodeTable, summed: ScoreSums): ScoreRun {
+  const { sums } = summed;
   return {
     local: false,
     normalise: normaliseSpan,
+    classing: () => scoreClassing(table, summed),
     score(out, _verdicts, { from, to }) {
       out.fill(0, from, to);
       for (const key of sums.keys()) {
@@ -267,7 +355,7 @@ export function createInterPodAffinity(args: InterPodAffinityArgs = {}): Plugin 
       const hasTerms = spec.requiredAffinity.length + spec.requiredAntiAffinity.length > 0;
       if (!hasTerms && !table.index.hasTerms()) return null;
       const sums = sumForFilter(table, spec);
-      if (!hasTerms && sums.hostile.total === 0) return null;
+      if (!hasTerms && [...sums.hostile.keys()].length === 0) return null;
       return filterRun(table, spec, sums);
     },
     prepareScore({ table, spec }) {
@@ -275,8 +363,8 @@ export function createInterPodAffinity(args: InterPodAffinityArgs = {}): Plugin 
       if (!hasTerms && (args.ignorePreferredTermsOfExistingPods || !table.index.hasTerms())) {
         return null;
       }
-      const sums = sumForScore(table, spec, hardWeight);
-      return [...sums.keys()].length === 0 ? null : scoreRun(table, sums);
+      const summed = sumForScore(table, spec, hardWeight);
+      return [...summed.sums.keys()].length === 0 ? null : scoreRun(table, summed);
     },
     hint(pod, event, table) {
       if (event.resource === "node") return nodeMatters(pod, event);

@@ -36,6 +36,13 @@ export function createNodePorts(): Plugin {
           for (const { ip, protocol, port } of spec.hostPorts) {
             const taken = table.ports.get(`${protocol}/${port}`);
             if (taken === undefined) continue;
+            if (to === from + 1) {
+              const ips = taken.get(from);
+              if (ips !== undefined && verdicts[from] === FEASIBLE && collides(ip, ips)) {
+                verdicts[from] = mark;
+              }
+              continue;
+            }
             for (const [row, ips] of taken) {
               if (row < from || row >= to || verdicts[row] !== FEASIBLE) continue;
               if (collides(ip, ips)) verdicts[row] = mark;

@@ -9,11 +9,12 @@
 import { ABSENT } from "../intern.ts";
 import type { ClusterEvent } from "../cluster_event.ts";
 import type { NodeTable } from "../node_table.ts";
-import type { PodRow, PodSpecRow, Requirement, SpreadConstraint } from "../pod_row.ts";
+import type { PodRow, PodSpecRow, SpreadConstraint } from "../pod_row.ts";
 import { FEASIBLE, MAX_NODE_SCORE, UNRESOLVABLE } from "../plugin.ts";
-import type { Feasible, FilterRun, Plugin, ScoreRun } from "../plugin.ts";
-import { demandsNode, labelOf, matchesLabels, matchNodeDemand } from "../selector.ts";
-import { isRepelled } from "./tolerations.ts";
+import type { Classing, Feasible, FeasibleClasses } from "../plugin.ts";
+import type { FilterRun, Plugin, ScoreRun } from "../plugin.ts";
+import { labelOf, matchesLabels } from "../selector.ts";
+import { havingKeys, Inclusion, SpreadDomains } from "./spread_domains.ts";
 
 const HOSTNAME = "kubernetes.io/hostname";
 
@@ -43,111 +44,14 @@ const LABEL_REASONS = [
   "node(s) didn't match pod topology spread constraints (missing required label)",
 ];
 
-const NO_COUNTS = new Int32Array(0);
-
-/** @returns pods of the namespace that match, by row; empty when the selector can't count any. */
-function matchingPods(
-  table: NodeTable,
-  namespace: string,
-  selector: readonly Requirement[] | null,
-): Int32Array {
-  if (selector === null || selector.length === 0) return NO_COUNTS;
-  const query = { namespaces: [namespace], selectors: [selector], skipTerminating: true };
-  return table.index.counter(query).counts;
-}
-
-/** Marks nodes that have every topology key. */
-function havingKeys(table: NodeTable, constraints: readonly SpreadConstraint[]): Uint8Array {
-  const having = table.alive.slice(0, table.rows);
-  for (const { topologyKey } of constraints) {
-    const ids = table.labelIds(topologyKey);
-    for (let row = 0; row < table.rows; row++) if (ids[row] === ABSENT) having[row] = 0;
+/** A class column for domains that are single rows: what the row holds, told apart from no domain. */
+function ownCounts(domains: SpreadDomains, counts: Int32Array, byRow: boolean): Int32Array {
+  const { ids } = domains;
+  const column = new Int32Array(ids.length);
+  for (let row = 0; row < ids.length; row++) {
+    if (ids[row] !== ABSENT) column[row] = 1 + (counts[byRow ? row : ids[row]] ?? 0);
   }
-  return having;
-}
-
-/** Which nodes count towards the domains of a constraint, by its two policies. */
-class Inclusion {
-  readonly #table: NodeTable;
-  readonly #spec: PodSpecRow;
-  #demanded: Uint8Array | null | undefined;
-  #repelled: Uint8Array | undefined;
-
-  constructor(table: NodeTable, spec: PodSpecRow) {
-    this.#table = table;
-    this.#spec = spec;
-  }
-
-  /** @returns whether a row counts. */
-  of(constraint: SpreadConstraint, row: number): boolean {
-    if (constraint.nodeAffinityPolicy === "Honor" && this.#demand()?.[row] === 0) return false;
-    return constraint.nodeTaintsPolicy === "Ignore" || this.#repels()[row] === 0;
-  }
-
-  #demand(): Uint8Array | null {
-    if (this.#demanded === undefined) {
-      this.#demanded = demandsNode(this.#spec) ? new Uint8Array(this.#table.rows) : null;
-      if (this.#demanded !== null) {
-        const all = { from: 0, to: this.#table.rows };
-        matchNodeDemand(this.#table, this.#spec, this.#demanded, all);
-      }
-    }
-    return this.#demanded;
-  }
-
-  #repels(): Uint8Array {
-    if (this.#repelled === undefined) {
-      const { rows, taintList, taintLists } = this.#table;
-      this.#repelled = new Uint8Array(rows);
-      for (let row = 0; row < rows; row++) {
-        const taints = taintLists.item(taintList[row]) ?? [];
-        if (isRepelled(this.#spec.tolerations, taints)) this.#repelled[row] = 1;
-      }
-    }
-    return this.#repelled;
-  }
-}
-
-/** Matching pods by domain under one demand. */
-interface Domains {
-  readonly constraint: SpreadConstraint;
-  readonly counts: Int32Array;
-  /** Label value ids that are domains. */
-  readonly present: Set<number>;
-  readonly countsItself: boolean;
-}
-
-function domainsOf(
-  table: NodeTable,
-  spec: PodSpecRow,
-  constraints: readonly SpreadConstraint[],
-  eligible: (constraint: SpreadConstraint, row: number) => boolean,
-): Domains[] {
-  return constraints.map((constraint) => {
-    const ids = table.labelIds(constraint.topologyKey);
-    const pods = matchingPods(table, spec.namespace, constraint.selector);
-    const counts = new Int32Array(table.labelSpan);
-    const present = new Set<number>();
-    const seen = new Uint8Array(table.labelSpan);
-    for (let row = 0; row < table.rows; row++) {
-      if (!eligible(constraint, row)) continue;
-      const id = ids[row];
-      if (pods.length > 0) counts[id] += pods[row];
-      if (seen[id] === 0) {
-        seen[id] = 1;
-        present.add(id);
-      }
-    }
-    const countsItself = matchesLabels(constraint.selector, spec.labels);
-    return { constraint, counts, present, countsItself };
-  });
-}
-
-function fewest({ constraint, counts, present }: Domains): number {
-  if (present.size < constraint.minDomains) return 0;
-  let least = Infinity;
-  for (const id of present) least = Math.min(least, counts[id]);
-  return least;
+  return column;
 }
 
 function filterRun(
@@ -155,20 +59,16 @@ function filterRun(
   spec: PodSpecRow,
   constraints: readonly SpreadConstraint[],
 ): FilterRun {
-  const having = havingKeys(table, constraints);
-  const inclusion = new Inclusion(table, spec);
-  const eligible = (constraint: SpreadConstraint, row: number) =>
-    having[row] !== 0 && inclusion.of(constraint, row);
-  const domains = domainsOf(table, spec, constraints, eligible);
-  let least: number[] | null = null;
+  const inclusion = new Inclusion(table, spec, havingKeys(table, constraints));
+  const all = constraints.map((constraint) =>
+    new SpreadDomains(table, spec, constraint, inclusion.rowsOf(constraint))
+  );
   return {
     local: false,
     filter(verdicts, { from, to }, mark) {
-      least ??= domains.map(fewest);
-      for (let i = 0; i < domains.length; i++) {
-        const { constraint, counts, countsItself } = domains[i];
-        const ids = table.labelIds(constraint.topologyKey);
-        const most = constraint.maxSkew + least[i] - (countsItself ? 1 : 0);
+      for (const domains of all) {
+        const { constraint, counts, countsItself, ids } = domains;
+        const most = constraint.maxSkew + domains.fewest - (countsItself ? 1 : 0);
         for (let row = from; row < to; row++) {
           if (verdicts[row] !== FEASIBLE) continue;
           const id = ids[row];
@@ -178,60 +78,39 @@ function filterRun(
       }
     },
     reasons: (detail) => detail === LABEL_MISSING ? LABEL_REASONS : SKEW_REASONS,
+    classing: () => filterClassing(all),
     change(pod, row, sign) {
-      const other = pod.template.spec;
-      if (other.namespace !== spec.namespace) return;
-      for (const { constraint, counts, present } of domains) {
-        if (!eligible(constraint, row) || !matchesLabels(constraint.selector, other.labels)) {
-          continue;
+      for (const domains of all) domains.change(pod.template.spec, row, sign);
+    },
+  };
+}
+
+function filterClassing(all: readonly SpreadDomains[]): Classing {
+  const singular = all.map((domains) => domains.isSingular());
+  for (const domains of all) domains.remember();
+  const columns = all.map((domains, i) =>
+    singular[i] ? ownCounts(domains, domains.counts, false) : domains.ids
+  );
+  return {
+    columns,
+    refresh(row) {
+      for (let i = 0; i < all.length; i++) {
+        const { ids, counts } = all[i];
+        if (all[i].refresh(row) && singular[i] && ids[row] !== ABSENT) {
+          columns[i][row] = 1 + counts[ids[row]];
         }
-        const id = table.labelIds(constraint.topologyKey)[row];
-        counts[id] += sign;
-        present.add(id);
-        least = null;
       }
     },
+    isCurrent: () => all.every((domains) => domains.isCurrent()),
   };
 }
 
 /** What the score of one wish needs. */
 interface Wish {
-  readonly ids: Int32Array;
+  readonly domains: SpreadDomains;
   readonly byHost: boolean;
-  /** Matching pods by row. */
-  readonly pods: Int32Array;
-  /** Matching pods by label value id; unused by host. */
-  readonly counts: Int32Array;
-  readonly weight: number;
-  readonly allowance: number;
-}
-
-function wishOf(
-  table: NodeTable,
-  spec: PodSpecRow,
-  constraint: SpreadConstraint,
-  feasible: { readonly rows: readonly number[]; readonly counts: (row: number) => boolean },
-): Wish {
-  const ids = table.labelIds(constraint.topologyKey);
-  const pods = matchingPods(table, spec.namespace, constraint.selector);
-  const byHost = constraint.topologyKey === HOSTNAME;
-  const counts = new Int32Array(byHost ? 0 : table.labelSpan);
-  let domainCount = feasible.rows.length;
-  if (!byHost) {
-    const present = new Uint8Array(table.labelSpan);
-    domainCount = 0;
-    for (const row of feasible.rows) {
-      if (present[ids[row]] === 0) domainCount++;
-      present[ids[row]] = 1;
-    }
-    for (let row = 0; pods.length > 0 && row < table.rows; row++) {
-      if (pods[row] !== 0 && present[ids[row]] !== 0 && feasible.counts(row)) {
-        counts[ids[row]] += pods[row];
-      }
-    }
-  }
-  const weight = Math.log(domainCount + 2);
-  return { ids, byHost, pods, counts, weight, allowance: constraint.maxSkew - 1 };
+  /** The more domains there are, the more each pod too many in one of them weighs. */
+  weight: number;
 }
 
 function scoreRun(
@@ -242,17 +121,13 @@ function scoreRun(
   feasible: Feasible,
 ): ScoreRun {
   const having = requireAllKeys ? havingKeys(table, constraints) : table.alive;
-  const inclusion = new Inclusion(table, spec);
-  const rows: number[] = [];
-  for (let i = 0; i < feasible.count; i++) {
-    if (having[feasible.rows[i]] !== 0) rows.push(feasible.rows[i]);
-  }
-  const wishes = constraints.map((constraint) =>
-    wishOf(table, spec, constraint, {
-      rows,
-      counts: (row) => having[row] !== 0 && inclusion.of(constraint, row),
-    })
-  );
+  const inclusion = new Inclusion(table, spec, having);
+  const wishes = constraints.map((constraint): Wish => ({
+    domains: new SpreadDomains(table, spec, constraint, inclusion.rowsOf(constraint)),
+    byHost: constraint.topologyKey === HOSTNAME,
+    weight: 0,
+  }));
+  for (const wish of wishes) wish.weight = Math.log(countDomains(wish, having, feasible) + 2);
   return {
     local: false,
     normalise: (scores, all, count) => normaliseCrowding(scores, all, count, having),
@@ -262,15 +137,92 @@ function scoreRun(
         out[row] = having[row] === 0 ? 0 : crowding(wishes, row);
       }
     },
+    classing: () => scoreClassing(wishes, having),
+  };
+}
+
+/** @returns how many domains have feasible rows; a lacking label makes one domain. */
+function countDomains(
+  { domains: { ids, counts }, byHost }: Wish,
+  having: Uint8Array,
+  { rows, count }: Feasible,
+): number {
+  const present = new Uint8Array(byHost ? 0 : counts.length);
+  let domainCount = 0;
+  for (let i = 0; i < count; i++) {
+    const row = rows[i];
+    if (having[row] === 0) continue;
+    if (byHost) domainCount++;
+    else if (present[ids[row]] === 0) {
+      present[ids[row]] = 1;
+      domainCount++;
+    }
+  }
+  return domainCount;
+}
+
+/** The same, from one row of each class. */
+function countClassDomains(
+  { domains: { ids, counts }, byHost }: Wish,
+  singular: boolean,
+  having: Uint8Array,
+  { rows, sizes, count }: FeasibleClasses,
+): number {
+  const present = new Uint8Array(singular ? 1 : counts.length);
+  let domainCount = 0;
+  for (let i = 0; i < count; i++) {
+    const row = rows[i];
+    if (having[row] === 0) continue;
+    const id = ids[row];
+    if (byHost || (singular && id !== ABSENT)) domainCount += sizes[i];
+    else if (present[id] === 0) {
+      present[id] = 1;
+      domainCount++;
+    }
+  }
+  return domainCount;
+}
+
+function scoreClassing(
+  wishes: readonly Wish[],
+  having: Uint8Array,
+): Classing {
+  const singular = wishes.map(({ domains }) => domains.isSingular());
+  for (const { domains } of wishes) domains.remember();
+  const columns = wishes.map(({ domains, byHost }, i) =>
+    byHost
+      ? ownCounts(domains, domains.pods, true)
+      : singular[i]
+      ? ownCounts(domains, domains.counts, false)
+      : domains.ids
+  );
+  return {
+    columns,
+    refresh(row) {
+      for (let i = 0; i < wishes.length; i++) {
+        const { domains, byHost } = wishes[i];
+        const { ids, counts, pods } = domains;
+        if (!domains.refresh(row) || ids[row] === ABSENT) continue;
+        if (byHost) columns[i][row] = 1 + pods[row];
+        else if (singular[i]) columns[i][row] = 1 + counts[ids[row]];
+      }
+    },
+    isCurrent: () => wishes.every(({ domains }) => domains.isCurrent()),
+    reweigh(feasible) {
+      for (let i = 0; i < wishes.length; i++) {
+        const count = countClassDomains(wishes[i], singular[i], having, feasible);
+        wishes[i].weight = Math.log(count + 2);
+      }
+    },
   };
 }
 
 function crowding(wishes: readonly Wish[], row: number): number {
   let score = 0;
-  for (const { ids, byHost, pods, counts, weight, allowance } of wishes) {
+  for (const { domains: { ids, counts, pods, constraint }, byHost, weight } of wishes) {
     if (ids[row] === ABSENT) continue;
     const count = byHost ? (pods.length === 0 ? 0 : pods[row]) : counts[ids[row]];
-    score += count * weight + allowance;
+    score += count * weight + (constraint.maxSkew - 1);
   }
   return Math.round(score);
 }

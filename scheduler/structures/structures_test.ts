@@ -1,34 +1,39 @@
 /**
- * The tournament and the heap against scans and sorted lists, over random changes.
+ * Rows by score and the heap against scans and sorted lists, over random changes.
  * fast-check prints the seed of a failure.
  */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KeyedHeap } from "./heap.ts";
-import { OUT, Tournament } from "./tournament.ts";
+import { nthRow, ScoredRows } from "./scored_rows.ts";
 
-Deno.test("a tournament agrees with a scan after every change", () => {
-  const change = fc.record({ row: fc.nat(36), score: fc.integer({ min: OUT, max: 4 }) });
-  fc.assert(fc.property(
-    fc.array(fc.integer({ min: OUT, max: 4 }), { minLength: 1, maxLength: 37 }),
-    fc.array(change, { maxLength: 40 }),
-    (start, changes) => {
-      const scores = Int32Array.from(start);
-      const tournament = new Tournament(scores, scores.length);
-      for (const { row, score } of [{ row: 0, score: scores[0] }, ...changes]) {
-        if (row >= scores.length) continue;
-        scores[row] = score;
-        tournament.set(row, score);
-        const best = Math.max(...scores);
-        assert.equal(tournament.best, best);
-        if (best === OUT) continue;
-        const winners = [...scores.keys()].filter((at) => scores[at] === best);
-        assert.equal(tournament.ties, winners.length);
-        assert.deepEqual(winners.map((_, rank) => tournament.winner(rank)), winners);
+Deno.test("rows by score agree with a scan after every change", () => {
+  const change = fc.record({ row: fc.nat(70), score: fc.integer({ min: -1, max: 4 }) });
+  fc.assert(fc.property(fc.array(change, { maxLength: 120 }), (changes) => {
+    const scored = new ScoredRows(71);
+    const scores = new Map<number, number>();
+    for (const { row, score } of changes) {
+      const known = scores.get(row);
+      if (known !== undefined) scored.remove(row, known);
+      if (score < 0) scores.delete(row);
+      else {
+        scored.add(row, score);
+        scores.set(row, score);
       }
-    },
-  ));
+      assert.equal(scored.size, scores.size);
+      if (scores.size === 0) {
+        assert.equal(scored.best, null);
+        continue;
+      }
+      const best = Math.max(...scores.values());
+      const winners = [...scores.keys()].filter((at) => scores.get(at) === best)
+        .sort((a, b) => a - b);
+      assert.equal(scored.best!.score, best);
+      assert.equal(scored.best!.count, winners.length);
+      assert.deepEqual(winners.map((_, rank) => nthRow([scored.best!], rank)), winners);
+    }
+  }));
 });
 
 Deno.test("a keyed heap agrees with a sorted list", () => {
