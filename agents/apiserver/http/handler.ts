@@ -215,7 +215,7 @@ function decodeCall(
       return { call: { ...target, verb, options: listOptions(query) }, warnings: NO_WARNINGS };
     case "create":
     case "update": {
-      const options = writeOptions(query);
+      const options = writeOptions(query, request.header("user-agent"));
       const part = route.resource.subresources.find((row) => row.name === route.subresource);
       const { object, warnings } = decodeBody({
         bytes: request.body,
@@ -227,7 +227,10 @@ function decodeCall(
     }
     case "patch": {
       const { patchType, patch } = decodePatch(request.body, contentType);
-      const options = writeOptions(query);
+      const named = writeOptions(query, request.header("user-agent"));
+      // Who applies says by which name.
+      const isUnnamed = patchType === "application/apply-patch+yaml" && !query.get("fieldManager");
+      const options = isUnnamed ? { ...named, fieldManager: undefined } : named;
       const force = isTrue(query, "force");
       return {
         call: { ...target, verb, patchType, patch, force, options },

@@ -58,8 +58,38 @@ export function watchOptions(query: URLSearchParams): WatchOptions {
   };
 }
 
-export function writeOptions(query: URLSearchParams): WriteOptions {
-  if (query === NOTHING) return {};
+/** Longest name of a field manager. */
+const MANAGER_LIMIT = 128;
+
+/**
+ * The name of a client that gives none: its User-Agent up to the slash.
+ * Source: endpoints/handlers/create.go (prefixFromUserAgent).
+ */
+function managerOfAgent(userAgent: string | undefined): string {
+  const name = (userAgent ?? "").split("/", 1)[0].replace(/[^\x20-\x7e]/g, "");
+  return name.slice(0, MANAGER_LIMIT) || "unknown";
+}
+
+/** Errors: throws ApiError 400. */
+function checkManager(name: string): string {
+  if (name.length > MANAGER_LIMIT) {
+    throw badRequest(`fieldManager: Too long: may not be more than ${MANAGER_LIMIT} bytes`);
+  }
+  if (/\p{C}/u.test(name)) {
+    throw badRequest(
+      `fieldManager: Invalid value: ${JSON.stringify(name)}: ` +
+        "should only contain printable characters",
+    );
+  }
+  return name;
+}
+
+/**
+ * Options of a write.
+ * @param userAgent names the field manager where the query does not
+ */
+export function writeOptions(query: URLSearchParams, userAgent: string | undefined): WriteOptions {
+  if (query === NOTHING) return { fieldManager: managerOfAgent(userAgent) };
   const dryRun = query.getAll("dryRun").filter((value) => value !== "");
   if (dryRun.some((value) => value !== "All")) {
     throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(dryRun[0])}`);
@@ -76,7 +106,7 @@ export function writeOptions(query: URLSearchParams): WriteOptions {
   }
   return {
     dryRun: dryRun.length > 0,
-    fieldManager: word(query, "fieldManager"),
+    fieldManager: checkManager(word(query, "fieldManager") ?? managerOfAgent(userAgent)),
     fieldValidation,
   };
 }

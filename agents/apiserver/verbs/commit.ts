@@ -6,7 +6,8 @@
 import type { Resource } from "../../api/resource.ts";
 import { requestEntityTooLarge } from "../../api/status.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { rememberDraft, StoredObject } from "../cache/stored_object.ts";
+import { sharedText } from "../cache/shared_specs.ts";
+import { StoredObject } from "../cache/stored_object.ts";
 import { encodeKey, encodeStored } from "../registry.ts";
 import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
 
@@ -26,8 +27,13 @@ export interface PutParts {
  */
 export function commitPut(core: Core, parts: PutParts): Promise<StoredObject | null> {
   const { resource, draft } = parts;
-  const kept = resource.storedAs === undefined ? draft : resource.storedAs.toStored(draft);
-  return commitBytes(core, { ...parts, draft: kept }, encodeStored(kept));
+  if (resource.storedAs !== undefined) {
+    const kept = resource.storedAs.toStored(draft);
+    return commitBytes(core, { ...parts, draft: kept }, encodeStored(kept));
+  }
+  const spec: unknown = draft.spec;
+  const specText = typeof spec === "object" && spec !== null ? sharedText(spec) : undefined;
+  return commitBytes(core, parts, encodeStored(draft, specText));
 }
 
 /** As `commitPut`, for a draft whose bytes are known. */
@@ -37,17 +43,19 @@ export async function commitBytes(
   value: Uint8Array,
 ): Promise<StoredObject | null> {
   if (value.length > BODY_LIMIT_BYTES) throw requestEntityTooLarge(BODY_LIMIT_BYTES);
-  rememberDraft(value, parts.draft);
   const key = encodeKey(parts.key);
-  const { expectedRevision, resource } = parts;
+  const { draft, expectedRevision, resource } = parts;
   // A put without a lease would take the object's time to live away.
   const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
+  const written = { value, draft };
+  core.feed.drafts.add(parts.key, written);
   const answer = await core.store.txn({
     kind: "txn",
     compare: [{ key, target: "mod", result: "equal", value: expectedRevision }],
     success: [{ kind: "put", key, value, lease }],
     failure: [],
   });
+  core.feed.drafts.remove(parts.key, written);
   if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "write");
   if (!answer.succeeded) {
     await core.feed.waitFor(answer.revision);
@@ -55,7 +63,7 @@ export async function commitBytes(
   }
   const cached = cacheOf(core, resource).get(parts.key);
   if (cached?.revision === answer.revision) return cached;
-  return new StoredObject(parts.key, value, answer.revision);
+  return new StoredObject(parts.key, value, answer.revision, draft);
 }
 
 /** @returns the deletion's revision, or null when the race was lost */

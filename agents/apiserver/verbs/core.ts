@@ -22,6 +22,7 @@ import type { Authorizer } from "../auth/authorize.ts";
 import type { TokenAuthority } from "../auth/tokens.ts";
 import type { Feed } from "../cache/feed.ts";
 import type { ResourceCache } from "../cache/resource_cache.ts";
+import type { SharedSpecs } from "../cache/shared_specs.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
 import type { Clock, Log, Random } from "../ports.ts";
 import { storageKey, storagePrefix } from "../registry.ts";
@@ -34,6 +35,7 @@ export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 export interface Core extends RuleContext {
   readonly store: Store;
   readonly feed: Feed;
+  readonly podSpecs: SharedSpecs;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -3,11 +3,13 @@
  * In: a target and a private draft. Out: the stored object, or the draft of a dry run.
  * Never: overwrites. Source: apiserver's registry/rest/create.go (v1.36).
  */
-import type { CallTarget, WriteOptions } from "../../api/call.ts";
+import type { CallTarget } from "../../api/call.ts";
 import type { KubeObject } from "../../api/meta.ts";
+import type { FieldError, Resource } from "../../api/resource.ts";
+import { pods } from "../../api/resources.ts";
 import { alreadyExists, badRequest, generateNameConflict, invalid } from "../../api/status.ts";
 import { admit } from "../admission/admission.ts";
-import { deepFreeze } from "../registry.ts";
+import { copyJson, deepFreeze } from "../registry.ts";
 import { commitPut } from "./commit.ts";
 import {
   apiVersionOf,
@@ -17,6 +19,7 @@ import {
   keyOf,
   type VerbAnswer,
 } from "./core.ts";
+import { type ChangeOptions, trackDraft } from "./managed.ts";
 import { formatTime, validateMeta } from "./meta_rules.ts";
 
 const GENERATED_SUFFIX_LENGTH = 5;
@@ -29,7 +32,7 @@ export async function createObject(
   core: Core,
   target: CallTarget,
   draft: KubeObject,
-  options: WriteOptions,
+  options: ChangeOptions,
 ): Promise<VerbAnswer> {
   const { resource } = target;
   adoptIdentity(target, draft);
@@ -43,7 +46,7 @@ export async function createObject(
     throw alreadyExists(groupResourceOf(resource), draft.metadata.name!);
   }
   for (let attempt = 1;; attempt++) {
-    const copy = structuredClone(draft);
+    const copy = copyJson(draft);
     copy.metadata.name = generateName(core, base);
     const answer = await createNamed(core, target, copy, options);
     if (answer !== null) return answer;
@@ -58,7 +61,7 @@ async function createNamed(
   core: Core,
   target: CallTarget,
   draft: KubeObject,
-  options: WriteOptions,
+  options: ChangeOptions,
 ): Promise<VerbAnswer | null> {
   const { resource, namespace } = target;
   await prepareDraft(core, target, draft, options);
@@ -116,7 +119,7 @@ async function prepareDraft(
   core: Core,
   target: CallTarget,
   draft: KubeObject,
-  options: WriteOptions,
+  options: ChangeOptions,
 ): Promise<void> {
   const { resource } = target;
   const { rules } = resource;
@@ -128,6 +131,7 @@ async function prepareDraft(
   metadata.creationTimestamp = formatTime(core.clock.nowMillis());
   delete metadata.generation;
   rules.setDefaults?.(draft);
+  trackDraft(core, { target, options, draft, old: null });
   await admit(core, {
     operation: "CREATE",
     resource,
@@ -142,6 +146,22 @@ async function prepareDraft(
   rules.prepareForCreate?.(draft, core);
   const counted = rules.generationFields ?? ["spec"];
   if (counted.some((field) => draft[field] !== undefined)) metadata.generation ??= 1;
-  const errors = [...validateMeta(resource, draft), ...(rules.validate?.(draft) ?? [])];
+  const errors = [...validateMeta(resource, draft), ...validateContent(core, resource, draft)];
   if (errors.length > 0) throw invalid(resource, metadata.name ?? "", errors);
+}
+
+/** Runs the kind's checks; a pod whose spec has passed them before shares that spec instead. */
+function validateContent(core: Core, resource: Resource, draft: KubeObject): readonly FieldError[] {
+  const validate = resource.rules.validate;
+  if (resource !== pods) return validate?.(draft) ?? [];
+  // The checks of a pod look at nothing but its spec.
+  const text = JSON.stringify(draft.spec);
+  const shared = core.podSpecs.find(text);
+  if (shared !== undefined) {
+    draft.spec = shared;
+    return [];
+  }
+  const errors = validate?.(draft) ?? [];
+  if (errors.length === 0) core.podSpecs.add(text, draft.spec);
+  return errors;
 }

@@ -25,9 +25,17 @@ const NAME_CHECKS: Record<NonNullable<Resource["rules"]["validateName"]>, NameCh
 
 const ANNOTATIONS_LIMIT_BYTES = 256 * 1024;
 
+/** The second that was formatted last; nearly every write falls into the same one. */
+const lastTime = { seconds: NaN, text: "" };
+
 /** RFC 3339 in whole seconds, as metadata carries times. */
 export function formatTime(millis: number): string {
-  return new Date(millis).toISOString().slice(0, 19) + "Z";
+  const seconds = Math.floor(millis / 1000);
+  if (seconds !== lastTime.seconds) {
+    lastTime.text = new Date(seconds * 1000).toISOString().slice(0, 19) + "Z";
+    lastTime.seconds = seconds;
+  }
+  return lastTime.text;
 }
 
 /** Checks names, labels, annotations, owners and finalizers of a draft. */

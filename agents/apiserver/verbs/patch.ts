@@ -1,5 +1,6 @@
 /**
- * PATCH: JSON patch, merge patch, strategic merge patch, as an update of the current object.
+ * PATCH: JSON patch, merge patch, strategic merge patch as an update of the current object, and
+ * apply.
  * In: a target, the patch's type and body. Out: the new version.
  * Never: changes the stored object in place; a conflict is tried again, a stale version in the
  * patch itself is not. Source: apiserver's endpoints/handlers/patch.go (v1.36).
@@ -12,6 +13,7 @@ import type { PatchOutcome } from "../../api/patch/outcome.ts";
 import { applyStrategicMergePatch } from "../../api/patch/strategic_merge.ts";
 import { badRequest, invalid, unsupportedMediaType } from "../../api/status.ts";
 import { copyJson } from "../registry.ts";
+import { applyObject } from "./apply.ts";
 import type { Core, VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { changeObject } from "./update.ts";
@@ -21,6 +23,7 @@ export const PATCH_TYPES: readonly string[] = [
   "application/json-patch+json",
   "application/merge-patch+json",
   "application/strategic-merge-patch+json",
+  "application/apply-patch+yaml",
 ];
 
 export interface PatchParts {
@@ -28,6 +31,8 @@ export interface PatchParts {
   /** Decoded: an object, or an array for JSON patch. */
   readonly patch: unknown;
   readonly options: WriteOptions;
+  /** Of an apply: takes fields from other managers. */
+  readonly force?: boolean;
   /** Called with each patched object before the rules see it; refuses by throwing ApiError. */
   readonly check?: (patched: KubeObject) => void;
 }
@@ -38,6 +43,16 @@ export function patchObject(
   target: CallTarget,
   parts: PatchParts,
 ): Promise<VerbAnswer> {
+  const { patchType, patch, force = false, options } = parts;
+  if (patchType === "application/apply-patch+yaml") {
+    return applyObject(core, target, { config: patch, force, options });
+  }
+  if (force) {
+    const detail = "may not be specified for non-apply patch";
+    throw invalid({ group: "meta.k8s.io", kind: "PatchOptions" }, "", [
+      { type: "forbidden", path: "force", detail },
+    ]);
+  }
   return changeObject(core, target, parts.options, (current) => {
     const patched = applyPatch(target, current, parts);
     parts.check?.(patched);

@@ -15,6 +15,7 @@ import { commitDelete, commitPut } from "./commit.ts";
 import { type Core, groupResourceOf, keyOf, serve, type VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { readStored } from "./get.ts";
+import { type ChangeOptions, trackDraft } from "./managed.ts";
 import { carryMeta, moveGeneration, validateMeta } from "./meta_rules.ts";
 import { isPart, keepAllButPart } from "./parts.ts";
 
@@ -54,7 +55,7 @@ export function updateObject(
 export async function changeObject(
   core: Core,
   target: CallTarget,
-  options: WriteOptions,
+  options: ChangeOptions,
   makeDraft: (current: KubeObject) => KubeObject,
 ): Promise<VerbAnswer> {
   const { resource } = target;
@@ -91,7 +92,7 @@ function refuseStale(target: CallTarget, draft: KubeObject, stored: StoredObject
 
 interface UpdateParts {
   readonly target: CallTarget;
-  readonly options: WriteOptions;
+  readonly options: ChangeOptions;
   readonly draft: KubeObject;
   readonly old: KubeObject;
 }
@@ -107,6 +108,7 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
     rules.setDefaults?.(draft);
     rules.prepareForUpdate?.(draft, old, core);
   }
+  trackDraft(core, parts);
   await admit(core, {
     operation: "UPDATE",
     resource,

@@ -9,7 +9,9 @@ import type { Binding, CallTarget } from "../../../api/call.ts";
 import type { Condition, KubeObject, UserInfo } from "../../../api/meta.ts";
 import { pods } from "../../../api/resources.ts";
 import { badRequest, conflict, success, uidConflict } from "../../../api/status.ts";
-import { commitPut } from "../commit.ts";
+import { sharedText } from "../../cache/shared_specs.ts";
+import { encodeStored } from "../../registry.ts";
+import { commitBytes } from "../commit.ts";
 import { type Core, type VerbAnswer, waitFresh } from "../core.ts";
 import { readCached } from "../get.ts";
 import { formatTime } from "../meta_rules.ts";
@@ -91,9 +93,16 @@ async function bindOne(
       draft.metadata.annotations = { ...pod.metadata.annotations, ...extra.annotations };
     }
     const parts = { resource: pods, key: stored.key, draft, expectedRevision: stored.revision };
-    if (await commitPut(core, parts) !== null) return;
+    const value = encodeStored(draft, boundText(pod, nodeName));
+    if (await commitBytes(core, parts, value) !== null) return;
     if (attempt === MAX_ATTEMPTS) throw conflict(BINDING, name);
   }
+}
+
+/** @returns JSON of the bound pod's spec, where the unbound one's is known. */
+function boundText({ spec }: KubeObject, nodeName: string): string | undefined {
+  const text = sharedText(spec);
+  return text && `${text.slice(0, -1)},"nodeName":${JSON.stringify(nodeName)}}`;
 }
 
 function refuseUnbindable(pod: KubeObject, name: string): void {

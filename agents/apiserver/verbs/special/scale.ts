@@ -50,7 +50,7 @@ async function changeScale(
   next: (current: KubeObject) => KubeObject,
 ): Promise<VerbAnswer> {
   const onObject = { ...target, subresource: "" };
-  const answer = await changeObject(core, onObject, options, (old) => {
+  const answer = await changeObject(core, onObject, { ...options, spokenTo: "scale" }, (old) => {
     const before = scaleOf(old);
     const scale = next(before);
     const replicas = scale.spec?.replicas ?? 0;
