@@ -5,7 +5,7 @@
  * Source: the idea of etcd's HashKV; the number itself is our own.
  */
 import type { HashOutcome, HashReader } from "./api.ts";
-import type { OrderCursor } from "./storage/key_order.ts";
+import { OrderCursor } from "./storage/key_order.ts";
 import type { Kv } from "./storage/kv.ts";
 import { checkRevision } from "./storage/range.ts";
 import type { StoreFailure } from "./types.ts";
@@ -68,12 +68,14 @@ class KvHash implements HashReader {
 
   step(budgetRecords: number): HashOutcome | undefined {
     const kv = this.#kv;
-    const cursor: OrderCursor = { leaf: 0, position: 0 };
+    const cursor = new OrderCursor();
+    const end = new OrderCursor();
+    kv.order.moveToEnd(end);
     kv.order.moveTo(cursor, this.#after, 0, this.#after.length);
     let last = -1;
     let left = budgetRecords;
     while (left > 0) {
-      const id = kv.order.next(cursor);
+      const id = kv.order.next(cursor, end);
       if (id < 0) return this.#finish();
       const seen = last < 0 && kv.keys.compare(id, this.#after, 0, this.#after.length) === 0;
       last = id;

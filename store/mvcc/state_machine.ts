@@ -141,7 +141,7 @@ export class StateMachine implements StateMachineApi {
     const command = this.#command;
     if (command.failed) return malformed("command");
     const { kv } = this.#state;
-    kv.changes.length = 0;
+    kv.clearChanges();
     const outcome = command.kind === COMMAND.put
       ? this.#applyPut(bytes, command.bodyStart, end, command.identity)
       : this.#applyOther(

@@ -22,7 +22,7 @@ export class Compaction {
   #target = -1;
   #walk: HistoryWalk | undefined;
   #sweep: SegmentSweep | undefined;
-  #phase: "idle" | "versions" | "segments" | "keys" = "idle";
+  #phase: "idle" | "versions" | "segments" = "idle";
 
   constructor(kv: Kv) {
     this.#kv = kv;
@@ -44,12 +44,7 @@ export class Compaction {
         this.#phase = "versions";
       } else if (this.#phase === "versions") {
         left = this.#freeVersions(left);
-      } else if (this.#phase === "segments") {
-        left = this.#sweepSegments(left);
-      } else {
-        if (this.#kv.keys.reclaimStep(left)) return true;
-        this.#phase = "idle";
-      }
+      } else left = this.#sweepSegments(left);
     }
     return true;
   }
@@ -105,7 +100,7 @@ export class Compaction {
     while (left > 0) {
       const sweep = this.#sweep ??= this.#nextSweep();
       if (sweep === undefined) {
-        this.#phase = "keys";
+        this.#phase = "idle";
         return left;
       }
       const version = sweep.next();

@@ -1,169 +1,181 @@
 /**
- * Key ids in the order of their keys: sorted leaves of up to 128 ids under one directory.
- * In: ids whose bytes the key table holds. Out: positions and walks in key order, fast counts.
- * Never: copies a key; compares through the table.
+ * Key ids in the order of their keys: a B+ tree of up to 128 entries a node.
+ * In: ids whose bytes the key table can show. Out: positions and walks in key order, fast counts.
+ * Never: holds a key; what a node keeps of them is in `order_node.ts`.
  *
- * A deleted key stays here until compaction drops its history; each leaf counts the keys that
- * exist now, so that counting a wide range skips over whole leaves.
+ * A deleted key stays here until compaction drops its history; each branch counts the keys below
+ * it that exist now, so that counting a range of any width is two descents.
+ * Invariant: the key of a branch's entry is the first key below it.
  */
 import type { KeyTable } from "./key_table.ts";
-
-const LEAF_IDS = 128;
-
-class Leaf {
-  ids: Uint32Array = new Uint32Array(LEAF_IDS);
-  count = 0;
-  existing = 0;
-}
+import { EXISTS, NODE_ENTRIES, OrderNode } from "./order_node.ts";
 
 /** A place between keys. Valid until the next insert or remove. */
-export interface OrderCursor {
-  leaf: number;
-  position: number;
+export class OrderCursor {
+  leaf: OrderNode | undefined = undefined;
+  position = 0;
 }
 
 export class KeyOrder {
   readonly #keys: KeyTable;
-  readonly #leaves: Leaf[] = [new Leaf()];
-  /** The leaf of the last search: neighbours in time are often neighbours in order. */
-  #finger = 0;
+  #root: OrderNode;
+  #nodes = 1;
+  /** Branches of the last descent from the root, and the entry taken in each. */
+  readonly #path: OrderNode[] = [];
+  readonly #slots: number[] = [];
 
   constructor(keys: KeyTable) {
     this.#keys = keys;
+    this.#root = new OrderNode(keys, false);
   }
 
   get indexBytes(): number {
-    return this.#leaves.length * (LEAF_IDS * 4 + 64);
+    return this.#nodes * OrderNode.BYTES;
   }
 
-  /** Adds an id whose key is not present; `addExisting` tells when it begins to exist. */
-  insert(id: number, bytes: Uint8Array, start: number, end: number): void {
-    let index = this.#findLeaf(bytes, start, end);
-    let leaf = this.#leaves[index];
-    let position = this.#lowerBound(leaf, bytes, start, end);
-    if (leaf.count === LEAF_IDS) {
-      this.#split(index, position);
-      if (position > leaf.count || leaf.count === LEAF_IDS) {
-        position -= leaf.count;
-        leaf = this.#leaves[++index];
+  /**
+   * Adds an id whose key is not present; the key table must be able to show it already.
+   * @param id key id. @param exists false for a key that is only remembered as deleted.
+   * @param bytes buffer. @param start first byte of the key. @param end byte after the last.
+   */
+  insert(id: number, exists: boolean, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#root.count === NODE_ENTRIES) this.#growRoot();
+    let node = this.#root;
+    while (node.children !== undefined) {
+      let slot = this.#slotOf(node, bytes, start, end);
+      const child = node.children[slot];
+      if (child.count === NODE_ENTRIES) {
+        this.#split(node, slot, child.lowerBound(bytes, start, end));
+        const right = node.idAt(slot + 1);
+        if (this.#keys.compare(right, bytes, start, end) <= 0) slot++;
       }
+      if (exists) node.addExisting(slot, 1);
+      if (slot === 0 && this.#keys.compare(node.idAt(0), bytes, start, end) > 0) {
+        node.replaceId(0, id);
+      }
+      node = node.children[slot];
     }
-    leaf.ids.copyWithin(position + 1, position, leaf.count);
-    leaf.ids[position] = id;
-    leaf.count++;
-    this.#finger = index;
+    const position = node.lowerBound(bytes, start, end);
+    node.insert(position, exists ? id | EXISTS : id, bytes, start, end);
   }
 
-  /** Halves a full leaf; one that grows at its end is left full, for keys that come in order. */
-  #split(index: number, position: number): void {
-    const leaf = this.#leaves[index];
-    const right = new Leaf();
-    if (position < LEAF_IDS) {
-      const half = LEAF_IDS >>> 1;
-      right.ids.set(leaf.ids.subarray(half));
-      right.count = LEAF_IDS - half;
-      leaf.count = half;
-      right.existing = this.#recount(right);
-      leaf.existing -= right.existing;
-    }
-    this.#leaves.splice(index + 1, 0, right);
+  #growRoot(): void {
+    const below = this.#root;
+    this.#root = new OrderNode(this.#keys, true);
+    this.#root.insertChild(0, below);
+    this.#nodes++;
   }
 
-  #recount(leaf: Leaf): number {
-    let existing = 0;
-    for (let i = 0; i < leaf.count; i++) if (this.exists(leaf.ids[i])) existing++;
-    return existing;
+  /** Halves a full child; one that grows at its end is left full, for keys that come in order. */
+  #split(parent: OrderNode, slot: number, position: number): void {
+    const child = parent.children![slot];
+    const kept = position === NODE_ENTRIES ? NODE_ENTRIES - 1 : NODE_ENTRIES >>> 1;
+    const right = child.split(kept);
+    parent.setExisting(slot, child.sumExisting(child.count));
+    parent.insertChild(slot + 1, right);
+    this.#nodes++;
   }
 
-  /** Whether a key exists now; the owner of the order sets it. */
-  exists: (id: number) => boolean = () => false;
-
-  /** Notes that a key began (+1) or ceased (-1) to exist. */
-  addExisting(delta: 1 | -1, bytes: Uint8Array, start: number, end: number): void {
-    this.#leaves[this.#findLeaf(bytes, start, end)].existing += delta;
-  }
-
-  /** Takes out the id of a key that does not exist any more. */
-  remove(bytes: Uint8Array): void {
-    const index = this.#findLeaf(bytes, 0, bytes.length);
-    const leaf = this.#leaves[index];
-    const position = this.#lowerBound(leaf, bytes, 0, bytes.length);
-    leaf.ids.copyWithin(position, position + 1, leaf.count);
-    leaf.count--;
-    if (leaf.count === 0 && this.#leaves.length > 1) {
-      this.#leaves.splice(index, 1);
-      this.#finger = 0;
+  /** Notes that a present key began or ceased to exist. */
+  setExists(exists: boolean, bytes: Uint8Array, start: number, end: number): void {
+    const leaf = this.#descend(bytes, start, end);
+    leaf.setExists(leaf.lowerBound(bytes, start, end), exists);
+    for (let depth = 0; depth < this.#path.length; depth++) {
+      this.#path[depth].addExisting(this.#slots[depth], exists ? 1 : -1);
     }
   }
 
-  /** Sets a cursor before the first key at or after the given one. */
-  moveTo(cursor: OrderCursor, bytes: Uint8Array, start: number, end: number): void {
-    cursor.leaf = this.#findLeaf(bytes, start, end);
-    cursor.position = this.#lowerBound(this.#leaves[cursor.leaf], bytes, start, end);
-  }
-
-  moveToEnd(cursor: OrderCursor): void {
-    cursor.leaf = this.#leaves.length - 1;
-    cursor.position = this.#leaves[cursor.leaf].count;
-  }
-
-  /** @returns the id at the cursor, which then stands after it, or -1 at the end. */
-  next(cursor: OrderCursor): number {
-    let leaf = this.#leaves[cursor.leaf];
-    while (cursor.position >= leaf.count) {
-      if (cursor.leaf + 1 >= this.#leaves.length) return -1;
-      leaf = this.#leaves[++cursor.leaf];
-      cursor.position = 0;
+  /** Takes out a key that does not exist any more. */
+  remove(bytes: Uint8Array, start: number, end: number): void {
+    let node = this.#descend(bytes, start, end);
+    const position = node.lowerBound(bytes, start, end);
+    const id = node.idAt(position);
+    node.remove(position);
+    for (let depth = this.#path.length - 1; depth >= 0; depth--) {
+      const parent = this.#path[depth];
+      const slot = this.#slots[depth];
+      if (node.count === 0) {
+        node.unlink();
+        parent.remove(slot);
+        this.#nodes--;
+      } else if (parent.idAt(slot) === id) parent.replaceId(slot, node.idAt(0));
+      node = parent;
     }
-    return leaf.ids[cursor.position++];
+    while (this.#root.children?.length === 1) {
+      this.#root = this.#root.children[0];
+      this.#nodes--;
+    }
   }
 
-  /** @returns how many keys between two cursors exist now. */
-  countExisting(from: OrderCursor, to: OrderCursor): number {
-    let total = 0;
-    for (let index = from.leaf; index <= to.leaf; index++) {
-      const leaf = this.#leaves[index];
-      const first = index === from.leaf ? from.position : 0;
-      const last = index === to.leaf ? to.position : leaf.count;
-      if (first === 0 && last === leaf.count) total += leaf.existing;
-      else for (let i = first; i < last; i++) if (this.exists(leaf.ids[i])) total++;
+  /**
+   * Sets a cursor before the first key at or after the given one.
+   * @returns how many keys before it exist now.
+   */
+  moveTo(cursor: OrderCursor, bytes: Uint8Array, start: number, end: number): number {
+    const leaf = this.#descend(bytes, start, end);
+    cursor.leaf = leaf;
+    cursor.position = leaf.lowerBound(bytes, start, end);
+    return this.#before(leaf, cursor.position);
+  }
+
+  /** As `moveTo`, behind the last key. */
+  moveToEnd(cursor: OrderCursor): number {
+    this.#path.length = 0;
+    this.#slots.length = 0;
+    let node = this.#root;
+    while (node.children !== undefined) {
+      this.#path.push(node);
+      this.#slots.push(node.count - 1);
+      node = node.children[node.count - 1];
+    }
+    cursor.leaf = node;
+    cursor.position = node.count;
+    return this.#before(node, node.count);
+  }
+
+  /** @returns the keys that exist before a position in the leaf that the path leads to. */
+  #before(leaf: OrderNode, position: number): number {
+    let total = leaf.sumExisting(position);
+    for (let depth = 0; depth < this.#path.length; depth++) {
+      total += this.#path[depth].sumExisting(this.#slots[depth]);
     }
     return total;
   }
 
-  /** The last leaf whose first key is at or before the given one, else the first leaf. */
-  #findLeaf(bytes: Uint8Array, start: number, end: number): number {
-    const leaves = this.#leaves;
-    let low = 0;
-    let high = leaves.length - 1;
-    const finger = this.#finger;
-    if (finger <= high && this.#startsAfter(finger, bytes, start, end)) high = finger - 1;
-    else if (finger < high && !this.#startsAfter(finger + 1, bytes, start, end)) low = finger + 1;
-    else if (finger <= high) return finger;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#startsAfter(middle, bytes, start, end)) high = middle - 1;
-      else low = middle;
+  /**
+   * Steps a cursor over a key.
+   * @param cursor at or before `end`. @param end where to stop.
+   * @returns the id stepped over, or -1 at the end.
+   */
+  next(cursor: OrderCursor, end: OrderCursor): number {
+    for (;;) {
+      const leaf = cursor.leaf!;
+      const last = leaf === end.leaf ? end.position : leaf.count;
+      if (cursor.position < last) return leaf.idAt(cursor.position++);
+      if (leaf === end.leaf || leaf.next === undefined) return -1;
+      cursor.leaf = leaf.next;
+      cursor.position = 0;
     }
-    this.#finger = Math.max(low, 0);
-    return this.#finger;
   }
 
-  #startsAfter(index: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const leaf = this.#leaves[index];
-    return leaf.count > 0 && this.#keys.compare(leaf.ids[0], bytes, start, end) > 0;
+  /** @returns the leaf where a key is or belongs; `#path` and `#slots` lead there. */
+  #descend(bytes: Uint8Array, start: number, end: number): OrderNode {
+    let node = this.#root;
+    let depth = 0;
+    for (; node.children !== undefined; depth++) {
+      const slot = this.#slotOf(node, bytes, start, end);
+      this.#path[depth] = node;
+      this.#slots[depth] = slot;
+      node = node.children[slot];
+    }
+    this.#path.length = depth;
+    this.#slots.length = depth;
+    return node;
   }
 
-  #lowerBound(leaf: Leaf, bytes: Uint8Array, start: number, end: number): number {
-    let low = 0;
-    let high = leaf.count;
-    const { ids } = leaf;
-    if (high > 0 && this.#keys.compare(ids[high - 1], bytes, start, end) < 0) return high;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#keys.compare(ids[middle], bytes, start, end) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** The last entry at or before a key, else the first. */
+  #slotOf(node: OrderNode, bytes: Uint8Array, start: number, end: number): number {
+    const position = node.lowerBound(bytes, start, end);
+    return node.found ? position : Math.max(position - 1, 0);
   }
 }

@@ -1,26 +1,20 @@
 /**
- * Every key of the store: its bytes, its newest version, and its id by hash.
+ * Every key of the store: its newest version, and its id by hash.
  * In: key bytes. Out: small key ids, dense and reused.
- * Never: knows an order of keys (`key_order.ts`) or what a version holds.
+ * Never: knows an order of keys (`key_order.ts`); holds a key, for the record of its newest
+ * version does, tombstones included.
  *
  * The hash index is 256 small tables, so that growing one never stalls the caller.
  */
-import {
-  afterRecord,
-  Arena,
-  copyBytes,
-  DEAD,
-  ownerAt,
-  recordAddress,
-  type Segment,
-  Stream,
-} from "./arena.ts";
+import { EMPTY_BYTES } from "../proto.ts";
+import type { History } from "./history.ts";
+import type { VersionTable } from "./version_table.ts";
 
-const PAGE_BITS = 14;
+const PAGE_BITS = 16;
 const PAGE_MASK = (1 << PAGE_BITS) - 1;
 const SHARDS = 256;
 const FIRST_SLOTS = 16;
-/** Ids are below this; the value marks a removed slot of a hash table. */
+/** Ids are below 2^31; the value marks a removed slot of a hash table. */
 const REMOVED = 0xffffffff;
 
 /** Open addressing with linear probing; a slot is [id + 1, hash]. */
@@ -31,46 +25,61 @@ interface Shard {
   removed: number;
 }
 
+/** Where a key's bytes are. */
+export interface KeyPlace {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
- * Hashes a key (FNV-1a, then mixed so that high and low bits are both good).
+ * Hashes a key: multiply and rotate by four bytes, then a mix so that all bits are good.
  * @param bytes buffer. @param start first byte. @param end byte after the last.
  * @returns u32.
  */
 export function hashKey(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 0x2c1b3c6d);
-  return (hash ^ (hash >>> 13)) >>> 0;
+  let hash = 0x811c9dc5 ^ (end - start);
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+    hash = Math.imul(hash ^ Math.imul(word, 0x9e3779b1), 0x85ebca6b);
+    hash ^= hash >>> 15;
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
 export class KeyTable {
-  readonly arena: Arena;
-  readonly #stream = new Stream();
-  /** [address, newest version] a key. */
+  readonly #versions: VersionTable;
+  readonly #history: History;
+  /** Newest version of each key; of a free id the next free one, plus one. */
   readonly #pages: Uint32Array[] = [];
   readonly #shards: Shard[] = [];
-  readonly #freeIds: number[] = [];
+  #firstFree = 0;
+  #freeCount = 0;
   #nextId = 0;
-  #sweeping: Segment | undefined;
-  #sweepUnit = 0;
+  /** What `locate` answers, again and again. */
+  readonly #place = { bytes: EMPTY_BYTES, start: 0, end: 0 };
 
-  constructor(segmentBytes: number) {
-    this.arena = new Arena(segmentBytes);
+  constructor(versions: VersionTable, history: History) {
+    this.#versions = versions;
+    this.#history = history;
     for (let i = 0; i < SHARDS; i++) {
       this.#shards.push({ slots: new Uint32Array(FIRST_SLOTS * 2), filled: 0, removed: 0 });
     }
   }
 
   get count(): number {
-    return this.#nextId - this.#freeIds.length;
+    return this.#nextId - this.#freeCount;
   }
 
   /** Bytes of pages and hash tables. */
   get indexBytes(): number {
     let slots = 0;
     for (const shard of this.#shards) slots += shard.slots.byteLength;
-    return slots + this.#pages.length * (8 << PAGE_BITS);
+    return slots + this.#pages.length * (4 << PAGE_BITS);
   }
 
   /** @returns the id, or -1. */
@@ -81,22 +90,21 @@ export class KeyTable {
       const entry = slots[at * 2];
       if (entry === 0) return -1;
       if (slots[at * 2 + 1] !== hash || entry === REMOVED) continue;
-      if (this.#equals(entry - 1, bytes, start, end)) return entry - 1;
+      if (this.compare(entry - 1, bytes, start, end) === 0) return entry - 1;
     }
   }
 
-  /** Adds a key that `find` did not find; it has no version yet. */
-  insert(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const id = this.#freeIds.pop() ?? this.#nextId++;
-    if (id >>> PAGE_BITS === this.#pages.length) {
-      this.#pages.push(new Uint32Array(2 << PAGE_BITS));
+  /** Adds a key that `find` did not find; `setNewest` must follow before its bytes are asked. */
+  insert(hash: number): number {
+    let id = this.#nextId;
+    if (this.#firstFree !== 0) {
+      id = this.#firstFree - 1;
+      this.#firstFree = this.newest(id);
+      this.#freeCount--;
+    } else if (this.#nextId++ >>> PAGE_BITS === this.#pages.length) {
+      this.#pages.push(new Uint32Array(1 << PAGE_BITS));
     }
-    const address = this.arena.append(this.#stream, end - start, id, hash);
-    copyBytes(bytes, start, end, this.arena.bytesAt(address), this.arena.offsetOf(address));
-    const page = this.#pages[id >>> PAGE_BITS];
-    const at = (id & PAGE_MASK) * 2;
-    page[at] = address;
-    page[at + 1] = 0;
+    this.setNewest(id, 0);
     this.#link(id, hash);
     return id;
   }
@@ -132,10 +140,9 @@ export class KeyTable {
     shard.removed = 0;
   }
 
-  /** Forgets a key; its id may be given to another. */
+  /** Forgets a key, before its last version is freed; its id may be given to another. */
   remove(id: number): void {
-    const address = this.#address(id);
-    const hash = this.arena.extraAt(address);
+    const hash = this.hashOf(id);
     const shard = this.#shards[hash >>> 24];
     const { slots } = shard;
     const mask = (slots.length >>> 1) - 1;
@@ -143,34 +150,58 @@ export class KeyTable {
     while (slots[at * 2] !== id + 1) at = (at + 1) & mask;
     slots[at * 2] = REMOVED;
     shard.removed++;
-    this.arena.free(address);
-    this.#freeIds.push(id);
+    this.setNewest(id, this.#firstFree);
+    this.#firstFree = id + 1;
+    this.#freeCount++;
   }
 
   /** @returns the newest version of the key, 0 when it has none yet. */
   newest(id: number): number {
-    return this.#pages[id >>> PAGE_BITS][(id & PAGE_MASK) * 2 + 1];
+    return this.#pages[id >>> PAGE_BITS][id & PAGE_MASK];
   }
 
   setNewest(id: number, version: number): void {
-    this.#pages[id >>> PAGE_BITS][(id & PAGE_MASK) * 2 + 1] = version;
+    this.#pages[id >>> PAGE_BITS][id & PAGE_MASK] = version;
   }
 
   hashOf(id: number): number {
-    return this.arena.extraAt(this.#address(id));
+    return this.#versions.hashOf(this.newest(id));
+  }
+
+  /** @returns where the key's bytes are, valid until the next call. */
+  locate(id: number): KeyPlace {
+    const { arena } = this.#history;
+    const address = this.#versions.addressOf(this.newest(id));
+    const place = this.#place;
+    const bytes = arena.bytesAt(address);
+    // A record begins with the key: its tag, its length as a varint, its bytes.
+    let at = arena.offsetOf(address) + 1;
+    let length = bytes[at++];
+    if (length >= 128) {
+      length &= 127;
+      for (let shift = 7, byte = 128; byte >= 128; shift += 7) {
+        byte = bytes[at++];
+        length |= (byte & 127) << shift;
+      }
+    }
+    place.bytes = bytes;
+    place.start = at;
+    place.end = at + length;
+    return place;
   }
 
   /** @returns a view of the key's bytes, true for ever. */
   bytesOf(id: number): Uint8Array {
-    return this.arena.viewAt(this.#address(id));
+    const { bytes, start, end } = this.locate(id);
+    return bytes.subarray(start, end);
   }
 
   /** @returns below, at or above zero as the key sorts before, at or after the given bytes. */
   compare(id: number, bytes: Uint8Array, start: number, end: number): number {
-    const address = this.#address(id);
-    const mine = this.arena.bytesAt(address);
-    let at = this.arena.offsetOf(address);
-    const length = this.arena.lengthAt(address);
+    const place = this.locate(id);
+    const mine = place.bytes;
+    let at = place.start;
+    const length = place.end - at;
     const shared = Math.min(length, end - start);
     for (const stop = at + shared; at < stop; at++, start++) {
       const difference = mine[at] - bytes[start];
@@ -179,58 +210,16 @@ export class KeyTable {
     return shared === length ? start - end : 1;
   }
 
-  #address(id: number): number {
-    return this.#pages[id >>> PAGE_BITS][(id & PAGE_MASK) * 2];
-  }
-
-  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const address = this.#address(id);
-    if (this.arena.lengthAt(address) !== end - start) return false;
-    const mine = this.arena.bytesAt(address);
-    let at = this.arena.offsetOf(address);
-    for (; start < end; at++, start++) if (mine[at] !== bytes[start]) return false;
-    return true;
-  }
-
-  /**
-   * Moves keys out of half-empty segments.
-   * @param budget records to look at.
-   * @returns true when there is more to move.
-   */
-  reclaimStep(budget: number): boolean {
-    for (let left = budget; left > 0; left--) {
-      const segment = this.#sweeping ?? this.#nextSweep();
-      if (segment === undefined) return false;
-      if (this.#sweepUnit >= segment.used) {
-        this.arena.drop(segment);
-        this.#sweeping = undefined;
-        continue;
-      }
-      const id = ownerAt(segment, this.#sweepUnit);
-      const from = recordAddress(segment, this.#sweepUnit);
-      this.#sweepUnit = afterRecord(segment, this.#sweepUnit);
-      if (id !== DEAD) this.#move(id, from);
+  /** @returns how many bytes two keys begin with alike, a shorter one filled up with zeros. */
+  sharedBytes(id: number, other: number): number {
+    const { bytes, start, end } = this.locate(id);
+    const place = this.locate(other);
+    const most = Math.max(end - start, place.end - place.start);
+    for (let i = 0; i < most; i++) {
+      const mine = start + i < end ? bytes[start + i] : 0;
+      const theirs = place.start + i < place.end ? place.bytes[place.start + i] : 0;
+      if (mine !== theirs) return i;
     }
-    return true;
-  }
-
-  #nextSweep(): Segment | undefined {
-    const { segments } = this.#stream;
-    const index = segments.findIndex((segment, i) =>
-      i < segments.length - 1 && segment.live * 2 < segment.used
-    );
-    if (index < 0) return undefined;
-    this.#sweeping = segments.splice(index, 1)[0];
-    this.#sweepUnit = 0;
-    return this.#sweeping;
-  }
-
-  #move(id: number, from: number): void {
-    const { arena } = this;
-    const bytes = arena.viewAt(from);
-    const to = arena.append(this.#stream, bytes.length, id, arena.extraAt(from));
-    arena.bytesAt(to).set(bytes, arena.offsetOf(to));
-    arena.free(from);
-    this.#pages[id >>> PAGE_BITS][(id & PAGE_MASK) * 2] = to;
+    return most;
   }
 }

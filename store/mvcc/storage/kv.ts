@@ -44,17 +44,22 @@ export class Kv {
   readonly #numbers: PutNumbers = { createRevision: 0, modRevision: 0, version: 0, lease: 0n };
 
   constructor(segmentBytes: number = DEFAULT_SEGMENT_BYTES) {
-    this.keys = new KeyTable(segmentBytes);
-    this.order = new KeyOrder(this.keys);
-    this.order.exists = (id) => this.#exists(id);
     this.history = new History(this.versions, segmentBytes);
+    this.keys = new KeyTable(this.versions, this.history);
+    this.order = new KeyOrder(this.keys);
     this.compaction = new Compaction(this);
   }
 
   /** Starts the writes of one command. */
   begin(): void {
-    this.changes.length = 0;
+    this.clearChanges();
     this.#writing = true;
+  }
+
+  /** Forgets what the last command wrote. */
+  clearChanges(): void {
+    // One by one, as setting the length would throw the array's memory away each time.
+    while (this.changes.length > 0) this.changes.pop();
   }
 
   /** Ends them: if anything was written, it is now the newest revision. */
@@ -66,11 +71,6 @@ export class Kv {
   /** What a reader within the command sees: the new revision once something was written. */
   get readRevision(): number {
     return this.#writing && this.changes.length > 0 ? this.revision + 1 : this.revision;
-  }
-
-  #exists(id: number): boolean {
-    const newest = this.keys.newest(id);
-    return newest !== 0 && !this.versions.isTombstone(newest);
   }
 
   /** @returns the key's id, or -1 when neither it nor history of it is stored. */
@@ -88,10 +88,8 @@ export class Kv {
     const { keyBytes, keyStart, keyEnd } = source;
     const hash = hashKey(keyBytes, keyStart, keyEnd);
     let id = this.keys.find(keyBytes, keyStart, keyEnd, hash);
-    if (id < 0) {
-      id = this.keys.insert(keyBytes, keyStart, keyEnd, hash);
-      this.order.insert(id, keyBytes, keyStart, keyEnd);
-    }
+    const isNew = id < 0;
+    if (isNew) id = this.keys.insert(hash);
     const newest = this.keys.newest(id);
     const existed = newest !== 0 && !this.versions.isTombstone(newest);
     const revision = this.revision + 1;
@@ -106,15 +104,16 @@ export class Kv {
       numbers.createRevision = revision;
       numbers.version = 1;
       this.existingCount++;
-      this.order.addExisting(1, keyBytes, keyStart, keyEnd);
     }
     const size = putSize(keyEnd - keyStart, source.valueEnd - source.valueStart, numbers);
     const version = this.versions.allocate();
     const address = this.history.append(size, version, this.changes.length, revision);
     const { arena } = this.history;
     writePut(arena.bytesAt(address), arena.offsetOf(address), source, numbers);
-    this.versions.set(version, id, address, revision, newest, false);
+    this.versions.set(version, id, hash, address, revision, newest, false);
     this.keys.setNewest(id, version);
+    if (isNew) this.order.insert(id, true, keyBytes, keyStart, keyEnd);
+    else if (!existed) this.order.setExists(true, keyBytes, keyStart, keyEnd);
     this.changes.push(version);
     return existed ? newest : 0;
   }
@@ -128,9 +127,10 @@ export class Kv {
     const address = this.history.append(size, version, this.changes.length, revision);
     const { arena } = this.history;
     writeTombstone(arena.bytesAt(address), arena.offsetOf(address), key, revision);
-    this.versions.set(version, id, address, revision, this.keys.newest(id), true);
+    const hash = this.keys.hashOf(id);
+    this.versions.set(version, id, hash, address, revision, this.keys.newest(id), true);
     this.keys.setNewest(id, version);
-    this.order.addExisting(-1, key, 0, key.length);
+    this.order.setExists(false, key, 0, key.length);
     this.existingCount--;
     this.changes.push(version);
   }
@@ -158,31 +158,33 @@ export class Kv {
     };
   }
 
-  /** Drops a key whose last version is gone. */
+  /** Drops a key whose last version is about to be freed. */
   forget(id: number): void {
-    this.order.remove(this.keys.bytesOf(id));
+    const key = this.keys.bytesOf(id);
+    this.order.remove(key, 0, key.length);
     this.keys.remove(id);
   }
 
-  /** Sets two cursors around [key, rangeEnd); `rangeEnd` of one zero byte is open ended. */
-  bounds(
-    key: Uint8Array,
-    rangeEnd: Uint8Array,
-    from: OrderCursor,
-    to: OrderCursor,
-  ): void {
-    this.order.moveTo(from, key, 0, key.length);
-    if (isOpenEnd(rangeEnd)) this.order.moveToEnd(to);
-    else this.order.moveTo(to, rangeEnd, 0, rangeEnd.length);
+  /**
+   * Sets two cursors around [key, rangeEnd); `rangeEnd` of one zero byte is open ended.
+   * @returns how many keys between them exist now.
+   */
+  bounds(key: Uint8Array, rangeEnd: Uint8Array, from: OrderCursor, to: OrderCursor): number {
+    const { order } = this;
+    const isOpen = isOpenEnd(rangeEnd);
+    // An end before the beginning is an empty range.
+    const end = isOpen || compareBytes(key, rangeEnd) < 0 ? rangeEnd : key;
+    const before = order.moveTo(from, key, 0, key.length);
+    return (isOpen ? order.moveToEnd(to) : order.moveTo(to, end, 0, end.length)) - before;
   }
 
   /** Bytes held, and bytes of them in live use. */
   get dbSizeBytes(): number {
-    return this.history.arena.allocatedBytes + this.keys.arena.allocatedBytes + this.#indexBytes;
+    return this.history.arena.allocatedBytes + this.#indexBytes;
   }
 
   get dbSizeInUseBytes(): number {
-    return this.history.arena.liveBytes + this.keys.arena.liveBytes + this.#indexBytes;
+    return this.history.arena.liveBytes + this.#indexBytes;
   }
 
   get #indexBytes(): number {
@@ -193,12 +195,6 @@ export class Kv {
 /** @returns whether a range end means "and every key after". */
 export function isOpenEnd(rangeEnd: Uint8Array): boolean {
   return rangeEnd.length === 1 && rangeEnd[0] === 0;
-}
-
-/** @returns whether a cursor stands before another. */
-export function isBefore(cursor: OrderCursor, end: OrderCursor): boolean {
-  return cursor.leaf < end.leaf ||
-    (cursor.leaf === end.leaf && cursor.position < end.position);
 }
 
 /** @returns below, at or above zero as `a` sorts before, at or after `b`. */

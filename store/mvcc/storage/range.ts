@@ -6,8 +6,8 @@
  * whole range before the limit cuts it.
  */
 import type { RangeRequest, StoreFailure } from "../types.ts";
-import type { OrderCursor } from "./key_order.ts";
-import { compareBytes, isBefore, type Kv } from "./kv.ts";
+import { OrderCursor } from "./key_order.ts";
+import { compareBytes, type Kv } from "./kv.ts";
 import { RecordFields } from "./record.ts";
 
 export interface RangeSelection {
@@ -90,26 +90,24 @@ function scan(
   revision: number,
   maximum: number,
 ): { versions: number[]; count: number } {
-  const from: OrderCursor = { leaf: 0, position: 0 };
-  const to: OrderCursor = { leaf: 0, position: 0 };
-  kv.bounds(key, rangeEnd, from, to);
+  const from = new OrderCursor();
+  const to = new OrderCursor();
+  const existing = kv.bounds(key, rangeEnd, from, to);
   const versions: number[] = [];
-  while (isBefore(from, to) && versions.length < maximum) {
-    const id = kv.order.next(from);
-    if (id < 0 || isBefore(to, from)) break;
+  while (versions.length < maximum) {
+    const id = kv.order.next(from, to);
+    if (id < 0) return { versions, count: versions.length };
     const version = kv.visible(id, revision);
     if (version !== 0) versions.push(version);
   }
-  return { versions, count: versions.length + countBetween(kv, from, to, revision) };
+  if (revision >= kv.readRevision) return { versions, count: existing };
+  return { versions, count: versions.length + countVisible(kv, from, to, revision) };
 }
 
-function countBetween(kv: Kv, from: OrderCursor, to: OrderCursor, revision: number): number {
-  if (!isBefore(from, to)) return 0;
-  if (revision >= kv.readRevision) return kv.order.countExisting(from, to);
+/** Counts at an old revision, key by key. */
+function countVisible(kv: Kv, from: OrderCursor, to: OrderCursor, revision: number): number {
   let count = 0;
-  while (isBefore(from, to)) {
-    const id = kv.order.next(from);
-    if (id < 0 || isBefore(to, from)) break;
+  for (let id = kv.order.next(from, to); id >= 0; id = kv.order.next(from, to)) {
     if (kv.visible(id, revision) !== 0) count++;
   }
   return count;
@@ -129,10 +127,10 @@ export function countRange(
   rangeEnd: Uint8Array,
   revision: number,
 ): number {
-  const from: OrderCursor = { leaf: 0, position: 0 };
-  const to: OrderCursor = { leaf: 0, position: 0 };
-  kv.bounds(key, rangeEnd, from, to);
-  return countBetween(kv, from, to, revision);
+  const from = new OrderCursor();
+  const to = new OrderCursor();
+  const existing = kv.bounds(key, rangeEnd, from, to);
+  return revision >= kv.readRevision ? existing : countVisible(kv, from, to, revision);
 }
 
 /** @returns ids of the keys of a range that exist now, in key order. */

@@ -6,8 +6,8 @@
 import type { RangeCursor } from "../api.ts";
 import type { ProtoWriter } from "../proto.ts";
 import type { RangeRequest, StoreFailure } from "../types.ts";
-import type { OrderCursor } from "./key_order.ts";
-import { isBefore, type Kv } from "./kv.ts";
+import { OrderCursor } from "./key_order.ts";
+import type { Kv } from "./kv.ts";
 import { checkRevision, countRange, hasFilters, isKeyOrder, selectRange } from "./range.ts";
 import { RecordFields } from "./record.ts";
 
@@ -110,14 +110,14 @@ class WalkingCursor extends PinnedCursor implements RangeCursor {
 
   encodeInto(writer: ProtoWriter, budgetKeys: number): number {
     const { kv } = this;
-    const from: OrderCursor = { leaf: 0, position: 0 };
-    const to: OrderCursor = { leaf: 0, position: 0 };
+    const from = new OrderCursor();
+    const to = new OrderCursor();
     kv.bounds(this.#after ?? this.#request.key, this.#rangeEnd, from, to);
     const before = this.#emitted;
     let last = -1;
     for (let left = budgetKeys; left > 0 && !this.done; left--) {
-      const id = isBefore(from, to) ? kv.order.next(from) : -1;
-      if (id < 0 || isBefore(to, from)) this.done = true;
+      const id = kv.order.next(from, to);
+      if (id < 0) this.done = true;
       else {
         const seen = last < 0 && this.#after !== undefined &&
           kv.keys.compare(id, this.#after, 0, this.#after.length) === 0;

@@ -29,10 +29,8 @@ export function restoreRecord(restored: RestoredRecord): boolean {
   if (modRevision > restored.lastRevision) return false;
   const hash = hashKey(record, keyStart, keyEnd);
   let id = keys.find(record, keyStart, keyEnd, hash);
-  if (id < 0) {
-    id = keys.insert(record, keyStart, keyEnd, hash);
-    order.insert(id, record, keyStart, keyEnd);
-  }
+  const isNew = id < 0;
+  if (isNew) id = keys.insert(hash);
   const newest = keys.newest(id);
   if (newest !== 0 && (base || versions.revisionOf(newest) > modRevision)) return false;
   const existed = newest !== 0 && !versions.isTombstone(newest);
@@ -42,13 +40,12 @@ export function restoreRecord(restored: RestoredRecord): boolean {
     ? history.arena.append(history.base, record.length, version, restored.sub)
     : history.append(record.length, version, restored.sub, modRevision);
   history.arena.bytesAt(address).set(record, history.arena.offsetOf(address));
-  versions.set(version, id, address, modRevision, newest, tombstone);
+  versions.set(version, id, hash, address, modRevision, newest, tombstone);
   keys.setNewest(id, version);
+  if (isNew) order.insert(id, !tombstone, record, keyStart, keyEnd);
+  else if (existed === tombstone) order.setExists(!tombstone, record, keyStart, keyEnd);
   leases.move(id, had, lease);
-  if (existed === tombstone) {
-    kv.existingCount += tombstone ? -1 : 1;
-    order.addExisting(tombstone ? -1 : 1, record, keyStart, keyEnd);
-  }
+  if (existed === tombstone) kv.existingCount += tombstone ? -1 : 1;
   return true;
 }
 

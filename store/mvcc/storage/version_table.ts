@@ -12,44 +12,58 @@
 
 const PAGE_BITS = 14;
 const PAGE_MASK = (1 << PAGE_BITS) - 1;
-const STRIDE = 5;
+/** 32 bytes a version, so that one lies in one line of the processor's cache. */
+const STRIDE_BITS = 3;
 const ADDRESS = 0;
 const KEY = 1;
+/** The version before; of a free version the next free one. */
 const PREVIOUS = 2;
 const JUMP = 3;
 /** Depth in the chain, shifted left by one; bit 0 says tombstone. */
 const DEPTH = 4;
+const REVISION_LOW = 5;
+const REVISION_HIGH = 6;
+/** Hash of the key. */
+const HASH = 7;
 const NO_KEY = 0xffffffff;
+const TWO_32 = 4294967296;
 
 export class VersionTable {
-  readonly #words: Uint32Array[] = [new Uint32Array(STRIDE << PAGE_BITS)];
-  readonly #revisions: Float64Array[] = [new Float64Array(1 << PAGE_BITS)];
-  readonly #free: number[] = [];
+  readonly #pages: Uint32Array[] = [newPage()];
+  #firstFree = 0;
+  #freeCount = 0;
   #next = 1;
 
   get indexBytes(): number {
-    return this.#words.length * ((STRIDE * 4 + 8) << PAGE_BITS);
+    return this.#pages.length * (4 << (PAGE_BITS + STRIDE_BITS));
   }
 
   /** Versions in use. */
   get count(): number {
-    return this.#next - 1 - this.#free.length;
+    return this.#next - 1 - this.#freeCount;
   }
 
   /** @returns a number for a version about to be added. */
   allocate(): number {
-    const version = this.#free.pop() ?? this.#next++;
-    if (version >>> PAGE_BITS === this.#words.length) {
-      this.#words.push(new Uint32Array(STRIDE << PAGE_BITS));
-      this.#revisions.push(new Float64Array(1 << PAGE_BITS));
+    const version = this.#firstFree;
+    if (version !== 0) {
+      this.#firstFree = this.#page(version)[at(version) + PREVIOUS];
+      this.#freeCount--;
+      return version;
     }
-    return version;
+    if (this.#next >>> PAGE_BITS === this.#pages.length) this.#pages.push(newPage());
+    return this.#next++;
   }
 
-  /** Fills an allocated version. @param previous the key's newest version so far, or 0. */
+  /**
+   * Fills an allocated version.
+   * @param key key id. @param hash of the key. @param address of the record.
+   * @param previous the key's newest version so far, or 0.
+   */
   set(
     version: number,
     key: number,
+    hash: number,
     address: number,
     revision: number,
     previous: number,
@@ -66,39 +80,54 @@ export class VersionTable {
         this.#depth(previous) - this.#depth(far) === this.#depth(far) - this.#depth(further)
       ) jump = further;
     }
-    const words = this.#words[version >>> PAGE_BITS];
-    const at = (version & PAGE_MASK) * STRIDE;
-    words[at + ADDRESS] = address;
-    words[at + KEY] = key;
-    words[at + PREVIOUS] = previous;
-    words[at + JUMP] = jump;
-    words[at + DEPTH] = (depth << 1) | (tombstone ? 1 : 0);
-    this.#revisions[version >>> PAGE_BITS][version & PAGE_MASK] = revision;
+    const words = this.#page(version);
+    const first = at(version);
+    words[first + ADDRESS] = address;
+    words[first + KEY] = key;
+    words[first + PREVIOUS] = previous;
+    words[first + JUMP] = jump;
+    words[first + DEPTH] = (depth << 1) | (tombstone ? 1 : 0);
+    words[first + REVISION_LOW] = revision;
+    words[first + REVISION_HIGH] = revision / TWO_32;
+    words[first + HASH] = hash;
   }
 
   free(version: number): void {
-    this.#words[version >>> PAGE_BITS][(version & PAGE_MASK) * STRIDE + KEY] = NO_KEY;
-    this.#free.push(version);
+    const words = this.#page(version);
+    words[at(version) + KEY] = NO_KEY;
+    words[at(version) + PREVIOUS] = this.#firstFree;
+    this.#firstFree = version;
+    this.#freeCount++;
+  }
+
+  #page(version: number): Uint32Array {
+    return this.#pages[version >>> PAGE_BITS];
   }
 
   addressOf(version: number): number {
-    return this.#words[version >>> PAGE_BITS][(version & PAGE_MASK) * STRIDE + ADDRESS];
+    return this.#page(version)[at(version) + ADDRESS];
   }
 
   setAddress(version: number, address: number): void {
-    this.#words[version >>> PAGE_BITS][(version & PAGE_MASK) * STRIDE + ADDRESS] = address;
+    this.#page(version)[at(version) + ADDRESS] = address;
   }
 
   keyOf(version: number): number {
-    return this.#words[version >>> PAGE_BITS][(version & PAGE_MASK) * STRIDE + KEY];
+    return this.#page(version)[at(version) + KEY];
+  }
+
+  hashOf(version: number): number {
+    return this.#page(version)[at(version) + HASH];
   }
 
   revisionOf(version: number): number {
-    return this.#revisions[version >>> PAGE_BITS][version & PAGE_MASK];
+    const words = this.#page(version);
+    const first = at(version);
+    return words[first + REVISION_HIGH] * TWO_32 + words[first + REVISION_LOW];
   }
 
   isTombstone(version: number): boolean {
-    return (this.#words[version >>> PAGE_BITS][(version & PAGE_MASK) * STRIDE + DEPTH] & 1) !== 0;
+    return (this.#page(version)[at(version) + DEPTH] & 1) !== 0;
   }
 
   /** @returns the version before this one, 0 when there is none any more. */
@@ -111,7 +140,7 @@ export class VersionTable {
   }
 
   #depth(version: number): number {
-    return this.#words[version >>> PAGE_BITS][(version & PAGE_MASK) * STRIDE + DEPTH] >>> 1;
+    return this.#page(version)[at(version) + DEPTH] >>> 1;
   }
 
   /**
@@ -119,18 +148,18 @@ export class VersionTable {
    * key can have a put and then a delete, hence "not newer" and not "older".
    */
   #checked(version: number, pointer: number): number {
-    const words = this.#words[version >>> PAGE_BITS];
-    const at = (version & PAGE_MASK) * STRIDE;
-    const target = words[at + pointer];
-    if (target === 0 || this.keyOf(target) !== words[at + KEY]) return 0;
+    const words = this.#page(version);
+    const first = at(version);
+    const target = words[first + pointer];
+    if (target === 0 || this.keyOf(target) !== words[first + KEY]) return 0;
     return this.revisionOf(target) <= this.revisionOf(version) ? target : 0;
   }
 
   /** Makes a version the oldest of its key. */
   cutBefore(version: number): void {
-    const at = (version & PAGE_MASK) * STRIDE;
-    this.#words[version >>> PAGE_BITS][at + PREVIOUS] = 0;
-    this.#words[version >>> PAGE_BITS][at + JUMP] = 0;
+    const words = this.#page(version);
+    words[at(version) + PREVIOUS] = 0;
+    words[at(version) + JUMP] = 0;
   }
 
   /**
@@ -147,4 +176,13 @@ export class VersionTable {
     }
     return version;
   }
+}
+
+function newPage(): Uint32Array {
+  return new Uint32Array(1 << (PAGE_BITS + STRIDE_BITS));
+}
+
+/** First word of a version in its page. */
+function at(version: number): number {
+  return (version & PAGE_MASK) << STRIDE_BITS;
 }
