@@ -62,7 +62,7 @@ export function clusterMethods(context: ServiceContext): [string, Method][] {
   ];
 }
 
-/** The list is field 2, or 3 after the member that an add created. */
+/** The list is field 2, or 3 after the member that an add created; the header has no revision. */
 function answer(
   context: ServiceContext,
   call: ServerCall,
@@ -72,7 +72,7 @@ function answer(
     if (list.added !== undefined) writeMember(writer, 2, list.added);
     const field = list.added !== undefined ? 3 : 2;
     for (const info of list.members) writeMember(writer, field, info);
-  });
+  }, 0);
 }
 
 function readRequest(message: Uint8Array, fields: Fields): Request | null {

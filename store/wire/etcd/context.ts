@@ -145,6 +145,7 @@ export class ServiceContext {
     call: ServerCall,
     promised: Promise<T | MemberFailure>,
     body?: (writer: ProtoWriter, result: T) => void,
+    revision?: number,
   ): Promise<void> {
     let result: T | MemberFailure;
     try {
@@ -155,7 +156,7 @@ export class ServiceContext {
     }
     if (isMemberFailure(result)) return call.fail(statusOf(result));
     const answer: T = result;
-    this.reply(call, (writer) => body?.(writer, answer));
+    this.reply(call, (writer) => body?.(writer, answer), revision);
   }
 
   /** Ends a call whose message could not be decoded, in grpc-go's words. */

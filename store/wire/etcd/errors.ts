@@ -63,9 +63,10 @@ const AUTH: Record<AuthFailure, Row> = {
   invalidAuthToken: [unauthenticated, "etcdserver: invalid auth token"],
   invalidAuthMgmt: [invalidArgument, "etcdserver: invalid auth management"],
   authOldRevision: [invalidArgument, "etcdserver: revision of auth store is old"],
+  // etcd has no status of its own for this one, so grpc-go's default shows its inner words.
   noPasswordUser: [
-    invalidArgument,
-    "etcdserver: authentication failed, password was given for no password user",
+    GrpcCode.unknown,
+    "auth: authentication failed, password was given for no password user",
   ],
 };
 
