@@ -25,12 +25,14 @@ export interface UpBenchOptions {
   readonly idleSeconds: number;
   readonly replicas: number;
   readonly readyRuns: number;
+  /** Cluster sizes to measure at rest. */
+  readonly idleNodes: readonly number[];
 }
 
 /** Runs every part and returns what was measured. */
 export async function benchUp(options: UpBenchOptions): Promise<DataItem[]> {
   const items = [await timeToReady(options.readyRuns), await applyReplicas(options.replicas)];
-  for (const nodes of [3, 1000]) items.push(...await idle(nodes, options.idleSeconds));
+  for (const nodes of options.idleNodes) items.push(...await idle(nodes, options.idleSeconds));
   return items;
 }
 
@@ -144,6 +146,7 @@ if (import.meta.main) {
     idleSeconds: Number(values["idle-seconds"]),
     replicas: Number(values.replicas),
     readyRuns: READY_RUNS,
+    idleNodes: [3, 1000],
   });
   printTable([
     ["what", "median", "unit"],
