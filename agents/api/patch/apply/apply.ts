@@ -22,6 +22,7 @@ import {
   union,
   withoutTop,
 } from "./field_set.ts";
+import { createdFields } from "./created.ts";
 import {
   capManagers,
   formatManagers,
@@ -258,6 +259,7 @@ export interface UpdateParts {
  */
 export function trackUpdate(parts: UpdateParts): readonly ManagedFieldsEntry[] | undefined {
   const { old, next } = parts;
+  if (old === null && next.metadata.managedFields === undefined) return trackCreate(parts);
   const managers = sentManagers(parts);
   if (managers === null) return undefined;
   if (old !== null && managers.size === 0) return undefined;
@@ -285,6 +287,26 @@ export function trackUpdate(parts: UpdateParts): readonly ManagedFieldsEntry[] |
   setFields(managers, { ...manager, time, fields: union(kept, gained) });
   capManagers(managers);
   return formatManagers(managers);
+}
+
+function trackCreate(parts: UpdateParts): readonly ManagedFieldsEntry[] | undefined {
+  const { next, time, ignored, manager: { name, apiVersion, subresource } } = parts;
+  try {
+    const fieldsV1 = createdFields(shapeOfType(parts.typeName), next, ignored);
+    if (fieldsV1 === null) return undefined;
+    return [{
+      manager: name,
+      operation: "Update",
+      apiVersion,
+      time,
+      fieldsType: "FieldsV1",
+      fieldsV1,
+      ...(subresource === "" ? {} : { subresource }),
+    }];
+  } catch (error) {
+    if (error instanceof BadValue) return undefined;
+    throw error;
+  }
 }
 
 /** What the client sent wins over what is there; `[]` forgets everybody. */

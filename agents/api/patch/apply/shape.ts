@@ -38,7 +38,6 @@ const ATOMIC: Shape = { kind: "atomic" };
 const UNTYPED: Shape = { kind: "untyped" };
 
 const ofTypes = new Map<string, Shape>();
-const ofFields = new WeakMap<Field, Shape>();
 
 /** @param typeName full name in the field tables; a type without a table is untyped. */
 export function shapeOfType(typeName: string): Shape {
@@ -52,11 +51,16 @@ export function shapeOfType(typeName: string): Shape {
 
 function shapeOfInfo(type: TypeInfo): Shape {
   if (type.atomic || type.wrapped) return ATOMIC;
+  const members = new Map<string, Shape>();
   return {
     kind: "map",
     member(name) {
+      let shape = members.get(name);
+      if (shape !== undefined) return shape;
       const field = type.byName.get(name);
-      return field === undefined ? undefined : shapeOfField(field);
+      if (field === undefined) return undefined;
+      members.set(name, shape = shapeOfField(field));
+      return shape;
     },
     isField: (name) => type.byName.has(name),
     isPlain(name) {
@@ -68,12 +72,6 @@ function shapeOfInfo(type: TypeInfo): Shape {
 }
 
 function shapeOfField(field: Field): Shape {
-  let shape = ofFields.get(field);
-  if (shape === undefined) ofFields.set(field, shape = makeShape(field));
-  return shape;
-}
-
-function makeShape(field: Field): Shape {
   switch (field.container) {
     case "one":
       return field.atomic ? ATOMIC : shapeOfItem(field);
