@@ -49,9 +49,19 @@ systemTest(
     const dataDir = await makeDataDir();
     const containerd = await startContainerd();
     const flags = ["--cri", `unix://${containerd.socketPath}`];
-    const cluster = await startCluster({ dataDir, port: freePort(), flags });
+    const options = { dataDir, port: freePort(), flags };
+    let cluster = await startCluster(options);
     try {
       await walk(test, new Kubectl("kubectl-1.36", cluster));
+      await test.step("pods outlive a restart of balsa up", async () => {
+        const id = "get pod real -o jsonpath={.status.containerStatuses[0].containerID}";
+        const before = await new Kubectl("kubectl-1.36", cluster).ok(id);
+        assert.equal(await cluster.stop(), 0);
+        cluster = await startCluster(options);
+        const kubectl = new Kubectl("kubectl-1.36", cluster);
+        assert.match(await kubectl.ok("exec real -- cat /scratch/note"), /prepared/);
+        assert.equal(await kubectl.ok(id), before);
+      });
       await goneAfterDelete(test, new Kubectl("kubectl-1.36", cluster), containerd.ctr);
     } finally {
       assert.equal(await cluster.stop(), 0);
