@@ -4,7 +4,7 @@
  * Never: leaves anything behind.
  */
 import { deepEqual, equal } from "node:assert/strict";
-import { createDenoDisk } from "./deno_disk.ts";
+import { createDenoDisk, SyncPace } from "./deno_disk.ts";
 import { createWal } from "./wal.ts";
 import { openWal } from "./wal_open.ts";
 
@@ -39,7 +39,9 @@ Deno.test("the log works on this machine's disk, with private files", async () =
 Deno.test("a directory that a living process holds can't be locked, a dead one's can", async () => {
   const directory = Deno.makeTempDirSync();
   try {
-    const script = `import { createDenoDisk } from "${import.meta.resolve("./deno_disk.ts")}";
+    const script = `import { createDenoDisk, SyncPace } from "${
+      import.meta.resolve("./deno_disk.ts")
+    }";
       const held = createDenoDisk().lock("${directory}");
       console.log(held === null ? "refused" : "locked");
       await new Response(Deno.stdin.readable).text();`;
@@ -60,4 +62,26 @@ Deno.test("a directory that a living process holds can't be locked, a dead one's
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
+});
+
+Deno.test("syncs leave the thread while the disk is slow, and only then", () => {
+  let now = 0;
+  const pace = new SyncPace(() => now);
+  const syncs = (count: number, millis: number) => {
+    for (let i = 0; i < count; i++) pace.run(() => void (now += millis));
+  };
+  syncs(3, 20);
+  equal(pace.onThread, true);
+  syncs(1, 0.2);
+  syncs(3, 20);
+  equal(pace.onThread, true, "a quick one in between starts the count again");
+  syncs(1, 20);
+  equal(pace.onThread, false);
+  now += 5_000;
+  equal(pace.onThread, true, "a trial");
+  syncs(1, 20);
+  equal(pace.onThread, false, "one slow trial is enough");
+  now += 5_000;
+  syncs(1, 0.2);
+  equal(pace.onThread, true);
 });

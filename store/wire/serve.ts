@@ -68,6 +68,7 @@ export async function serveEtcd(
   const handler = plainHttpHandler(member, config);
   const server = new Http2Server({
     now: () => ports.timer.now(),
+    briefOf: (headers, peer) => grpc.briefOf(headers, peer),
     onStream: (stream, peer) => {
       const isGrpc = (stream.headers.get("content-type") ?? "").startsWith("application/grpc");
       if (isGrpc) grpc.serve(stream, peer);

@@ -7,7 +7,8 @@
 import { encodePermission } from "../../mvcc/admin_codec.ts";
 import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
 import type { Identity } from "../../mvcc/outcome.ts";
-import type { Method, ServerCall } from "../grpc/server.ts";
+import type { UnaryCall } from "../grpc/brief_call.ts";
+import type { Method } from "../grpc/server.ts";
 import { GrpcCode } from "../grpc/status.ts";
 import type { ServiceContext } from "./context.ts";
 
@@ -15,7 +16,7 @@ import type { ServiceContext } from "./context.ts";
 export function authMethods(context: ServiceContext): [string, Method][] {
   const service = "/etcdserverpb.Auth/";
   const { auth } = context.member;
-  const unary = (run: (message: Uint8Array, call: ServerCall) => void): Method => ({
+  const unary = (run: (message: Uint8Array, call: UnaryCall) => void): Method => ({
     kind: "unary",
     run,
   });
@@ -43,7 +44,7 @@ export function authMethods(context: ServiceContext): [string, Method][] {
   ];
 }
 
-function authStatus(context: ServiceContext, call: ServerCall): void {
+function authStatus(context: ServiceContext, call: UnaryCall): void {
   context.asAdmin(call, () => {
     context.reply(call, (writer) => {
       writer.boolField(2, context.member.auth.enabled());
@@ -52,7 +53,7 @@ function authStatus(context: ServiceContext, call: ServerCall): void {
   });
 }
 
-function authenticate(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function authenticate(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const request = readCredentials(message, 0);
   if (request === null) return context.malformed(call);
   const promised = context.member.auth.authenticate(request.name, request.password);
@@ -87,7 +88,7 @@ function readCredentials(message: Uint8Array, hashField: number): Credentials | 
   return reader.failed ? null : found;
 }
 
-function userAdd(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function userAdd(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const request = readCredentials(message, 4);
   if (request === null) return context.malformed(call);
   context.asCaller(call, (caller) => {
@@ -95,7 +96,7 @@ function userAdd(context: ServiceContext, message: Uint8Array, call: ServerCall)
   });
 }
 
-function password(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function password(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const request = readCredentials(message, 3);
   if (request === null) return context.malformed(call);
   context.asCaller(call, (caller) => {
@@ -105,7 +106,7 @@ function password(context: ServiceContext, message: Uint8Array, call: ServerCall
 
 async function submitHashed(
   context: ServiceContext,
-  call: ServerCall,
+  call: UnaryCall,
   change: {
     readonly request: Credentials;
     readonly caller: Identity | null;
@@ -136,7 +137,7 @@ type NameList = ReturnType<ServiceContext["member"]["auth"]["users"]>;
 
 function names(
   context: ServiceContext,
-  call: ServerCall,
+  call: UnaryCall,
   ask: (caller: Identity | null) => NameList,
 ): void {
   context.asCaller(call, (caller) => {
@@ -146,7 +147,7 @@ function names(
   });
 }
 
-function roleGet(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function roleGet(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const name = firstText(message);
   context.asCaller(call, (caller) => {
     void context.replyWith(call, context.member.auth.role(name, caller), (writer, role) => {

@@ -5,7 +5,8 @@
  * Source: etcdserverpb.Cluster.
  */
 import { ProtoReader } from "../../mvcc/proto.ts";
-import type { Method, ServerCall } from "../grpc/server.ts";
+import type { UnaryCall } from "../grpc/brief_call.ts";
+import type { Method } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
 import { writeMember } from "./encode.ts";
 import type { MemberFailure, MemberList } from "./member_api.ts";
@@ -65,7 +66,7 @@ export function clusterMethods(context: ServiceContext): [string, Method][] {
 /** The list is field 2, or 3 after the member that an add created; the header has no revision. */
 function answer(
   context: ServiceContext,
-  call: ServerCall,
+  call: UnaryCall,
   promised: Promise<MemberList | MemberFailure>,
 ): void {
   void context.replyWith(call, promised, (writer, list) => {

@@ -8,7 +8,8 @@ import type { HeaderFields } from "../../mvcc/api.ts";
 import type { ProtoWriter } from "../../mvcc/proto.ts";
 import { encodeResponse, HeaderEncoder } from "../../mvcc/response_codec.ts";
 import type { ResponseOp, StoreFailure } from "../../mvcc/types.ts";
-import type { Method, ServerCall } from "../grpc/server.ts";
+import type { UnaryCall } from "../grpc/brief_call.ts";
+import type { Method } from "../grpc/server.ts";
 import { GrpcCode } from "../grpc/status.ts";
 import { writeAdminOutcome } from "./encode.ts";
 import { isMemberFailure, statusOf } from "./errors.ts";
@@ -51,7 +52,7 @@ export class ServiceContext {
   }
 
   /** Who calls: by token, else by verified client certificate, else nobody. */
-  callerOf(call: ServerCall): Caller {
+  callerOf(call: UnaryCall): Caller {
     const auth = this.member.auth;
     if (!auth.enabled()) return NOBODY;
     const token = call.metadata("token") ?? call.metadata("authorization");
@@ -62,7 +63,7 @@ export class ServiceContext {
   }
 
   /** Fails the call of a client that insists on a leader (`hasleader`) while none is known. */
-  lacksLeader(call: ServerCall): boolean {
+  lacksLeader(call: UnaryCall): boolean {
     if (call.metadata("hasleader") !== "true") return false;
     if (this.member.status().leaderId !== 0n) return false;
     call.fail(statusOf({ kind: "noLeader" }));
@@ -70,7 +71,7 @@ export class ServiceContext {
   }
 
   /** Runs `body` with the caller, or fails the call. */
-  asCaller(call: ServerCall, body: (caller: Identity | null) => void): void {
+  asCaller(call: UnaryCall, body: (caller: Identity | null) => void): void {
     if (this.lacksLeader(call)) return;
     const found = this.callerOf(call);
     if (found.kind !== "caller") return call.fail(statusOf(found));
@@ -78,7 +79,7 @@ export class ServiceContext {
   }
 
   /** As `asCaller`, for what only root may do. */
-  asAdmin(call: ServerCall, body: (caller: Identity | null) => void): void {
+  asAdmin(call: UnaryCall, body: (caller: Identity | null) => void): void {
     this.asCaller(call, (caller) => {
       const refused = this.member.auth.requireAdmin(caller);
       if (refused !== null) call.fail(statusOf(refused));
@@ -96,7 +97,7 @@ export class ServiceContext {
   }
 
   submit(
-    call: ServerCall,
+    call: UnaryCall,
     command: {
       readonly kind: WireCommand;
       readonly message: Uint8Array;
@@ -123,14 +124,14 @@ export class ServiceContext {
   }
 
   /** Answers a data request. */
-  replyData(call: ServerCall, response: ResponseOp): void {
+  replyData(call: UnaryCall, response: ResponseOp): void {
     encodeResponse(call.beginReply(), response, this.#headers, this.#currentFields());
     call.finishReply();
   }
 
   /** Answers with a header and what `body` writes after it. */
   reply(
-    call: ServerCall,
+    call: UnaryCall,
     body?: (writer: ProtoWriter) => void,
     revision = this.member.revision,
   ): void {
@@ -142,7 +143,7 @@ export class ServiceContext {
 
   /** Answers with a promised outcome; a rejection is our own bug and answered as internal. */
   async replyWith<T extends { readonly kind: string }>(
-    call: ServerCall,
+    call: UnaryCall,
     promised: Promise<T | MemberFailure>,
     body?: (writer: ProtoWriter, result: T) => void,
     revision?: number,
@@ -160,7 +161,7 @@ export class ServiceContext {
   }
 
   /** Ends a call whose message could not be decoded, in grpc-go's words. */
-  malformed(call: ServerCall): void {
+  malformed(call: UnaryCall): void {
     call.fail({
       code: GrpcCode.internal,
       message: "grpc: error unmarshalling request: proto: illegal wireType",

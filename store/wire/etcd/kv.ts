@@ -7,7 +7,8 @@
 import { checkTxn } from "../../mvcc/request_check.ts";
 import { decodeTxn } from "../../mvcc/request_codec.ts";
 import type { TxnRequest } from "../../mvcc/types.ts";
-import type { Method, ServerCall } from "../grpc/server.ts";
+import type { UnaryCall } from "../grpc/brief_call.ts";
+import type { Method } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
 import { isMemberFailure, statusOf } from "./errors.ts";
 
@@ -23,7 +24,7 @@ export function kvMethods(context: ServiceContext): [string, Method][] {
   ];
 }
 
-function range(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function range(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   context.asCaller(call, (caller) => {
     context.member.range(message, caller, (result) => {
       if (result instanceof Uint8Array) call.reply(result);
@@ -32,7 +33,7 @@ function range(context: ServiceContext, message: Uint8Array, call: ServerCall): 
   });
 }
 
-function txn(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function txn(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const request = decodeTxn(message);
   if (request.kind !== "txn") return call.fail(statusOf(request));
   const wrong = checkTxn(request, context.options.maxTxnOps);

@@ -6,6 +6,7 @@
  */
 import { decodeLeaseGrant, encodeLeaseGrant } from "../../mvcc/admin_codec.ts";
 import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
+import type { UnaryCall } from "../grpc/brief_call.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
 import { isMemberFailure, statusOf } from "./errors.ts";
@@ -29,7 +30,7 @@ export function leaseMethods(context: ServiceContext): [string, Method][] {
 }
 
 /** A grant without an id gets one here, because applying a command must not draw random numbers. */
-function grant(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function grant(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const request = decodeLeaseGrant(message);
   if ("kind" in request) return call.fail(statusOf(request));
   const bytes = request.id !== 0n ? message : encodeLeaseGrant({ ...request, id: randomLeaseId() });
@@ -90,7 +91,7 @@ function keepAlive(context: ServiceContext, call: ServerCall): void {
   };
 }
 
-function timeToLive(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function timeToLive(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const request = leaseId(message);
   if (request === null) return context.malformed(call);
   context.asCaller(call, (caller) => {
@@ -104,7 +105,7 @@ function timeToLive(context: ServiceContext, message: Uint8Array, call: ServerCa
   });
 }
 
-function leases(context: ServiceContext, call: ServerCall): void {
+function leases(context: ServiceContext, call: UnaryCall): void {
   context.asCaller(call, () => {
     void context.replyWith(call, context.member.leases(), (writer, list) => {
       for (const id of list.ids) {

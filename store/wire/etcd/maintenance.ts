@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { decodeAlarm } from "../../mvcc/admin_codec.ts";
 import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
+import type { UnaryCall } from "../grpc/brief_call.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import { GrpcCode } from "../grpc/status.ts";
 import type { ServiceContext } from "./context.ts";
@@ -18,7 +19,7 @@ const DOWNGRADE_ACTIONS = ["validate", "enable", "cancel"] as const;
 
 const SNAPSHOT_PAGE_BYTES = 512;
 
-type Run = (message: Uint8Array, call: ServerCall) => void;
+type Run = (message: Uint8Array, call: UnaryCall) => void;
 
 /** @returns the service's methods by path */
 export function maintenanceMethods(context: ServiceContext): [string, Method][] {
@@ -54,7 +55,7 @@ export function maintenanceMethods(context: ServiceContext): [string, Method][] 
 }
 
 /** Only a change of alarms goes through the log. */
-function alarm(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function alarm(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const request = decodeAlarm(message);
   if ("kind" in request) return call.fail(statusOf(request));
   if (request.action !== "get") {
@@ -70,7 +71,7 @@ function alarm(context: ServiceContext, message: Uint8Array, call: ServerCall): 
   });
 }
 
-function status(context: ServiceContext, call: ServerCall): void {
+function status(context: ServiceContext, call: UnaryCall): void {
   const now = context.member.status();
   context.reply(call, (writer) => {
     writer.stringField(2, now.version);
@@ -91,7 +92,7 @@ function status(context: ServiceContext, call: ServerCall): void {
   });
 }
 
-function hashKv(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function hashKv(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const revision = readNumber(message);
   if (revision === null) return context.malformed(call);
   context.asAdmin(call, () => {
@@ -103,7 +104,7 @@ function hashKv(context: ServiceContext, message: Uint8Array, call: ServerCall):
   });
 }
 
-function moveLeader(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function moveLeader(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const target = readNumber(message);
   if (target === null) return context.malformed(call);
   context.asAdmin(call, () => {
@@ -114,7 +115,7 @@ function moveLeader(context: ServiceContext, message: Uint8Array, call: ServerCa
   });
 }
 
-function downgrade(context: ServiceContext, message: Uint8Array, call: ServerCall): void {
+function downgrade(context: ServiceContext, message: Uint8Array, call: UnaryCall): void {
   const reader = new ProtoReader(message);
   let action = 0;
   let version = "";

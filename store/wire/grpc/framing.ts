@@ -124,7 +124,8 @@ export class MessageReader {
   }
 }
 
-function prefixLength(bytes: Uint8Array, at: number): number {
+/** @returns bytes of the message whose prefix is at `at` */
+export function prefixLength(bytes: Uint8Array, at: number): number {
   return ((bytes[at + 1] << 24) | (bytes[at + 2] << 16) | (bytes[at + 3] << 8) | bytes[at + 4]) >>>
     0;
 }

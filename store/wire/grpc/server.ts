@@ -6,16 +6,19 @@
  * Source: PROTOCOL-HTTP2.md.
  */
 import { ProtoWriter } from "../../mvcc/proto.ts";
+import type { BriefHandler } from "../http2/brief.ts";
 import type { ErrorCode } from "../http2/frames.ts";
+import type { HeaderBlock } from "../http2/header_block.ts";
 import { encodeStateless } from "../http2/hpack.ts";
 import type { PeerIdentity } from "../http2/socket.ts";
 import type { Http2Stream } from "../http2/stream.ts";
+import { beginFramed, briefHandler, OK_FRAME, statusFields, type UnaryCall } from "./brief_call.ts";
 import { frameMessage, MessageReader, PREFIX_BYTES, writePrefix } from "./framing.ts";
-import { encodeMessage, GrpcCode, type GrpcStatus, parseTimeout } from "./status.ts";
+import { GrpcCode, type GrpcStatus, parseTimeout } from "./status.ts";
 
 export type Method =
   /** Called once with the only message, a view valid during the call. */
-  | { readonly kind: "unary"; readonly run: (message: Uint8Array, call: ServerCall) => void }
+  | { readonly kind: "unary"; readonly run: (message: Uint8Array, call: UnaryCall) => void }
   /** Called as the stream opens; sets `onMessage`, `onEnd`, `onCancel` before it returns. */
   | { readonly kind: "stream"; readonly open: (call: ServerCall) => void };
 
@@ -28,13 +31,12 @@ export interface GrpcServerOptions {
   readonly onCallEnd?: (path: string, code: GrpcCode) => void;
 }
 
-const RESPONSE_HEAD = encodeStateless([":status", "200", "content-type", "application/grpc"]);
-const TRAILERS_OK = encodeStateless(["grpc-status", "0"]);
+const { head: RESPONSE_HEAD, trailers: TRAILERS_OK } = OK_FRAME;
 
 const ignore = () => {};
 
 /** One call as its method sees it. */
-export class ServerCall {
+export class ServerCall implements UnaryCall {
   readonly peer: PeerIdentity;
   readonly path: string;
   /** Next message of a streaming call; a view valid during the callback. */
@@ -45,7 +47,6 @@ export class ServerCall {
   onCancel: () => void = ignore;
   /** After `send` answered false: the client took what was queued. */
   onDrain: () => void = ignore;
-  /** No answer can be sent any more. */
   over = false;
 
   readonly #stream: Http2Stream;
@@ -70,7 +71,6 @@ export class ServerCall {
     stream.onDrain = () => this.onDrain();
   }
 
-  /** @returns the first value of a request header field */
   metadata(name: string): string | undefined {
     return this.#stream.headers.get(name);
   }
@@ -80,19 +80,10 @@ export class ServerCall {
     return this.#stream.queuedBytes;
   }
 
-  /**
-   * Starts the answer of a unary call without an intermediate buffer: encode the message into the
-   * writer and call `finishReply` in the same turn.
-   */
   beginReply(): ProtoWriter {
-    const writer = this.#writer;
-    writer.reset();
-    writer.reserve(PREFIX_BYTES);
-    writer.length = PREFIX_BYTES;
-    return writer;
+    return beginFramed(this.#writer);
   }
 
-  /** Sends what was encoded since `beginReply`, with status OK. */
   finishReply(): void {
     if (this.over) return;
     const writer = this.#writer;
@@ -102,7 +93,6 @@ export class ServerCall {
     this.#stream.respondWhole(RESPONSE_HEAD, body, TRAILERS_OK);
   }
 
-  /** Answers a unary call. */
   reply(message: Uint8Array): void {
     this.beginReply().raw(message);
     this.finishReply();
@@ -131,14 +121,10 @@ export class ServerCall {
     this.#stream.endWithTrailers(TRAILERS_OK);
   }
 
-  /** Ends the call with an error. */
   fail(status: GrpcStatus): void {
     if (this.over) return;
     this.#close(status.code);
-    const fields = [
-      ...["grpc-status", String(status.code)],
-      ...["grpc-message", encodeMessage(status.message)],
-    ];
+    const fields = statusFields(status);
     if (this.#stream.headSent) return this.#stream.endWithTrailers(encodeStateless(fields));
     this.#stream.respond(200, ["content-type", "application/grpc", ...fields], true);
   }
@@ -170,6 +156,18 @@ export class GrpcServer {
     this.#options = options;
   }
 
+  /** The `briefOf` of an `Http2Server`: unary calls whose head asks for nothing special. */
+  briefOf(headers: HeaderBlock, peer: PeerIdentity): BriefHandler | null {
+    const method = this.#methods.get(headers.path);
+    if (method?.kind !== "unary" || headers.method !== "POST") return null;
+    if (!(headers.get("content-type") ?? "").startsWith("application/grpc")) return null;
+    const special = headers.get("grpc-timeout") ?? headers.get("grpc-encoding");
+    if (special !== undefined) return null;
+    const { maxMessageBytes, onCallEnd } = this.#options;
+    const { run } = method;
+    return briefHandler({ run, headers, peer, writer: this.#writer, maxMessageBytes, onCallEnd });
+  }
+
   /** The `onStream` of an `Http2Server`. */
   serve(stream: Http2Stream, peer: PeerIdentity): void {
     if (stream.method !== "POST") return stream.respond(405, [], true);
@@ -192,7 +190,7 @@ export class GrpcServer {
     call: ServerCall,
     method: {
       readonly reader: MessageReader;
-      readonly run: (message: Uint8Array, call: ServerCall) => void;
+      readonly run: (message: Uint8Array, call: UnaryCall) => void;
     },
   ): void {
     let held: Uint8Array | null = null;

@@ -5,9 +5,10 @@
  * Never: touches a socket, a timer or a clock (`now` is given); throws on what a peer sends.
  * Source: RFC 9113.
  */
+import { BriefHeads, completesBrief } from "./brief.ts";
 import type { CloseReason, ConnectionOptions } from "./connection_options.ts";
 import { FloodMeter } from "./flood_meter.ts";
-import { BlockAssembler, FrameParser, type FrameView } from "./frame_parser.ts";
+import { BlockAssembler, dropPadding, FrameParser, type FrameView } from "./frame_parser.ts";
 import {
   ErrorCode,
   Flag,
@@ -20,7 +21,7 @@ import {
   writeSettingsAck,
   writeWindowUpdate,
 } from "./frames.ts";
-import { BlockCache, type HeaderBlock, parseHeaderBlock } from "./header_block.ts";
+import { BLANK_BLOCK, BlockCache } from "./header_block.ts";
 import { type DecodedFields, HpackDecoder } from "./hpack.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { Sender } from "./sender.ts";
@@ -29,8 +30,8 @@ import type { Http2Stream } from "./stream.ts";
 import { StreamTable } from "./stream_table.ts";
 
 const SHUTDOWN_PING = Uint8Array.of(0x62, 0x61, 0x6c, 0x73, 0x61, 0x62, 0x79, 0x65);
+const TOO_PADDED = "padding longer than the frame";
 const DEFAULT_STREAM_WINDOW = 1024 * 1024;
-const BLANK = parseHeaderBlock([], "trailers") as HeaderBlock;
 
 interface BlockView {
   readonly start: number;
@@ -52,6 +53,7 @@ export class Http2Connection {
   readonly #receiveWindow: ReceiveWindow;
   readonly #maxStreams: number;
   readonly #blocks = new BlockCache();
+  readonly #brief: BriefHeads;
   #settingsSeen = false;
   #highestPeerStream = 0;
   #nextStreamId = 1;
@@ -76,6 +78,7 @@ export class Http2Connection {
       onCompleted: () => this.#flood.earn(),
       onStreamError: () => this.#spend(1, "stream errors"),
       onEmpty: () => this.#closeIfDrained(),
+      onStream: (stream) => options.onStream?.(stream),
     });
     this.#peer = new PeerSettings(this.#sender, { peerIsServer: !this.#isServer });
     const maxHeaderListBytes = options.maxHeaderListBytes ?? 64 * 1024;
@@ -87,6 +90,7 @@ export class Http2Connection {
       onOversized: () => this.fail(ErrorCode.frameSizeError, "frame beyond the size limit"),
       stopped: () => this.#closed,
     }, { expectPreface: this.#isServer });
+    this.#brief = new BriefHeads(options.briefOf ?? (() => null));
     this.#flood = new FloodMeter(options.now);
     this.#maxStreams = options.maxConcurrentStreams ?? 1000;
     const connectionWindow = options.connectionWindow ?? 16 * 1024 * 1024;
@@ -136,7 +140,7 @@ export class Http2Connection {
    * @param block request head from `encodeStateless`, pseudo-header fields first
    */
   request(block: Uint8Array, endStream: boolean): Http2Stream {
-    const stream = this.#streams.open(this.#nextStreamId, BLANK);
+    const stream = this.#streams.open(this.#nextStreamId, BLANK_BLOCK);
     this.#nextStreamId += 2;
     stream.headSent = true;
     this.#sender.sendHeaders(stream, block, endStream);
@@ -198,10 +202,8 @@ export class Http2Connection {
         return this.#onHeaders(bytes, frame);
       case FrameType.priority:
         if (streamId === 0) return this.fail(ErrorCode.protocolError, "PRIORITY on stream 0");
-        if (frame.end - frame.start !== 5) {
-          return this.fail(ErrorCode.frameSizeError, "PRIORITY length");
-        }
-        return this.#spend(1, "PRIORITY");
+        if (frame.end - frame.start === 5) return this.#spend(1, "PRIORITY");
+        return this.fail(ErrorCode.frameSizeError, "PRIORITY length");
       case FrameType.rstStream:
         return this.#onReset(bytes, frame);
       case FrameType.settings:
@@ -232,59 +234,37 @@ export class Http2Connection {
     const { streamId } = frame;
     if (this.#isIdle(streamId)) return this.fail(ErrorCode.protocolError, "DATA on an idle stream");
     const length = frame.end - frame.start;
-    if (!this.#receiveWindow.take(length)) {
-      return this.fail(ErrorCode.flowControlError, "connection window exceeded");
+    if (!this.#credit(length)) return;
+    const brief = this.#streams.briefHead(streamId);
+    if (brief !== null && completesBrief(brief, bytes, frame)) {
+      return this.#streams.runBrief(streamId, brief.handler, bytes, frame);
     }
-    const credit = this.#receiveWindow.due();
-    if (credit > 0) writeWindowUpdate(this.#sender.out, 0, credit);
-    this.#sender.touched();
-    if (!this.#unpad(bytes, frame)) return;
+    if (!dropPadding(bytes, frame)) return this.fail(ErrorCode.protocolError, TOO_PADDED);
     const ends = (frame.flags & Flag.endStream) !== 0;
     if (frame.end === frame.start && !ends) this.#spend(1, "empty DATA frames");
     const stream = this.#streams.get(streamId);
-    if (stream === undefined || stream.remoteClosed) {
+    if (stream?.remoteClosed) return this.#streams.kill(stream, ErrorCode.streamClosed);
+    if (stream === undefined) {
       if (this.#streams.wasReset(streamId)) return;
       this.#streams.refuse(streamId, ErrorCode.streamClosed);
       return this.#spend(1, "DATA frames on closed streams");
     }
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) return this.#streams.kill(stream, ErrorCode.flowControlError);
-    this.#deliver(stream, bytes, { start: frame.start, end: frame.end, length, ends });
+    this.#streams.deliver(stream, bytes, { start: frame.start, end: frame.end, length, ends });
   }
 
-  #deliver(
-    stream: Http2Stream,
-    bytes: Uint8Array,
-    data: { start: number; end: number; length: number; ends: boolean },
-  ): void {
-    const payload = data.end - data.start;
-    const declared = stream.headers.contentLength;
-    stream.receivedBytes += payload;
-    const wrong = data.ends ? stream.receivedBytes !== declared : stream.receivedBytes > declared;
-    if (declared >= 0 && wrong && stream.method !== "HEAD") {
-      return this.#streams.kill(stream, ErrorCode.protocolError);
-    }
-    if (!stream.headReceived) return this.#streams.kill(stream, ErrorCode.protocolError);
-    if (!data.ends) {
-      // Padding never reaches the user, so it is credited here even under manual credit.
-      const credit = stream.manualCredit ? data.length - payload : data.length;
-      if (credit > 0) this.#sender.sendCredit(stream, credit);
-    }
-    stream.remoteClosed = data.ends;
-    if (payload > 0) stream.onData(bytes.subarray(data.start, data.end));
-    if (data.ends) this.#streams.remoteEnd(stream);
-  }
-
-  /** Drops padding from a DATA or HEADERS frame; fails the connection when it is too long. */
-  #unpad(bytes: Uint8Array, frame: FrameView): boolean {
-    if ((frame.flags & Flag.padded) === 0) return true;
-    const padding = frame.start < frame.end ? bytes[frame.start] : Infinity;
-    frame.start++;
-    if (frame.start + padding > frame.end) {
-      this.fail(ErrorCode.protocolError, "padding longer than the frame");
+  /** Counts a DATA frame against the connection's window. @returns false when it is exceeded */
+  #credit(length: number): boolean {
+    if (!this.#receiveWindow.take(length)) {
+      this.fail(ErrorCode.flowControlError, "connection window exceeded");
       return false;
     }
-    frame.end -= padding;
+    const credit = this.#receiveWindow.due();
+    if (credit > 0) {
+      writeWindowUpdate(this.#sender.out, 0, credit);
+      this.#sender.touched();
+    }
     return true;
   }
 
@@ -293,7 +273,7 @@ export class Http2Connection {
   #onHeaders(bytes: Uint8Array, frame: FrameView): void {
     const { streamId } = frame;
     if (streamId === 0) return this.fail(ErrorCode.protocolError, "HEADERS on stream 0");
-    if (!this.#unpad(bytes, frame)) return;
+    if (!dropPadding(bytes, frame)) return this.fail(ErrorCode.protocolError, TOO_PADDED);
     if ((frame.flags & Flag.priority) !== 0) frame.start += 5;
     if (frame.start > frame.end) {
       return this.fail(ErrorCode.frameSizeError, "HEADERS too short for its priority");
@@ -339,8 +319,10 @@ export class Http2Connection {
       this.#streams.refuse(block.streamId, ErrorCode.refusedStream);
       return this.#spend(1, "streams beyond the limit");
     }
-    const headers = decoded.tooLarge ? BLANK : this.#blocks.parse(decoded, "request");
+    const headers = decoded.tooLarge ? BLANK_BLOCK : this.#blocks.parse(decoded, "request");
     if (headers === null) return this.#streams.refuse(block.streamId, ErrorCode.protocolError);
+    const brief = block.ends || decoded.tooLarge ? null : this.#brief.of(headers);
+    if (brief !== null) return this.#streams.openBrief(block.streamId, brief);
     const stream = this.#streams.open(block.streamId, headers);
     stream.headReceived = true;
     if (decoded.tooLarge) {
@@ -473,8 +455,6 @@ export class Http2Connection {
     }
     this.#sender.touched();
   }
-
-  // -- streams -----------------------------------------------------------------
 
   /** Whether a stream was never opened; no stream of a server's own ever is. */
   #isIdle(streamId: number): boolean {

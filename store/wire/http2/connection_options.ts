@@ -3,7 +3,9 @@
  * In: nothing. Out: types.
  * Never: holds state. Source: RFC 9113 section 6.5.2 for the settings behind the limits.
  */
+import type { BriefHandler } from "./brief.ts";
 import type { ErrorCode } from "./frames.ts";
+import type { HeaderBlock } from "./header_block.ts";
 import type { Http2Stream } from "./stream.ts";
 
 /** Bounds one side sets for its peer. */
@@ -24,6 +26,8 @@ export interface ConnectionOptions extends ConnectionLimits {
   readonly now: () => number;
   /** Server: a request's head arrived; set the stream's callbacks before returning. */
   readonly onStream?: (stream: Http2Stream) => void;
+  /** Server: who takes requests with this head without a stream; asked once a distinct head. */
+  readonly briefOf?: (headers: HeaderBlock) => BriefHandler | null;
   /** Output exists where there was none. */
   readonly onOutput: () => void;
   /** The connection is over: write what is pending and close the socket. Called once. */

@@ -2,12 +2,13 @@
  * Cuts a stream of bytes into frames, in place, and assembles header blocks.
  * In: reads of any size, and the fragments of HEADERS and CONTINUATION. Out: one call a frame with
  * its position in the buffer; whole header blocks. Only what a read cuts off is copied.
- * Never: knows what frames mean.
+ * Never: knows what frames mean, beyond their padding.
  * Source: RFC 9113 sections 3.4, 4.1 and 6.10.
  */
 import {
   CLIENT_PREFACE,
   DEFAULT_FRAME_SIZE,
+  Flag,
   FRAME_HEADER_BYTES,
   readUint24,
   readUint31,
@@ -98,6 +99,16 @@ export class FrameParser {
     }
     return at;
   }
+}
+
+/** Drops padding from a DATA or HEADERS frame. @returns false when it is longer than the frame */
+export function dropPadding(bytes: Uint8Array, frame: FrameView): boolean {
+  if ((frame.flags & Flag.padded) === 0) return true;
+  const padding = frame.start < frame.end ? bytes[frame.start] : Infinity;
+  frame.start++;
+  if (frame.start + padding > frame.end) return false;
+  frame.end -= padding;
+  return true;
 }
 
 /** A header block on its way. */

@@ -97,6 +97,15 @@ export class OutputBuffer {
     this.length += chunk.length;
   }
 
+  /** As `append`, for `chunk[0, length)` that is mostly short and whose room is reserved. */
+  appendShort(chunk: Uint8Array, length: number): void {
+    const { bytes } = this;
+    let at = this.length;
+    this.length += length;
+    if (length > 96) bytes.set(chunk.subarray(0, length), at);
+    else for (let i = 0; i < length; i++) bytes[at++] = chunk[i];
+  }
+
   appendByte(value: number): void {
     this.reserve(1);
     this.bytes[this.length++] = value;

@@ -106,6 +106,9 @@ export function parseHeaderBlock(fields: readonly string[], role: BlockRole): He
   return new ParsedBlock(rest, pseudo, contentLength);
 }
 
+/** Stands for a head that nobody will look at. */
+export const BLANK_BLOCK: HeaderBlock = new ParsedBlock([], new Map(), -1);
+
 /** Equal blocks are decoded to one object, so each of those is checked once. */
 export class BlockCache {
   readonly #parsed: Record<BlockRole, WeakMap<DecodedFields, HeaderBlock>> = {
@@ -114,12 +117,21 @@ export class BlockCache {
     trailers: new WeakMap(),
   };
 
+  #lastDecoded: DecodedFields | null = null;
+  #lastRole: BlockRole = "trailers";
+  #lastBlock: HeaderBlock | null = null;
+
   /** @returns the checked block, or `null` when the message is malformed */
   parse(decoded: DecodedFields, role: BlockRole): HeaderBlock | null {
-    const known = this.#parsed[role].get(decoded);
-    if (known !== undefined) return known;
-    const block = parseHeaderBlock(decoded.fields, role);
-    if (block !== null) this.#parsed[role].set(decoded, block);
+    if (decoded === this.#lastDecoded && role === this.#lastRole) return this.#lastBlock;
+    let block = this.#parsed[role].get(decoded) ?? null;
+    if (block === null) {
+      block = parseHeaderBlock(decoded.fields, role);
+      if (block !== null) this.#parsed[role].set(decoded, block);
+    }
+    this.#lastDecoded = decoded;
+    this.#lastRole = role;
+    this.#lastBlock = block;
     return block;
   }
 }

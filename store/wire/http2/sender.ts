@@ -6,6 +6,7 @@
  * Never: exceeds a window; buffers more than a bound beyond what the socket takes.
  * Source: RFC 9113 sections 5.2, 6.5.2 and 6.9.
  */
+import type { AnswerFrame } from "./brief.ts";
 import {
   DEFAULT_FRAME_SIZE,
   DEFAULT_WINDOW,
@@ -139,6 +140,29 @@ export class Sender implements StreamHost {
     writeHeaders(out, trailers, stream.id, options);
     this.#localEnd(stream);
     this.touched();
+  }
+
+  /**
+   * Sends the whole answer of a brief request. Positional: runs for each request.
+   * @returns false when it does not fit now, and nothing was sent
+   */
+  sendAnswer(id: number, frame: AnswerFrame, body: Uint8Array, length: number): boolean {
+    const { head, trailers } = frame;
+    const { out } = this;
+    if (
+      length > this.window || length > this.initialStreamWindow || length > this.maxFrameSize ||
+      out.length >= OUTPUT_HIGH_BYTES || this.encoder.mustAnnounce
+    ) return false;
+    this.window -= length;
+    out.reserve(head.length + length + trailers.length + 3 * FRAME_HEADER_BYTES);
+    writeFrameHeader(out, head.length, FrameType.headers, Flag.endHeaders, id);
+    out.appendShort(head, head.length);
+    writeFrameHeader(out, length, FrameType.data, 0, id);
+    out.appendShort(body, length);
+    writeFrameHeader(out, trailers.length, FrameType.headers, Flag.endHeaders | Flag.endStream, id);
+    out.appendShort(trailers, trailers.length);
+    this.touched();
+    return true;
   }
 
   sendReset(stream: Http2Stream, code: ErrorCode): void {

@@ -7,9 +7,11 @@
  * Source: RFC 9113 section 3.
  */
 import { createServer, type TLSSocket } from "node:tls";
+import type { BriefHandler } from "./brief.ts";
 import type { ConnectionLimits } from "./connection_options.ts";
 import { ConnectionDriver } from "./driver.ts";
 import { CLIENT_PREFACE } from "./frames.ts";
+import type { HeaderBlock } from "./header_block.ts";
 import { type ByteSocket, type PeerIdentity, socketOfConn, socketOfTls } from "./socket.ts";
 import type { Http2Stream } from "./stream.ts";
 
@@ -23,6 +25,8 @@ export interface Http2ServerOptions extends ConnectionLimits {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly onStream: (stream: Http2Stream, peer: PeerIdentity) => void;
+  /** Who takes whole requests with this head without a stream; asked once a distinct head. */
+  readonly briefOf?: (headers: HeaderBlock, peer: PeerIdentity) => BriefHandler | null;
   /** HTTP/1.1 on the same port; without it such connections are closed. */
   readonly onHttp1?: (socket: ByteSocket) => SocketUser;
   /**
@@ -214,7 +218,7 @@ export class Http2Server {
   }
 
   #serve(socket: ByteSocket): ConnectionDriver {
-    const { onStream } = this.#options;
+    const { briefOf, onStream } = this.#options;
     const driver: ConnectionDriver = new ConnectionDriver(socket, {
       role: "server",
       now: this.#options.now,
@@ -223,6 +227,7 @@ export class Http2Server {
       connectionWindow: this.#options.connectionWindow,
       maxHeaderListBytes: this.#options.maxHeaderListBytes,
       onStream: (stream) => onStream(stream, socket.peer),
+      ...(briefOf === undefined ? {} : { briefOf: (headers) => briefOf(headers, socket.peer) }),
       onClosed: () => {
         this.#drivers.delete(driver);
         if (this.#drivers.size === 0) this.#drained?.();

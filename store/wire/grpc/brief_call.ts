@@ -1,0 +1,129 @@
+/**
+ * Unary calls without a stream: the request came whole, the answer leaves whole.
+ * In: request heads, bodies that came in one frame. Out: `UnaryCall`s handed to methods.
+ * Never: takes a call with a deadline or an encoding, which the ordinary road has; decodes messages.
+ * Source: PROTOCOL-HTTP2.md.
+ */
+import type { ProtoWriter } from "../../mvcc/proto.ts";
+import type { AnswerFrame, BriefHandler, BriefStreams } from "../http2/brief.ts";
+import type { HeaderBlock } from "../http2/header_block.ts";
+import { encodeStateless } from "../http2/hpack.ts";
+import type { PeerIdentity } from "../http2/socket.ts";
+import { PREFIX_BYTES, prefixLength, writePrefix } from "./framing.ts";
+import { encodeMessage, GrpcCode, type GrpcStatus } from "./status.ts";
+
+/** Head and trailers of an answer with status OK. */
+export const OK_FRAME: AnswerFrame = {
+  head: encodeStateless([":status", "200", "content-type", "application/grpc"]),
+  trailers: encodeStateless(["grpc-status", "0"]),
+};
+
+/** A call with one message either way, as its method sees it. */
+export interface UnaryCall {
+  readonly peer: PeerIdentity;
+  readonly path: string;
+  /** No answer can be sent any more. */
+  readonly over: boolean;
+  /** @returns the first value of a request header field */
+  metadata(name: string): string | undefined;
+  /**
+   * Starts the answer without an intermediate buffer: encode the message into the writer and call
+   * `finishReply` in the same turn.
+   */
+  beginReply(): ProtoWriter;
+  /** Sends what was encoded since `beginReply`, with status OK. */
+  finishReply(): void;
+  /** Answers with a message that is copied. */
+  reply(message: Uint8Array): void;
+  /** Ends the call with an error. */
+  fail(status: GrpcStatus): void;
+}
+
+/** @returns the writer, emptied, with room for a message's prefix */
+export function beginFramed(writer: ProtoWriter): ProtoWriter {
+  writer.reset();
+  writer.reserve(PREFIX_BYTES);
+  writer.length = PREFIX_BYTES;
+  return writer;
+}
+
+/** @returns fields of trailers, or of a head that is the whole answer */
+export function statusFields(status: GrpcStatus): string[] {
+  return ["grpc-status", String(status.code), "grpc-message", encodeMessage(status.message)];
+}
+
+/** Calls of one method that carry one head. */
+export interface BriefCallParts {
+  readonly run: (message: Uint8Array, call: UnaryCall) => void;
+  readonly headers: HeaderBlock;
+  readonly peer: PeerIdentity;
+  readonly writer: ProtoWriter;
+  readonly maxMessageBytes: number;
+  readonly onCallEnd: ((path: string, code: GrpcCode) => void) | undefined;
+}
+
+/** @returns the handler of requests with this head */
+export function briefHandler(parts: BriefCallParts): BriefHandler {
+  const { maxMessageBytes, run } = parts;
+  return {
+    accepts(bytes, start, end) {
+      const length = end - start - PREFIX_BYTES;
+      return length >= 0 && length <= maxMessageBytes && bytes[start] === 0 &&
+        prefixLength(bytes, start) === length;
+    },
+    run(bytes, start, end, streams, id) {
+      run(bytes.subarray(start + PREFIX_BYTES, end), new BriefCall(parts, streams, id));
+    },
+  };
+}
+
+class BriefCall implements UnaryCall {
+  readonly #parts: BriefCallParts;
+  readonly #streams: BriefStreams;
+  readonly #id: number;
+  over = false;
+
+  constructor(parts: BriefCallParts, streams: BriefStreams, id: number) {
+    this.#parts = parts;
+    this.#streams = streams;
+    this.#id = id;
+  }
+
+  get peer(): PeerIdentity {
+    return this.#parts.peer;
+  }
+
+  get path(): string {
+    return this.#parts.headers.path;
+  }
+
+  metadata(name: string): string | undefined {
+    return this.#parts.headers.get(name);
+  }
+
+  beginReply(): ProtoWriter {
+    return beginFramed(this.#parts.writer);
+  }
+
+  finishReply(): void {
+    if (this.over) return;
+    this.over = true;
+    const { onCallEnd, writer } = this.#parts;
+    writePrefix(writer.bytes, 0, writer.length - PREFIX_BYTES);
+    onCallEnd?.(this.path, GrpcCode.ok);
+    this.#streams.answer(this.#id, OK_FRAME, writer.bytes, writer.length);
+  }
+
+  reply(message: Uint8Array): void {
+    this.beginReply().raw(message);
+    this.finishReply();
+  }
+
+  fail(status: GrpcStatus): void {
+    if (this.over) return;
+    this.over = true;
+    this.#parts.onCallEnd?.(this.path, status.code);
+    const fields = ["content-type", "application/grpc", ...statusFields(status)];
+    this.#streams.promote(this.#id)?.respond(200, fields, true);
+  }
+}
