@@ -15,6 +15,7 @@ import { openPki, type Pki } from "./auth/ca.ts";
 import { type IsAlive, TokenAuthority } from "./auth/tokens.ts";
 import { bootstrap, publishApiService } from "./bootstrap.ts";
 import { Feed } from "./cache/feed.ts";
+import { SharedSpecs } from "./cache/shared_specs.ts";
 import { type ApiServerConfig, validateConfig } from "./config.ts";
 import { createConnect } from "./http/connect.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
@@ -156,6 +157,7 @@ async function createCore(
   const core: Core = {
     store,
     feed,
+    podSpecs: new SharedSpecs(),
     clock,
     random,
     log,

@@ -102,15 +102,20 @@ export function parseResourceVersion(text: string): number | null {
 /**
  * Canonical stored bytes; drops metadata.resourceVersion from the draft.
  * @param draft a private, mutable object with kind and apiVersion set
+ * @param specText JSON of its spec, where that is known already
  */
-export function encodeStored(draft: KubeObject): Uint8Array {
-  const { kind, apiVersion, metadata, ...rest } = draft;
+export function encodeStored(draft: KubeObject, specText?: string): Uint8Array {
+  const { kind, apiVersion, metadata } = draft;
   metadata.resourceVersion = undefined;
-  const tail = JSON.stringify(rest);
-  return encoder.encode(
-    `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":` +
-      JSON.stringify(metadata) + (tail === "{}" ? "}" : "," + tail.slice(1)),
-  );
+  let text = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)}` +
+    `,"metadata":${JSON.stringify(metadata)}`;
+  for (const field of Object.keys(draft)) {
+    if (field === "kind" || field === "apiVersion" || field === "metadata") continue;
+    const known = field === "spec" ? specText : undefined;
+    const value = known ?? JSON.stringify(draft[field]);
+    if (value !== undefined) text += `,${JSON.stringify(field)}:${value}`;
+  }
+  return encoder.encode(text + "}");
 }
 
 /** Makes a draft what readers share: its revision set, frozen all the way down. */

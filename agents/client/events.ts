@@ -59,13 +59,13 @@ export class EventRecorder {
 
   record(note: EventNote): void {
     if (this.#stopped) return;
-    const nowMillis = this.#options.clock.nowMillis();
-    const correlated = this.#correlator.correlate(this.#build(note, nowMillis), nowMillis);
-    if (correlated.kind === "drop") return;
     if (this.#queue.length >= QUEUE_LIMIT) {
       this.#dropped++;
       return;
     }
+    const nowMillis = this.#options.clock.nowMillis();
+    const correlated = this.#correlator.correlate(this.#build(note, nowMillis), nowMillis);
+    if (correlated.kind === "drop") return;
     this.#queue.push(correlated);
     this.#sending ??= this.#send().finally(() => this.#sending = undefined);
   }

@@ -63,16 +63,19 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
     if (this.#functions.has(name)) return;
     this.#functions.set(name, index);
     this.#indexes.set(name, new Map());
-    for (const [key, object] of this.#objects) this.#link(name, key, object);
+    for (const [key, object] of this.#objects) this.#link(name, key, object, index(object));
   }
 
   /** @returns what stood there before. */
   put(object: T): T | undefined {
     const key = objectKey(object);
     const old = this.#objects.get(key);
-    if (old !== undefined) this.#unlinkAll(key, old);
     this.#objects.set(key, object);
-    for (const name of this.#functions.keys()) this.#link(name, key, object);
+    for (const [name, valuesOf] of this.#functions) {
+      const values = valuesOf(object);
+      if (old !== undefined) this.#unlinkFrom(name, key, valuesOf(old), values);
+      this.#link(name, key, object, values);
+    }
     return old;
   }
 
@@ -80,7 +83,7 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
   drop(key: string): T | undefined {
     const old = this.#objects.get(key);
     if (old === undefined) return undefined;
-    this.#unlinkAll(key, old);
+    for (const [name, valuesOf] of this.#functions) this.#unlinkFrom(name, key, valuesOf(old), []);
     this.#objects.delete(key);
     return old;
   }
@@ -109,24 +112,28 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
     return found === undefined ? [] : [...found.values()];
   }
 
-  #link(name: string, key: string, object: T): void {
+  #link(name: string, key: string, object: T, values: readonly string[]): void {
     const index = this.#indexes.get(name)!;
-    for (const value of this.#functions.get(name)!(object)) {
+    for (const value of values) {
       let objects = index.get(value);
       if (objects === undefined) index.set(value, objects = new Map());
       objects.set(key, object);
     }
   }
 
-  #unlinkAll(key: string, object: T): void {
-    for (const [name, valuesOf] of this.#functions) {
-      const index = this.#indexes.get(name)!;
-      for (const value of valuesOf(object)) {
-        const objects = index.get(value);
-        if (objects === undefined) continue;
-        objects.delete(key);
-        if (objects.size === 0) index.delete(value);
-      }
+  /** Takes a key from under values that it has no more. */
+  #unlinkFrom(
+    name: string,
+    key: string,
+    before: readonly string[],
+    now: readonly string[],
+  ): void {
+    const index = this.#indexes.get(name)!;
+    for (const value of before) {
+      const objects = now.includes(value) ? undefined : index.get(value);
+      if (objects === undefined) continue;
+      objects.delete(key);
+      if (objects.size === 0) index.delete(value);
     }
   }
 }

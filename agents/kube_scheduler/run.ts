@@ -16,11 +16,11 @@ import { InformerSet } from "../client/informer_set.ts";
 import { truncateNote } from "../../scheduler/mod.ts";
 import { Scheduler } from "../../scheduler/mod.ts";
 import type { Action, PodRow, SchedulerConfig } from "../../scheduler/mod.ts";
-import { encodeBudget, encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
+import { encodeBudget, encodeNode, isFinished } from "./encode.ts";
 import type { Node, Pod, PodDisruptionBudget, Selecting } from "./kinds.ts";
+import { PodEncoder } from "./pod_encoder.ts";
 import { planStatusPatch } from "./pod_status.ts";
 import type { ConditionWish } from "./pod_status.ts";
-import { defaultSelector } from "./spread_selector.ts";
 import type { Selectors } from "./spread_selector.ts";
 import { usesClaims } from "./encode_volumes.ts";
 import { CSI_NODES, VOLUME_RESOURCES, VolumeBinder } from "./volume_binder.ts";
@@ -72,7 +72,7 @@ class Runner implements RunningKubeScheduler {
   readonly #informers: InformerSet;
   readonly #ownsInformers: boolean;
   readonly #recorders = new Map<string, EventRecorder>();
-  readonly #selectors: Selectors;
+  readonly #encoder: PodEncoder;
   /** Namespaces whose services or controllers changed what they select. */
   readonly #reselected = new Set<string>();
   readonly #binder: VolumeBinder;
@@ -98,8 +98,9 @@ class Runner implements RunningKubeScheduler {
     this.#informers = options.informers ?? new InformerSet(options);
     const seed = Math.floor(options.clock.random() * 2 ** 32);
     this.scheduler = new Scheduler({ seed, ...options.config });
-    this.#selectors = this.#makeSelectors();
     this.#binder = new VolumeBinder(this.#client, this.#informers);
+    const { templates } = this.scheduler;
+    this.#encoder = new PodEncoder(templates, this.#makeSelectors(), this.#binder);
   }
 
   async start(): Promise<void> {
@@ -207,26 +208,20 @@ class Runner implements RunningKubeScheduler {
     this.#reselected.add(object.metadata.namespace ?? "");
   }
 
-  #observePod({ type, object }: Change<Pod>): void {
+  #observePod({ type, object, old }: Change<Pod>): void {
     const nowMillis = this.#clock.nowMillis();
     const uid = object.metadata.uid ?? "";
     this.#claimants.delete(uid);
     if (type === "delete" || isFinished(object)) return this.scheduler.removePod(uid, nowMillis);
     const { nodeName = "", schedulerName = "default-scheduler" } = object.spec;
-    if (nodeName !== "") this.scheduler.setAssigned(this.#encode(object), nodeName, nowMillis);
-    else if (this.scheduler.profiles.has(schedulerName)) {
+    if (nodeName !== "") {
+      const known = this.scheduler.table.pod(uid)?.pod;
+      const row = this.#encoder.assigned(object, old, known);
+      this.scheduler.setAssigned(row, nodeName, nowMillis);
+    } else if (this.scheduler.profiles.has(schedulerName)) {
       if (usesClaims(object)) this.#claimants.set(uid, object);
-      this.scheduler.setPending(this.#encode(object), schedulerName, nowMillis);
+      this.scheduler.setPending(this.#encoder.waiting(object), schedulerName, nowMillis);
     }
-  }
-
-  #encode(pod: Pod): PodRow {
-    const waits = (pod.spec.nodeName ?? "") === "";
-    const context = {
-      spreadSelector: waits ? defaultSelector(pod, this.#selectors) : [],
-      volumes: this.#binder.resolve(pod).needs,
-    };
-    return encodePod(pod, this.scheduler.templates.intern(encodeSpec(pod, context)));
   }
 
   /** Encodes again the waiting pods of namespaces where services or controllers changed. */

@@ -13,6 +13,7 @@ const DEFAULT_NAME = "default";
 const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 const VOLUME_PREFIX = "kube-api-access-";
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
+const SUFFIX_LENGTH = 5;
 const TOKEN_SECONDS = 3607;
 const FILE_MODE = 0o644;
 /** The account may still be on its way when the namespace is new. */
@@ -31,7 +32,7 @@ export const serviceAccount: AdmissionPlugin = {
     pod.spec.serviceAccount = pod.spec.serviceAccountName;
     const account = accountOf(core, request, pod.spec.serviceAccountName);
     if (account === undefined) return waitForAccount(request, core, pod);
-    outfit(core, pod, account);
+    outfit(pod, account);
     return undefined;
   },
 };
@@ -64,23 +65,28 @@ async function waitForAccount(
       `serviceaccount ${JSON.stringify(name)} not found`;
     throw forbidden({ group: "", resource: "pods" }, request.name, reason);
   }
-  outfit(core, pod, account);
+  outfit(pod, account);
 }
 
-function outfit(core: Core, pod: KubeObject, account: KubeObject): void {
+function outfit(pod: KubeObject, account: KubeObject): void {
   const mounts = pod.spec.automountServiceAccountToken ?? account.automountServiceAccountToken;
-  if (mounts !== false) mountToken(core, pod);
+  if (mounts !== false) mountToken(pod, volumeName(account));
   if (!(pod.spec.imagePullSecrets?.length > 0) && account.imagePullSecrets?.length > 0) {
     pod.spec.imagePullSecrets = account.imagePullSecrets.map((secret: object) => ({ ...secret }));
   }
 }
 
-function mountToken(core: Core, pod: KubeObject): void {
+/** One name for all pods of an account, so that equal pods stay equal and can share their spec. */
+function volumeName({ metadata }: KubeObject): string {
+  return VOLUME_PREFIX + metadata.uid!.replaceAll("-", "").slice(-SUFFIX_LENGTH);
+}
+
+function mountToken(pod: KubeObject, fresh: string): void {
   const { spec } = pod;
   const standing = (spec.volumes ?? []).find((volume: { name: string }) =>
     volume.name.startsWith(VOLUME_PREFIX)
   );
-  const name: string = standing?.name ?? VOLUME_PREFIX + core.random.suffix(5);
+  const name: string = standing?.name ?? fresh;
   let isMounted = false;
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     const mounts: { mountPath: string }[] = container.volumeMounts ?? [];

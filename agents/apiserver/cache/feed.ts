@@ -7,7 +7,9 @@ import type { KeyValue, Store, WatchHandle, WatchNotice } from "../../../store/m
 import type { KubeObject } from "../../api/meta.ts";
 import type { Clock, Log } from "../ports.ts";
 import { decodeKey, encodeKey, encodePrefixEnd, prefixOfKey, REGISTRY_ROOT } from "../registry.ts";
+import { DraftTable } from "./draft_table.ts";
 import { ResourceCache } from "./resource_cache.ts";
+import { StoredObject } from "./stored_object.ts";
 
 export interface FeedOptions {
   readonly store: Store;
@@ -38,6 +40,8 @@ interface Waiter {
 export class Feed {
   readonly #options: FeedOptions;
   readonly #caches = new Map<string, ResourceCache>();
+  /** Writes of this process that the store has not told of yet. */
+  readonly drafts = new DraftTable();
   #handle: WatchHandle | null = null;
   #revision = 0;
   #waiters: Waiter[] = [];
@@ -185,7 +189,7 @@ export class Feed {
         const prefix = prefixOfKey(key);
         if (prefix === null) continue;
         if (event.type === "put") {
-          this.cache(prefix).put(key, event.kv.value, event.kv.modRevision);
+          this.cache(prefix).put(this.#storedOf(key, event.kv));
         } else this.cache(prefix).delete(key, event.kv.modRevision);
       }
       this.#advance(notice.revision);
@@ -195,6 +199,12 @@ export class Feed {
       this.#options.log("warn", "store watch ended; loading again", { why: notice.kind });
       this.#reload();
     }
+  }
+
+  #storedOf(key: string, { value, modRevision }: KeyValue): StoredObject {
+    const written = this.drafts.take(key, value);
+    if (written === undefined) return new StoredObject(key, value, modRevision);
+    return new StoredObject(key, written.value, modRevision, written.draft);
   }
 
   #advance(revision: number): void {
@@ -237,7 +247,7 @@ export class Feed {
       const prefix = prefixOfKey(key);
       if (prefix === null) continue;
       const cache = this.cache(prefix);
-      if (cache.get(key)?.revision !== kv.modRevision) cache.put(key, kv.value, kv.modRevision);
+      if (cache.get(key)?.revision !== kv.modRevision) cache.put(this.#storedOf(key, kv));
     }
     for (const [key, cache] of gone) cache.delete(key, state.revision);
   }

@@ -69,9 +69,9 @@ export class ResourceCache {
     return this.#objects.get(key);
   }
 
-  put(key: string, value: Uint8Array, revision: number): void {
+  put(stored: StoredObject): void {
+    const { key, revision } = stored;
     const previous = this.#objects.get(key) ?? null;
-    const stored = new StoredObject(key, value, revision);
     this.#objects.set(key, stored);
     if (previous === null) this.#keys.add(key);
     this.#reindex(previous, stored);

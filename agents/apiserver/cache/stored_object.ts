@@ -12,17 +12,6 @@ import {
   spliceResourceVersion,
 } from "../registry.ts";
 
-/**
- * Drafts that this process has just written, by their stored bytes: when the store hands the same
- * bytes back, nothing is decoded.
- */
-const drafts = new WeakMap<Uint8Array, KubeObject>();
-
-/** Remembers whose bytes these are; the draft must not be changed from here on. */
-export function rememberDraft(value: Uint8Array, draft: KubeObject): void {
-  drafts.set(value, draft);
-}
-
 export class StoredObject {
   #object: KubeObject | null = null;
   #json: Uint8Array | null = null;
@@ -31,16 +20,20 @@ export class StoredObject {
    * @param key full key in the store
    * @param value stored bytes, without a resourceVersion
    * @param revision revision of the write, or of the deletion for an object that is gone
+   * @param draft what the bytes were made of, when this process made them
    */
   constructor(
     readonly key: string,
     readonly value: Uint8Array,
     readonly revision: number,
-  ) {}
+    draft?: KubeObject,
+  ) {
+    if (draft !== undefined) this.#object = sealStored(draft, revision);
+  }
 
   /** Frozen, with its resourceVersion. */
   get object(): KubeObject {
-    return this.#object ??= this.#read();
+    return this.#object ??= decodeStored(this.value, this.revision);
   }
 
   /** JSON as clients read it. */
@@ -57,13 +50,6 @@ export class StoredObject {
       metadata: Object.freeze({ ...metadata, resourceVersion: formatResourceVersion(revision) }),
     });
     return gone;
-  }
-
-  #read(): KubeObject {
-    const draft = drafts.get(this.value);
-    if (draft === undefined) return decodeStored(this.value, this.revision);
-    drafts.delete(this.value);
-    return sealStored(draft, this.revision);
   }
 }
 

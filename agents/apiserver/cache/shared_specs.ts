@@ -1,0 +1,38 @@
+/**
+ * Specs that many objects have in common: kept once, checked once, encoded once.
+ * In: specs of drafts that passed their checks. Out: the one frozen spec equal to another, its JSON.
+ * Never: shares between resources, or keeps more than its limit; a forgotten spec is checked again.
+ */
+import { deepFreeze } from "../registry.ts";
+
+/** Characters of JSON kept at most. */
+const LIMIT_CHARACTERS = 8 * 1024 * 1024;
+
+/** JSON of shared specs; other objects that hold a shared spec find it here too. */
+const texts = new WeakMap<object, string>();
+
+/** @returns the JSON of a spec that is shared, undefined for any other. */
+export function sharedText(spec: object): string | undefined {
+  return texts.get(spec);
+}
+
+export class SharedSpecs {
+  readonly #specs = new Map<string, object>();
+  #characters = 0;
+
+  /** @param text JSON of the spec wanted. @returns the shared one, undefined when it is new. */
+  find(text: string): object | undefined {
+    return this.#specs.get(text);
+  }
+
+  /** Shares a spec from now on; it is frozen. @param text its JSON */
+  add(text: string, spec: object): void {
+    if (this.#characters + text.length > LIMIT_CHARACTERS) {
+      this.#specs.clear();
+      this.#characters = 0;
+    }
+    this.#characters += text.length;
+    this.#specs.set(text, deepFreeze(spec));
+    texts.set(spec, text);
+  }
+}
