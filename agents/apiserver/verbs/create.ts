@@ -19,7 +19,7 @@ import {
   keyOf,
   type VerbAnswer,
 } from "./core.ts";
-import { type ChangeOptions, trackDraft } from "./managed.ts";
+import { type ChangeOptions, trackDraft } from "./apply/managed.ts";
 import { formatTime, validateMeta } from "./meta_rules.ts";
 
 const GENERATED_SUFFIX_LENGTH = 5;

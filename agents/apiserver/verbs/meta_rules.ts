@@ -4,26 +4,9 @@
  * Never: looks into spec. Source: apiserver's registry/rest and apimachinery's ValidateObjectMeta.
  */
 import type { KubeObject } from "../../api/meta.ts";
-import {
-  checkDns1035Label,
-  checkDns1123Label,
-  checkDns1123Subdomain,
-  checkLabelValue,
-  checkPathSegment,
-  checkQualifiedName,
-  type NameCheck,
-} from "../../api/names.ts";
+import { validateObjectMeta } from "../../api/object_meta.ts";
 import { equalJson } from "../../api/patch/json_patch.ts";
 import type { FieldError, Resource } from "../../api/resource.ts";
-
-const NAME_CHECKS: Record<NonNullable<Resource["rules"]["validateName"]>, NameCheck> = {
-  dns1123Subdomain: checkDns1123Subdomain,
-  dns1123Label: checkDns1123Label,
-  dns1035Label: checkDns1035Label,
-  pathSegment: checkPathSegment,
-};
-
-const ANNOTATIONS_LIMIT_BYTES = 256 * 1024;
 
 /** The second that was formatted last; nearly every write falls into the same one. */
 const lastTime = { seconds: NaN, text: "" };
@@ -40,88 +23,7 @@ export function formatTime(millis: number): string {
 
 /** Checks names, labels, annotations, owners and finalizers of a draft. */
 export function validateMeta(resource: Resource, draft: KubeObject): FieldError[] {
-  const { metadata } = draft;
-  const errors: FieldError[] = [];
-  const check = NAME_CHECKS[resource.rules.validateName ?? "dns1123Subdomain"];
-  if (metadata.generateName) {
-    // The check sees the name with its dash taken off, as a suffix will follow.
-    const prefix = metadata.generateName.replace(/-$/, "") || "a";
-    for (const detail of check(prefix)) {
-      errors.push(invalidAt("metadata.generateName", metadata.generateName, detail));
-    }
-  }
-  if (!metadata.name) {
-    const detail = "name or generateName is required";
-    errors.push({ type: "required", path: "metadata.name", detail });
-  } else {
-    for (const detail of check(metadata.name)) {
-      errors.push(invalidAt("metadata.name", metadata.name, detail));
-    }
-  }
-  validateLabels(metadata.labels, errors);
-  validateAnnotations(metadata.annotations, errors);
-  validateOwners(metadata.ownerReferences, errors);
-  for (const finalizer of metadata.finalizers ?? []) {
-    for (const detail of checkQualifiedName(finalizer)) {
-      errors.push(invalidAt("metadata.finalizers", finalizer, detail));
-    }
-  }
-  return errors;
-}
-
-function invalidAt(path: string, value: unknown, detail: string): FieldError {
-  return { type: "invalid", path, value, detail };
-}
-
-function validateLabels(labels: Record<string, string> | undefined, errors: FieldError[]): void {
-  for (const key in labels) {
-    for (const detail of checkQualifiedName(key)) {
-      errors.push(invalidAt("metadata.labels", key, detail));
-    }
-    for (const detail of checkLabelValue(labels[key])) {
-      errors.push(invalidAt("metadata.labels", labels[key], detail));
-    }
-  }
-}
-
-function validateAnnotations(
-  annotations: Record<string, string> | undefined,
-  errors: FieldError[],
-): void {
-  let size = 0;
-  for (const key in annotations) {
-    size += key.length + annotations[key].length;
-    for (const detail of checkQualifiedName(key.toLowerCase())) {
-      errors.push(invalidAt("metadata.annotations", key, detail));
-    }
-  }
-  if (size > ANNOTATIONS_LIMIT_BYTES) {
-    const detail = `may not be more than ${ANNOTATIONS_LIMIT_BYTES} bytes`;
-    errors.push({ type: "tooLong", path: "metadata.annotations", detail });
-  }
-}
-
-function validateOwners(
-  owners: KubeObject["metadata"]["ownerReferences"],
-  errors: FieldError[],
-): void {
-  const path = "metadata.ownerReferences";
-  let controllers = 0;
-  for (const owner of owners ?? []) {
-    if (!owner.apiVersion) {
-      const detail = "version must not be empty";
-      errors.push(invalidAt(`${path}.apiVersion`, owner.apiVersion ?? "", detail));
-    }
-    for (const member of ["kind", "name", "uid"] as const) {
-      if (!owner[member]) {
-        errors.push(invalidAt(`${path}.${member}`, owner[member] ?? "", "must not be empty"));
-      }
-    }
-    if (owner.controller && ++controllers === 2) {
-      const detail = "Only one reference can have Controller set to true.";
-      errors.push(invalidAt(path, owners, detail));
-    }
-  }
+  return validateObjectMeta(draft, resource);
 }
 
 /** Restores what an update may not change. */

@@ -13,7 +13,7 @@ import type { PatchOutcome } from "../../api/patch/outcome.ts";
 import { applyStrategicMergePatch } from "../../api/patch/strategic_merge.ts";
 import { badRequest, invalid, unsupportedMediaType } from "../../api/status.ts";
 import { copyJson } from "../registry.ts";
-import { applyObject } from "./apply.ts";
+import { applyObject } from "./apply/apply.ts";
 import type { Core, VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { changeObject } from "./update.ts";

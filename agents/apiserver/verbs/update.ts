@@ -15,7 +15,7 @@ import { commitDelete, commitPut } from "./commit.ts";
 import { type Core, groupResourceOf, keyOf, serve, type VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { readStored } from "./get.ts";
-import { type ChangeOptions, trackDraft } from "./managed.ts";
+import { type ChangeOptions, trackDraft } from "./apply/managed.ts";
 import { carryMeta, moveGeneration, validateMeta } from "./meta_rules.ts";
 import { isPart, keepAllButPart } from "./parts.ts";
 

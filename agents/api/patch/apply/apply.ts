@@ -99,7 +99,8 @@ export function applyConfig(parts: ApplyParts): ApplyOutcome {
 }
 
 function apply(parts: ApplyParts): ApplyOutcome {
-  const { live, config, time } = parts;
+  const { live, time } = parts;
+  const config = withoutIgnored(parts);
   const shape = shapeOfType(parts.typeName);
   const base = live === null ? {} : withoutManagers(live);
   const before = managersOf(parts, shape, base);
@@ -107,7 +108,7 @@ function apply(parts: ApplyParts): ApplyOutcome {
   const id = managerId(manager);
   const last = before.get(id);
   const merged = mergeValues(shape, base, config);
-  const fields = difference(withoutTop(fieldsOf(shape, config), parts.ignored), UNOWNED);
+  const fields = difference(fieldsOf(shape, config), UNOWNED);
   const managers: Managers = new Map(before);
   setFields(managers, { ...manager, time, fields });
   const next = last === undefined ? merged : prune({ shape, merged, last: last.fields, managers });
@@ -122,6 +123,14 @@ function apply(parts: ApplyParts): ApplyOutcome {
   const isOwned = last === undefined ? isEmptySet(fields) : equalSets(last.fields, fields);
   if (isSame && isOwned && conflicts.length === 0) return { kind: "unchanged" };
   return { kind: "applied", object: withManagers(next, managers, parts) };
+}
+
+/** The configuration as far as this endpoint writes it. */
+function withoutIgnored({ config, ignored }: ApplyParts): KubeObject {
+  if (!ignored.some((name) => Object.hasOwn(config, name))) return config;
+  const kept = { ...config };
+  for (const name of ignored) delete kept[name];
+  return kept;
 }
 
 /** The managers so far; an object that nobody managed belongs to a time before. */

@@ -4,17 +4,17 @@
  * Never: takes a field from another manager unless it is told to.
  * Source: apiserver's endpoints/handlers/patch.go and util/managedfields/internal (v1.36).
  */
-import type { CallTarget, WriteOptions } from "../../api/call.ts";
-import type { KubeObject } from "../../api/meta.ts";
-import { applyConfig, type ApplyConflict } from "../../api/patch/apply/apply.ts";
-import { checkDecoded, strictMessage } from "../../api/schema/strict.ts";
-import { ApiError, applyConflict, badRequest, invalid } from "../../api/status.ts";
-import { copyJson } from "../registry.ts";
-import { apiVersionOf, type Core, type VerbAnswer } from "./core.ts";
-import { createObject } from "./create.ts";
+import type { CallTarget, WriteOptions } from "../../../api/call.ts";
+import type { KubeObject } from "../../../api/meta.ts";
+import { applyConfig, type ApplyConflict } from "../../../api/patch/apply/apply.ts";
+import { checkDecoded, strictMessage } from "../../../api/schema/strict.ts";
+import { ApiError, applyConflict, badRequest, invalid } from "../../../api/status.ts";
+import { copyJson } from "../../registry.ts";
+import { apiVersionOf, type Core, type VerbAnswer } from "../core.ts";
+import { createObject } from "../create.ts";
 import { type ChangeOptions, ignoredFields, managerOf } from "./managed.ts";
-import { formatTime } from "./meta_rules.ts";
-import { changeObject } from "./update.ts";
+import { formatTime } from "../meta_rules.ts";
+import { changeObject } from "../update.ts";
 
 export interface ApplyCall {
   readonly config: unknown;

@@ -6,11 +6,11 @@
  * are many, short-lived, and two kinds look at one record with different field names.
  * Source: apiserver's endpoints/handlers (create, update, patch), v1.36.
  */
-import type { CallTarget, WriteOptions } from "../../api/call.ts";
-import type { KubeObject } from "../../api/meta.ts";
-import { trackUpdate } from "../../api/patch/apply/apply.ts";
-import { apiVersionOf, type Core } from "./core.ts";
-import { formatTime } from "./meta_rules.ts";
+import type { CallTarget, WriteOptions } from "../../../api/call.ts";
+import type { KubeObject } from "../../../api/meta.ts";
+import { trackUpdate } from "../../../api/patch/apply/apply.ts";
+import { apiVersionOf, type Core } from "../core.ts";
+import { formatTime } from "../meta_rules.ts";
 
 /** What a write says beside its query about ownership. */
 export interface ChangeOptions extends WriteOptions {
