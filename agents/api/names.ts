@@ -199,3 +199,33 @@ export function checkPercent(value: string): string[] {
   const rule = "a valid percent string must be a numeric string followed by an ending '%'";
   return [patternMessage(rule, PERCENT, "1%", "93%")];
 }
+
+const WILDCARD_1123 = `\\*\\.${SUBDOMAIN_1123}`;
+const WILDCARD_1123_PATTERN = new RegExp(`^${WILDCARD_1123}$`);
+const WILDCARD_1123_RULE = "a wildcard DNS-1123 subdomain must start with '*.', followed by a " +
+  "valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' " +
+  "and end with an alphanumeric character";
+const HTTP_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const HTTP_PATH_PATTERN = new RegExp(`^${HTTP_PATH}$`);
+
+/** A host name whose first label is a star. */
+export function checkWildcardSubdomain(value: string): string[] {
+  const problems = exceeds(value, 253) ? [tooLong(253)] : [];
+  if (!WILDCARD_1123_PATTERN.test(value)) {
+    problems.push(patternMessage(WILDCARD_1123_RULE, WILDCARD_1123, "*.example.com"));
+  }
+  return problems;
+}
+
+/** `example.com/path`. An empty value is for the caller to require. */
+export function checkDomainPrefixedPath(value: string): string[] {
+  const slash = value.indexOf("/");
+  const host = value.slice(0, slash);
+  const path = value.slice(slash + 1);
+  if (slash < 1 || path === "") {
+    return ['must be a domain-prefixed path (such as "acme.io/foo")'];
+  }
+  const problems = checkDns1123Subdomain(host);
+  if (!HTTP_PATH_PATTERN.test(path)) problems.push(patternMessage("Invalid path", HTTP_PATH));
+  return problems;
+}

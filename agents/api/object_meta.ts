@@ -4,6 +4,7 @@
  * Never: fills anything in; the API server's registry does.
  * Source: apimachinery api/validation/objectmeta.go (v1.36).
  */
+import { checkCanonicalAddress } from "./ip.ts";
 import type { KubeObject, LabelSelector, ObjectMeta } from "./meta.ts";
 import {
   checkDns1035Label,
@@ -30,6 +31,7 @@ const NAME_CHECKS: Readonly<Record<string, NameCheck>> = {
   dns1123Label: checkDns1123Label,
   dns1035Label: checkDns1035Label,
   pathSegment: checkPathSegment,
+  ipAddress: checkCanonicalAddress,
 };
 
 /**

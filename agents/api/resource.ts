@@ -71,7 +71,12 @@ export interface Rules {
   readonly defaultPropagation?: "Background" | "Orphan";
   /** metadata.generation moves when these top-level fields change. Default: ["spec"]. */
   readonly generationFields?: readonly string[];
-  readonly validateName?: "dns1123Subdomain" | "dns1123Label" | "dns1035Label" | "pathSegment";
+  readonly validateName?:
+    | "dns1123Subdomain"
+    | "dns1123Label"
+    | "dns1035Label"
+    | "pathSegment"
+    | "ipAddress";
 }
 
 export interface Resource {

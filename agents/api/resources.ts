@@ -23,8 +23,22 @@ import { priorityClassRules } from "./kinds/other/priority_class.ts";
 import { podRules } from "./kinds/pod/pod.ts";
 import type { Resource } from "./resource.ts";
 import { defineResource, partOf, scaleOf, subresource } from "./row.ts";
+import { accessRows } from "./rows/access.ts";
+import { autoscalers, autoscalersV1 } from "./rows/autoscaling.ts";
+import {
+  controllerRevisions,
+  limitRanges,
+  podTemplates,
+  resourceQuotas,
+  runtimeClasses,
+} from "./rows/core.ts";
+import { networkingRows } from "./rows/networking.ts";
 import { persistentVolumeClaims, persistentVolumes, storageRows } from "./rows/storage.ts";
 
+export * from "./rows/access.ts";
+export * from "./rows/autoscaling.ts";
+export * from "./rows/core.ts";
+export * from "./rows/networking.ts";
 export * from "./rows/storage.ts";
 
 export const namespaces: Resource = defineResource({
@@ -237,19 +251,25 @@ export const resources: readonly Resource[] = [
   configMaps,
   endpoints,
   events,
+  limitRanges,
   namespaces,
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
   pods,
+  podTemplates,
   replicationControllers,
+  resourceQuotas,
   secrets,
   serviceAccounts,
   services,
+  controllerRevisions,
   daemonSets,
   deployments,
   replicaSets,
   statefulSets,
+  autoscalers,
+  autoscalersV1,
   cronJobs,
   jobs,
   leases,
@@ -257,6 +277,9 @@ export const resources: readonly Resource[] = [
   eventsV1,
   disruptionBudgets,
   priorityClasses,
+  runtimeClasses,
+  ...networkingRows,
+  ...accessRows,
   ...storageRows,
 ];
 
