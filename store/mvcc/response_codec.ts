@@ -8,7 +8,7 @@
  *   writer.reset(); machine.encodeRangeInto(writer, requestBytes, header); send(writer.view());
  */
 import type { HeaderFields } from "./api.ts";
-import { ProtoWriter } from "./proto.ts";
+import { EMPTY_BYTES, ProtoWriter } from "./proto.ts";
 import type { Kv } from "./storage/kv.ts";
 import type { RangeSelection } from "./storage/range.ts";
 import { RecordFields } from "./storage/record.ts";
@@ -17,17 +17,29 @@ import type { KeyValue, ResponseOp } from "./types.ts";
 /** Encodes response headers; the parts that rarely change are kept as bytes. */
 export class HeaderEncoder {
   #fields: HeaderFields | undefined;
+  #revision = 0;
   readonly #before = new ProtoWriter(32);
   readonly #after = new ProtoWriter(16);
+  readonly #whole = new ProtoWriter(64);
+  #bytes: Uint8Array = EMPTY_BYTES;
 
   /** Appends ResponseHeader as field 1. @param revision of the store. */
   encode(writer: ProtoWriter, fields: HeaderFields, revision: number): void {
+    if (this.#fields !== fields || this.#revision !== revision) this.#renew(fields, revision);
+    writer.raw(this.#bytes);
+  }
+
+  #renew(fields: HeaderFields, revision: number): void {
     if (this.#fields !== fields) this.#prepare(fields);
-    const start = writer.beginMessage(1);
-    writer.raw(this.#before.view());
-    writer.int64Field(3, revision);
-    writer.raw(this.#after.view());
-    writer.endMessage(start);
+    const whole = this.#whole;
+    whole.reset();
+    const start = whole.beginMessage(1);
+    whole.raw(this.#before.view());
+    whole.int64Field(3, revision);
+    whole.raw(this.#after.view());
+    whole.endMessage(start);
+    this.#bytes = whole.view();
+    this.#revision = revision;
   }
 
   #prepare(fields: HeaderFields): void {
@@ -52,12 +64,26 @@ export function encodeSelection(
   selection: RangeSelection,
   keysOnly: boolean,
 ): void {
-  const fields = new RecordFields();
-  for (const version of selection.versions) {
-    kv.history.read(version, fields).encodeInto(writer, 2, keysOnly);
-  }
+  const { history } = kv;
+  if (keysOnly) {
+    const fields = new RecordFields();
+    for (const version of selection.versions) {
+      history.read(version, fields).encodeKeyInto(writer, 2);
+    }
+  } else for (const version of selection.versions) history.encodeInto(writer, 2, version);
   writer.boolField(3, selection.more);
   writer.int64Field(4, selection.count);
+}
+
+/**
+ * Appends a RangeResponse body for one key as it is now.
+ * @param writer target. @param kv the map.
+ * @param version the key's newest, 0 when there is no such key.
+ */
+export function encodePoint(writer: ProtoWriter, kv: Kv, version: number): void {
+  if (version === 0 || kv.versions.isTombstone(version)) return;
+  kv.history.encodeInto(writer, 2, version);
+  writer.int64Field(4, 1);
 }
 
 /** Appends mvccpb.KeyValue as a field. */

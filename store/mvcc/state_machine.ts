@@ -30,6 +30,7 @@ import type { AlarmMember, AlarmType, ApplyOutcome, Identity } from "./outcome.t
 import { authFailure, isFailure } from "./outcome.ts";
 import type { ProtoWriter } from "./proto.ts";
 import { PutReader } from "./put_reader.ts";
+import { RangeReader } from "./range_reader.ts";
 import {
   checkDeleteRange,
   checkPut,
@@ -38,7 +39,7 @@ import {
   DEFAULT_MAX_TXN_OPS,
 } from "./request_check.ts";
 import { decodeDeleteRange, decodePut, decodeRange, decodeTxn } from "./request_codec.ts";
-import { encodeResponse, encodeSelection, HeaderEncoder } from "./response_codec.ts";
+import { encodePoint, encodeResponse, encodeSelection, HeaderEncoder } from "./response_codec.ts";
 import { type MachineState, openSnapshot, StateRestore } from "./snapshot.ts";
 import { Kv } from "./storage/kv.ts";
 import { selectRange } from "./storage/range.ts";
@@ -62,6 +63,7 @@ export class StateMachine implements StateMachineApi {
   readonly #hub: WatchHub;
   readonly #command = new CommandView();
   readonly #put = new PutReader();
+  readonly #point = new RangeReader();
   readonly #headers = new HeaderEncoder();
   #state: MachineState;
   #executor: Executor;
@@ -207,6 +209,12 @@ export class StateMachine implements StateMachineApi {
     header: HeaderFields,
     identity?: Identity,
   ): StoreFailure | undefined {
+    if (this.#point.read(request) && !this.#state.auth.enabled) {
+      this.#headers.encode(writer, header, this.#state.kv.revision);
+      const { bytes, keyStart, keyEnd } = this.#point;
+      encodePoint(writer, this.#state.kv, this.#state.kv.newestOf(bytes, keyStart, keyEnd));
+      return undefined;
+    }
     const decoded = decodeRange(request);
     if (decoded.kind !== "range") return decoded;
     const failure = checkRange(decoded) ?? this.#requestAuth.range(decoded, identity);

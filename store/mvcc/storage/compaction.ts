@@ -42,6 +42,7 @@ export class Compaction {
         this.#target = this.#kv.compactRevision;
         this.#walk = this.#kv.history.walkFrom(this.finishedRevision);
         this.#phase = "versions";
+        left--;
       } else if (this.#phase === "versions") {
         left = this.#freeVersions(left);
       } else left = this.#sweepSegments(left);

@@ -7,7 +7,17 @@
  * order, so watchers can replay it; `base` holds what older compactions kept, in no order. A key
  * has at most one record in `base`, older than all its records in `recent`.
  */
-import { afterRecord, Arena, DEAD, ownerAt, recordAddress, type Segment, Stream } from "./arena.ts";
+import { type ProtoWriter, putVarint } from "../proto.ts";
+import {
+  afterRecord,
+  Arena,
+  copyBytes,
+  DEAD,
+  ownerAt,
+  recordAddress,
+  type Segment,
+  Stream,
+} from "./arena.ts";
 import { RecordFields } from "./record.ts";
 import type { VersionTable } from "./version_table.ts";
 
@@ -36,6 +46,19 @@ export class History {
     const address = this.#versions.addressOf(version);
     const { arena } = this;
     return fields.read(arena.bytesAt(address), arena.offsetOf(address), arena.lengthAt(address));
+  }
+
+  /** Appends a version's record, which is a KeyValue as it stands, as a field of a message. */
+  encodeInto(writer: ProtoWriter, field: number, version: number): void {
+    const address = this.#versions.addressOf(version);
+    const { arena } = this;
+    const length = arena.lengthAt(address);
+    const start = arena.offsetOf(address);
+    writer.reserve(length + 20);
+    let at = putVarint(writer.bytes, writer.length, (field << 3) | 2);
+    at = putVarint(writer.bytes, at, length);
+    copyBytes(arena.bytesAt(address), start, start + length, writer.bytes, at);
+    writer.length = at + length;
   }
 
   /** Position of a version among those of its revision. */

@@ -78,6 +78,12 @@ export class Kv {
     return this.keys.find(key, 0, key.length, hashKey(key, 0, key.length));
   }
 
+  /** @returns the newest version of a key, maybe a tombstone, 0 when there is none. */
+  newestOf(bytes: Uint8Array, start: number, end: number): number {
+    const id = this.keys.find(bytes, start, end, hashKey(bytes, start, end));
+    return id < 0 ? 0 : this.keys.newest(id);
+  }
+
   /**
    * Writes a key in the current command.
    * @param source key and value bytes, copied.

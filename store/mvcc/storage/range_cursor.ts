@@ -28,13 +28,19 @@ export function openRangeCursor(kv: Kv, request: RangeRequest): RangeCursor | St
 abstract class PinnedCursor {
   readonly revision: number;
   protected readonly kv: Kv;
-  protected readonly fields = new RecordFields();
+  readonly #fields = new RecordFields();
   #open = true;
 
   constructor(kv: Kv) {
     this.kv = kv;
     this.revision = kv.revision;
     kv.pins++;
+  }
+
+  protected write(writer: ProtoWriter, version: number, keysOnly: boolean): void {
+    const { history } = this.kv;
+    if (keysOnly) history.read(version, this.#fields).encodeKeyInto(writer, 2);
+    else history.encodeInto(writer, 2, version);
   }
 
   close(): void {
@@ -73,8 +79,7 @@ class SelectedCursor extends PinnedCursor implements RangeCursor {
     const first = this.#at;
     const end = Math.min(this.#versions.length, first + budgetKeys);
     for (; this.#at < end; this.#at++) {
-      const record = this.kv.history.read(this.#versions[this.#at], this.fields);
-      record.encodeInto(writer, 2, this.#keysOnly);
+      this.write(writer, this.#versions[this.#at], this.#keysOnly);
     }
     return end - first;
   }
@@ -135,8 +140,7 @@ class WalkingCursor extends PinnedCursor implements RangeCursor {
     this.#counted++;
     if (this.#emitted < this.#limit) {
       this.#emitted++;
-      const record = this.kv.history.read(version, this.fields);
-      record.encodeInto(writer, 2, this.#request.keysOnly === true);
+      this.write(writer, version, this.#request.keysOnly === true);
     } else {
       this.more = this.#request.countOnly !== true;
       this.done = this.#total !== undefined;

@@ -187,19 +187,16 @@ export class RecordFields {
     };
   }
 
-  /** Appends the record as a KeyValue field of a message. */
-  encodeInto(writer: ProtoWriter, field: number, keysOnly = false): void {
-    const skipped = keysOnly ? this.valueEnd - this.valueTag : 0;
-    const length = this.end - this.start - skipped;
+  /** Appends the record without its value as a KeyValue field of a message. */
+  encodeKeyInto(writer: ProtoWriter, field: number): void {
+    const { bytes, start, valueTag, valueEnd, end } = this;
+    const length = end - start - (valueEnd - valueTag);
     writer.reserve(length + 20);
     const into = writer.bytes;
     let at = putVarint(into, writer.length, (field << 3) | 2);
     at = putVarint(into, at, length);
-    const head = skipped > 0 ? this.valueTag : this.end;
-    copyBytes(this.bytes, this.start, head, into, at);
-    if (skipped > 0) {
-      copyBytes(this.bytes, this.valueEnd, this.end, into, at + head - this.start);
-    }
+    copyBytes(bytes, start, valueTag, into, at);
+    copyBytes(bytes, valueEnd, end, into, at + valueTag - start);
     writer.length = at + length;
   }
 }

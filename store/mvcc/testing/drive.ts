@@ -22,6 +22,19 @@ export function text(of: Uint8Array): string {
   return decoder.decode(of);
 }
 
+/** Far above what any test needs. */
+const MAX_STEPS = 10_000;
+
+/**
+ * Repeats a step of background work to its end, so that work that never ends fails a test.
+ * @param what the work's name. @param step answers whether there is more to do.
+ */
+export function runOut(what: string, step: () => boolean): void {
+  for (let steps = 0; step(); steps++) {
+    if (steps >= MAX_STEPS) throw new Error(`${what} did not end in ${MAX_STEPS} steps`);
+  }
+}
+
 export class Drive {
   machine: StateMachine;
   #requestId = 0;
@@ -71,26 +84,28 @@ export class Drive {
 
   /** Runs the background work to its end. */
   settle(): void {
-    while (this.machine.compactStep(7));
-    while (this.machine.watches.catchUpStep(3));
+    runOut("compaction", () => this.machine.compactStep(7));
+    runOut("catching up", () => this.machine.watches.catchUpStep(3));
   }
 
   hash(revision = 0): number {
     const reader = this.machine.openHash(revision);
     if ("kind" in reader) throw new Error(reader.kind);
-    for (;;) {
-      const done = reader.step(3);
-      if (done?.kind === "hash") return done.hash;
-    }
+    let done = reader.step(3);
+    runOut("hash", () => (done ??= reader.step(3)) === undefined);
+    if (done?.kind !== "hash") throw new Error(`hash: ${done?.kind}`);
+    return done.hash;
   }
 
   /** @returns the snapshot as one piece. */
   snapshot(): Uint8Array {
     const reader = this.machine.openSnapshot();
     const chunks: Uint8Array[] = [];
-    for (let chunk = reader.next(50); chunk !== undefined; chunk = reader.next(50)) {
-      chunks.push(chunk);
-    }
+    runOut("snapshot", () => {
+      const chunk = reader.next(50);
+      if (chunk !== undefined) chunks.push(chunk);
+      return chunk !== undefined;
+    });
     reader.close();
     return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
   }
