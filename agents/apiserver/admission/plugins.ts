@@ -6,11 +6,13 @@
 import type { AdmissionPlugin } from "./admission.ts";
 import { defaultTolerationSeconds } from "./default_toleration_seconds.ts";
 import { namespaceLifecycle } from "./namespace_lifecycle.ts";
+import { podSecurity } from "./pod_security/pod_security.ts";
 import { priority } from "./priority.ts";
 import { serviceAccount } from "./service_account.ts";
 
 export const ADMISSION_PLUGINS: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
+  podSecurity,
   serviceAccount,
   priority,
   defaultTolerationSeconds,
