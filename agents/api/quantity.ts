@@ -148,11 +148,18 @@ export function canonicalQuantity(text: string | number): string | null {
   return canonical;
 }
 
+const nanosCache = new Map<string | number, bigint>();
+
 /** The amount in nanos of text that validation has let through; 0 for anything else. */
 function nanosOf(text: string | number | undefined): bigint {
   if (text === undefined) return 0n;
+  const cached = nanosCache.get(text);
+  if (cached !== undefined) return cached;
   const parsed = parseQuantity(text);
-  return parsed.kind === "ok" ? parsed.quantity.nanos : 0n;
+  const nanos = parsed.kind === "ok" ? parsed.quantity.nanos : 0n;
+  if (nanosCache.size >= CACHE_LIMIT) nanosCache.clear();
+  if (typeof text === "number" || text.length <= 32) nanosCache.set(text, nanos);
+  return nanos;
 }
 
 function divideUp(amount: bigint, by: bigint): number {

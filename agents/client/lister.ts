@@ -47,7 +47,8 @@ export function compareResourceVersions(left: string, right: string): number {
 export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T> {
   readonly #objects = new Map<string, T>();
   readonly #functions = new Map<string, IndexFunction<T>>();
-  readonly #indexes = new Map<string, Map<string, Map<string, T>>>();
+  /** Index name -> value -> keys, so that most updates of an object leave its indexes alone. */
+  readonly #indexes = new Map<string, Map<string, Set<string>>>();
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>> = {}) {
     this.addIndex(BY_NAMESPACE, (object) => [object.metadata.namespace ?? ""]);
@@ -63,7 +64,7 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
     if (this.#functions.has(name)) return;
     this.#functions.set(name, index);
     this.#indexes.set(name, new Map());
-    for (const [key, object] of this.#objects) this.#link(name, key, object, index(object));
+    for (const [key, object] of this.#objects) this.#link(name, key, [], index(object));
   }
 
   /** @returns what stood there before. */
@@ -72,9 +73,7 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
     const old = this.#objects.get(key);
     this.#objects.set(key, object);
     for (const [name, valuesOf] of this.#functions) {
-      const values = valuesOf(object);
-      if (old !== undefined) this.#unlinkFrom(name, key, valuesOf(old), values);
-      this.#link(name, key, object, values);
+      this.#link(name, key, old === undefined ? [] : valuesOf(old), valuesOf(object));
     }
     return old;
   }
@@ -83,7 +82,7 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
   drop(key: string): T | undefined {
     const old = this.#objects.get(key);
     if (old === undefined) return undefined;
-    for (const [name, valuesOf] of this.#functions) this.#unlinkFrom(name, key, valuesOf(old), []);
+    for (const [name, valuesOf] of this.#functions) this.#link(name, key, valuesOf(old), []);
     this.#objects.delete(key);
     return old;
   }
@@ -109,31 +108,22 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
     const values = this.#indexes.get(index);
     if (values === undefined) throw new Error(`no index named "${index}"`);
     const found = values.get(value);
-    return found === undefined ? [] : [...found.values()];
+    return found === undefined ? [] : Array.from(found, (key) => this.#objects.get(key)!);
   }
 
-  #link(name: string, key: string, object: T, values: readonly string[]): void {
-    const index = this.#indexes.get(name)!;
-    for (const value of values) {
-      let objects = index.get(value);
-      if (objects === undefined) index.set(value, objects = new Map());
-      objects.set(key, object);
-    }
-  }
-
-  /** Takes a key from under values that it has no more. */
-  #unlinkFrom(
-    name: string,
-    key: string,
-    before: readonly string[],
-    now: readonly string[],
-  ): void {
+  /** Moves a key from the values it had in an index to those it has. */
+  #link(name: string, key: string, before: readonly string[], now: readonly string[]): void {
+    if (before.length === 1 && now.length === 1 && before[0] === now[0]) return;
     const index = this.#indexes.get(name)!;
     for (const value of before) {
-      const objects = now.includes(value) ? undefined : index.get(value);
-      if (objects === undefined) continue;
-      objects.delete(key);
-      if (objects.size === 0) index.delete(value);
+      const keys = now.includes(value) ? undefined : index.get(value);
+      keys?.delete(key);
+      if (keys?.size === 0) index.delete(value);
+    }
+    for (const value of now) {
+      const keys = index.get(value);
+      if (keys === undefined) index.set(value, new Set([key]));
+      else keys.add(key);
     }
   }
 }
