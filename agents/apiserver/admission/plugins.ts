@@ -5,6 +5,7 @@
  */
 import type { AdmissionPlugin } from "./admission.ts";
 import { defaultTolerationSeconds } from "./default_toleration_seconds.ts";
+import { limitRanger } from "./limit_ranger.ts";
 import { namespaceLifecycle } from "./namespace_lifecycle.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
 import { priority } from "./priority.ts";
@@ -12,8 +13,9 @@ import { serviceAccount } from "./service_account.ts";
 
 export const ADMISSION_PLUGINS: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
-  podSecurity,
+  limitRanger,
   serviceAccount,
   priority,
   defaultTolerationSeconds,
+  podSecurity,
 ];
