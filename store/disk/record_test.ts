@@ -86,3 +86,21 @@ Deno.test("a later whole frame is found, an older or foreign one is not", () => 
   equal(findLaterFrame(bytes, 1, { afterSequence: 0, salt: 9 }), -1);
   equal(starts[1], alignFrame(starts[1]));
 });
+
+Deno.test("crc32c is the same wherever the bytes lie", () => {
+  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i * 37 + (i >> 3));
+  for (const length of [0, 1, 63, 64, 65, 79, 80, 999, 1000]) {
+    const expected = crc32c(bytes, 0, length, 7);
+    for (let shift = 1; shift < 8; shift++) {
+      const moved = new Uint8Array(1008);
+      moved.set(bytes, shift);
+      equal(crc32c(moved, shift, shift + length, 7), expected);
+    }
+    let bitwise = ~7;
+    for (let i = 0; i < length; i++) {
+      bitwise ^= bytes[i];
+      for (let bit = 0; bit < 8; bit++) bitwise = (bitwise >>> 1) ^ (bitwise & 1 ? 0x82f63b78 : 0);
+    }
+    equal(expected, ~bitwise >>> 0);
+  }
+});

@@ -144,6 +144,8 @@ export class Applier {
     const failure = machine.applyBatch(batch, (requestId, outcome) => {
       dones?.[requestId]?.(outcome);
     });
+    // The batch may be old by now, to the collector; what it waited for need not grow old with it.
+    if (dones !== undefined) dones.length = 0;
     // Every member stops at the same command of such a batch, so their states stay equal.
     if (failure !== undefined) {
       this.#parts.log("error", "a batch in the log is malformed", { index: entry.index });

@@ -91,8 +91,12 @@ export class ServiceContext {
   command(kind: WireCommand): Method {
     return {
       kind: "unary",
-      run: (message, call) =>
-        this.asCaller(call, (caller) => this.submit(call, { kind, message, caller })),
+      run: (message, call) => {
+        if (this.lacksLeader(call)) return;
+        const found = this.callerOf(call);
+        if (found.kind !== "caller") call.fail(statusOf(found));
+        else this.submit(call, { kind, message, caller: found.caller });
+      },
     };
   }
 
