@@ -6,10 +6,12 @@
  * Source: the scheduling cycle of Kubernetes v1.36 (findNodesThatFitPod, prioritizeNodes).
  */
 
+import { pickPlaced } from "./kernels/place_pod.ts";
+import type { PodAsk } from "./kernels/place_pod.ts";
 import type { NodeTable } from "./node_table.ts";
 import { FEASIBLE, isRejection, normaliseScores, UNRESOLVABLE, verdictMark } from "./plugin.ts";
 import { DETAIL_MASK, verdictOrdinal } from "./plugin.ts";
-import type { Cycle, Feasible, FilterRun, ScoreRun } from "./plugin.ts";
+import type { Cycle, Feasible, FilterRun, ScoreRun, TwoAmounts } from "./plugin.ts";
 import type { PodRow } from "./pod_row.ts";
 import type { Profile } from "./profile.ts";
 import type { RowRange } from "./selector.ts";
@@ -329,6 +331,8 @@ export interface DecideInput {
   readonly nominations: Nominations;
   /** 32-bit number that breaks ties. */
   readonly seed: number;
+  /** Whether the scratch is to hold every verdict and total, whatever could be left out. */
+  readonly inFull?: boolean;
 }
 
 /** A decision together with the prepared filters behind it, which a preemption goes on with. */
@@ -365,6 +369,14 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
     return outcome({ kind: "noNodes" }, filtering, []);
   }
   const filtering = prepareFilters(profile, cycle);
+  const plain = plainAsk(input, cycle, filtering);
+  if (plain !== null) {
+    const count = table.hot.place(rows, plain.ask, plain.alike);
+    if (count > 0) {
+      const row = pickPlaced(table.hot, rows, (ties) => pickRank(seed, ties));
+      return outcome(placed(table, row, count), filtering, plain.scores);
+    }
+  }
   if (filtering.rejection === "") {
     filterRows(table, filtering, verdicts, { from: 0, to: rows });
     filterNominated(table, filtering, verdicts, pod, nominations);
@@ -386,6 +398,51 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
   scoreRows(scores, scratch, rows);
   const row = pickRow(scratch, seed);
   return outcome(placed(table, row, feasibleCount), filtering, scores);
+}
+
+interface PlainAsk {
+  readonly ask: PodAsk;
+  /** Whether all pods count in scores for what they request. */
+  readonly alike: boolean;
+  readonly scores: readonly PreparedScore[];
+}
+
+/** Above this, totals might leave 32 bits. */
+const MOST_WEIGHT = 2 ** 20;
+
+const NOWHERE: Feasible = { rows: new Int32Array(0), count: 0 };
+
+/** @returns what one pass over the table needs, null when some plugin wants more than that. */
+function plainAsk(input: DecideInput, cycle: Cycle, filtering: Filtering): PlainAsk | null {
+  const { table, profile, pod, nominations } = input;
+  if (input.inFull === true || nominations.size > 0) return null;
+  const { filters, onlyNodes } = filtering;
+  const fits = filters.length === 1 && onlyNodes === null ? filters[0].run.fits : undefined;
+  if (fits === undefined || table.hugeNodes > 0 || pod.nominatedNode !== "") return null;
+  const scores = prepareScores(profile, cycle, NOWHERE);
+  let least: TwoAmounts | undefined;
+  let balance: TwoAmounts | undefined;
+  let leastWeight = 0;
+  let balanceWeight = 0;
+  for (const { run, weight } of scores) {
+    if (run.uniform !== undefined) continue;
+    if (run.least !== undefined) [least, leastWeight] = [run.least, weight];
+    else if (run.balance !== undefined) [balance, balanceWeight] = [run.balance, weight];
+    else return null;
+  }
+  const ask: PodAsk = {
+    cpuFit: fits.cpuMilli > 0 ? fits.cpuMilli : -Infinity,
+    memoryFit: fits.memoryBytes > 0 ? fits.memoryBytes : -Infinity,
+    cpuScored: least?.cpuMilli ?? 0,
+    memoryScored: least?.memoryBytes ?? 0,
+    cpuExact: balance?.cpuMilli ?? 0,
+    memoryExact: balance?.memoryBytes ?? 0,
+    leastWeight,
+    balanceWeight,
+    constant: uniformTotal(scores),
+  };
+  if (leastWeight + balanceWeight > MOST_WEIGHT) return null;
+  return { ask, alike: table.padded === 0, scores };
 }
 
 function placed(table: NodeTable, row: number, feasibleCount: number): Decision {

@@ -6,6 +6,8 @@
  */
 
 import { ABSENT, Interner } from "./intern.ts";
+import { HotColumns } from "./kernels/place_pod.ts";
+import { EXACT_CAPACITY } from "./kernels/two_resources.ts";
 import type { NodeRow, Taint } from "./node_row.ts";
 import { PodIndex } from "./pod_index.ts";
 import type { PodRow, Resources, ScalarAmount } from "./pod_row.ts";
@@ -46,16 +48,18 @@ export class NodeTable implements LabelColumns {
   unschedulable = new Uint8Array(FIRST_CAPACITY);
   /** Id of the node's taint list, `ABSENT` = no taints. */
   taintList = new Int32Array(FIRST_CAPACITY);
-  cpuAllocatable = new Float64Array(FIRST_CAPACITY);
-  cpuRequested = new Float64Array(FIRST_CAPACITY);
-  cpuNonzero = new Float64Array(FIRST_CAPACITY);
-  memoryAllocatable = new Float64Array(FIRST_CAPACITY);
-  memoryRequested = new Float64Array(FIRST_CAPACITY);
-  memoryNonzero = new Float64Array(FIRST_CAPACITY);
   ephemeralAllocatable = new Float64Array(FIRST_CAPACITY);
   ephemeralRequested = new Float64Array(FIRST_CAPACITY);
   podsAllowed = new Int32Array(FIRST_CAPACITY);
   podCount = new Int32Array(FIRST_CAPACITY);
+
+  /** The columns that a decision passes over first. */
+  hot: HotColumns;
+  /** How many nodes offer so much that products with it are no exact doubles any more. */
+  hugeNodes = 0;
+  /** How many placed pods count for more in scores than they request. */
+  padded = 0;
+  cordoned = 0;
 
   readonly scalars = new Map<string, ScalarColumn>();
   readonly taintLists = new Interner<readonly Taint[]>((taints) => JSON.stringify(taints));
@@ -79,13 +83,41 @@ export class NodeTable implements LabelColumns {
   readonly #priorities = new Map<number, number>();
   #lowestPriority = Infinity;
   #onTrial = false;
+  readonly #simd: boolean;
 
-  constructor() {
+  /** @param simd false keeps the pass over all nodes to its scalar twin. */
+  constructor(simd = true) {
+    this.#simd = simd;
+    this.hot = new HotColumns(FIRST_CAPACITY, simd);
     this.index = new PodIndex(this);
   }
 
   get capacity(): number {
     return this.alive.length;
+  }
+
+  get cpuAllocatable(): Float64Array {
+    return this.hot.cpuAllocatable;
+  }
+
+  get cpuRequested(): Float64Array {
+    return this.hot.cpuRequested;
+  }
+
+  get cpuNonzero(): Float64Array {
+    return this.hot.cpuNonzero;
+  }
+
+  get memoryAllocatable(): Float64Array {
+    return this.hot.memoryAllocatable;
+  }
+
+  get memoryRequested(): Float64Array {
+    return this.hot.memoryRequested;
+  }
+
+  get memoryNonzero(): Float64Array {
+    return this.hot.memoryNonzero;
   }
 
   // ---- nodes
@@ -98,9 +130,11 @@ export class NodeTable implements LabelColumns {
     if (before !== undefined) this.#clearNode(before, row);
     this.nodes[row] = node;
     this.unschedulable[row] = node.unschedulable ? 1 : 0;
+    if (node.unschedulable) this.cordoned++;
     this.taintList[row] = node.taints.length === 0 ? ABSENT : this.taintLists.acquire(node.taints);
     this.#setAllocatable(row, node.allocatable);
     this.podsAllowed[row] = node.allowedPods;
+    this.hot.podsFree[row] = node.allowedPods - this.podCount[row];
     for (const [key, ids] of this.#labelColumns) ids[row] = this.#acquireLabel(node, key);
     for (const image of node.images) {
       for (const name of image.names) this.#imageRows(name).set(row, image.sizeBytes);
@@ -263,15 +297,12 @@ export class NodeTable implements LabelColumns {
   }
 
   #grow(capacity: number): void {
+    const hot = new HotColumns(capacity, this.#simd);
+    hot.copy(this.hot);
+    this.hot = hot;
     this.alive = grown(this.alive, capacity);
     this.unschedulable = grown(this.unschedulable, capacity);
     this.taintList = grown(this.taintList, capacity);
-    this.cpuAllocatable = grown(this.cpuAllocatable, capacity);
-    this.cpuRequested = grown(this.cpuRequested, capacity);
-    this.cpuNonzero = grown(this.cpuNonzero, capacity);
-    this.memoryAllocatable = grown(this.memoryAllocatable, capacity);
-    this.memoryRequested = grown(this.memoryRequested, capacity);
-    this.memoryNonzero = grown(this.memoryNonzero, capacity);
     this.ephemeralAllocatable = grown(this.ephemeralAllocatable, capacity);
     this.ephemeralRequested = grown(this.ephemeralRequested, capacity);
     this.podsAllowed = grown(this.podsAllowed, capacity);
@@ -285,8 +316,8 @@ export class NodeTable implements LabelColumns {
   }
 
   #setAllocatable(row: number, allocatable: Resources): void {
-    this.cpuAllocatable[row] = allocatable.cpuMilli;
-    this.memoryAllocatable[row] = allocatable.memoryBytes;
+    this.hot.offer(row, allocatable.cpuMilli, allocatable.memoryBytes);
+    if (isHuge(allocatable)) this.hugeNodes++;
     this.ephemeralAllocatable[row] = allocatable.ephemeralBytes;
     for (const { name, amount } of allocatable.scalars) {
       this.#scalarColumn(name).allocatable[row] = amount;
@@ -294,6 +325,9 @@ export class NodeTable implements LabelColumns {
   }
 
   #clearNode(node: NodeRow, row: number): void {
+    if (isHuge(node.allocatable)) this.hugeNodes--;
+    if (node.unschedulable) this.cordoned--;
+    this.hot.podsFree[row] = 0;
     this.taintLists.release(this.taintList[row]);
     this.taintList[row] = ABSENT;
     for (const { name } of node.allocatable.scalars) this.scalars.get(name)!.allocatable[row] = 0;
@@ -367,11 +401,17 @@ export class NodeTable implements LabelColumns {
   #count(pod: PodRow, row: number, sign: 1 | -1): void {
     const spec = pod.template.spec;
     this.podCount[row] += sign;
-    this.cpuRequested[row] += sign * spec.requests.cpuMilli;
-    this.cpuNonzero[row] += sign * spec.nonzeroCpuMilli;
-    this.memoryRequested[row] += sign * spec.requests.memoryBytes;
-    this.memoryNonzero[row] += sign * spec.nonzeroMemoryBytes;
-    this.ephemeralRequested[row] += sign * spec.requests.ephemeralBytes;
+    const { requests, nonzeroCpuMilli, nonzeroMemoryBytes } = spec;
+    const { cpuMilli, memoryBytes } = requests;
+    const { hot } = this;
+    hot.podsFree[row] -= sign;
+    hot.cpuRequested[row] += sign * cpuMilli;
+    hot.cpuNonzero[row] += sign * nonzeroCpuMilli;
+    hot.memoryRequested[row] += sign * memoryBytes;
+    hot.memoryNonzero[row] += sign * nonzeroMemoryBytes;
+    hot.weigh(row);
+    if (cpuMilli !== nonzeroCpuMilli || memoryBytes !== nonzeroMemoryBytes) this.padded += sign;
+    this.ephemeralRequested[row] += sign * requests.ephemeralBytes;
     this.#countScalars(spec.requests.scalars, row, sign);
     for (const { ip, protocol, port } of spec.hostPorts) {
       this.#countPort(`${protocol}/${port}`, ip, row, sign);
@@ -414,6 +454,10 @@ export class NodeTable implements LabelColumns {
     if (ips.size === 0) rows.delete(row);
     if (rows.size === 0) this.ports.delete(port);
   }
+}
+
+function isHuge({ cpuMilli, memoryBytes }: Resources): boolean {
+  return cpuMilli > EXACT_CAPACITY || memoryBytes > EXACT_CAPACITY;
 }
 
 /** @returns a longer copy of a column. */

@@ -61,6 +61,12 @@ export interface FeasibleClasses extends Feasible {
   readonly sizes: Int32Array;
 }
 
+/** Amounts of cpu and memory that one run looks at, when it looks at nothing else. */
+export interface TwoAmounts {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+}
+
 /** A filter, ready for one pod. */
 export interface FilterRun {
   /** True when the verdict of a row depends on nothing but the pod and that row. */
@@ -71,6 +77,8 @@ export interface FilterRun {
   filter(verdicts: Uint32Array, range: RowRange, mark: number): void;
   /** @returns the reasons behind the detail bits, in the order Kubernetes gives them. */
   reasons(detail: number): readonly string[];
+  /** Set when the run asks for free cpu, memory and room for a pod, and for nothing else. */
+  readonly fits?: TwoAmounts;
   /** Of a run that is not local; absent = equal pods can't share it. */
   classing?(): Classing;
   /** Tells the run of a pod put on (1) or taken off (-1) a row since it was prepared. */
@@ -99,6 +107,10 @@ export interface ScoreRun {
   readonly normalise: Normalisation;
   /** Of a run that is not local; absent = equal pods can't share it. */
   classing?(): Classing;
+  /** Set when the run is LeastAllocated over cpu and memory with equal weights. */
+  readonly least?: TwoAmounts;
+  /** Set when the run is BalancedAllocation over cpu and memory. */
+  readonly balance?: TwoAmounts;
   /** The final score, when it is the same for every row; then `score` is never called. */
   readonly uniform?: number;
   /** Writes the raw score of each row whose verdict is 0. @param out `Float64Array[rows]`. */

@@ -77,7 +77,9 @@ class Twins {
 function check(twins: Twins, pod: PodRow, scratch: Scratch, seed: number): void {
   const { table } = twins;
   const input = { table, profile: PROFILE, pod, nominations: NO_NOMINATIONS, seed };
-  const { decision, filtering } = decide(input, scratch);
+  const quick = decide(input, scratch).decision;
+  const { decision, filtering } = decide({ ...input, inFull: true }, scratch);
+  assert.deepEqual(quick, decision);
   const feasible: NaiveNode[] = [];
   for (const node of twins.nodes) {
     const expected = naiveReasons(twins.naive, pod, node);

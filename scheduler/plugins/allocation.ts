@@ -20,6 +20,11 @@ export const CPU_AND_MEMORY: readonly ResourceWeight[] = [
   { name: "memory", weight: 1 },
 ];
 
+/** @returns whether the list is cpu and memory, in this order. */
+export function isCpuAndMemory(resources: readonly ResourceWeight[]): boolean {
+  return resources.length === 2 && resources[0].name === "cpu" && resources[1].name === "memory";
+}
+
 /** One resource of a scoring strategy over all rows. */
 export interface ResourceColumn {
   readonly allocatable: Float64Array;

@@ -9,7 +9,7 @@ import { scoreBalanceOfTwo } from "../kernels/two_resources.ts";
 import { MAX_NODE_SCORE } from "../plugin.ts";
 import type { Plugin } from "../plugin.ts";
 import type { RowRange } from "../selector.ts";
-import { CPU_AND_MEMORY, evenness, resourceColumns } from "./allocation.ts";
+import { CPU_AND_MEMORY, evenness, isCpuAndMemory, resourceColumns } from "./allocation.ts";
 import type { ResourceColumn, ResourceWeight } from "./allocation.ts";
 
 export interface BalancedArgs {
@@ -51,6 +51,7 @@ export function createNodeResourcesBalanced(args: BalancedArgs = {}): Plugin {
       return {
         local: true,
         normalise: "none",
+        balance: isCpuAndMemory(resources) ? spec.requests : undefined,
         score(out, _verdicts, range) {
           if (columns.length !== 2) return scoreBalance(columns, out, range);
           const [a, b] = columns;

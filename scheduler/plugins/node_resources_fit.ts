@@ -16,6 +16,7 @@ import type { RowRange } from "../selector.ts";
 import {
   brokenLine,
   CPU_AND_MEMORY,
+  isCpuAndMemory,
   leastAllocated,
   mostAllocated,
   percentOf,
@@ -122,6 +123,7 @@ function filterRun(
     requests.ephemeralBytes === 0 && scalars.length === 0;
   return {
     local: true,
+    fits: requests.ephemeralBytes === 0 && scalars.length === 0 ? requests : undefined,
     filter(verdicts, range, mark) {
       if (asksNothing) return rejectFull(table, verdicts, range, mark);
       rejectUnfit(table, requests, verdicts, range, mark);
@@ -215,9 +217,13 @@ function scoreRun(table: NodeTable, spec: PodSpecRow, strategy: ScoringStrategy)
   const columns = resourceColumns(table, spec, resources, "nonzero");
   const curve = strategy.type === "RequestedToCapacityRatio" ? brokenLine(strategy.shape) : null;
   const scoreOf = strategy.type === "MostAllocated" ? mostAllocated : leastAllocated;
+  const isPlain = strategy.type === "LeastAllocated" && isCpuAndMemory(resources);
   return {
     local: true,
     normalise: "none",
+    least: isPlain && resources[0].weight === resources[1].weight
+      ? { cpuMilli: spec.nonzeroCpuMilli, memoryBytes: spec.nonzeroMemoryBytes }
+      : undefined,
     score(out, _verdicts, range) {
       if (curve !== null) scoreCurve(columns, curve, out, range);
       else if (strategy.type === "MostAllocated" || !scoreLeastFast(columns, out, range)) {

@@ -16,7 +16,7 @@ export function createNodeUnschedulable(): Plugin {
   return {
     name: "NodeUnschedulable",
     prepareFilter({ table, spec }) {
-      if (toleratesTaint(spec.tolerations, CORDON)) return null;
+      if (table.cordoned === 0 || toleratesTaint(spec.tolerations, CORDON)) return null;
       const { unschedulable } = table;
       return {
         local: true,

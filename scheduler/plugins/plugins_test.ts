@@ -61,7 +61,8 @@ function totals(it: Case): Record<string, number> {
   const table = tableOf(it);
   const scratch = new Scratch();
   const profile = buildProfile(it.profile);
-  decide({ table, profile, pod: pod(it.pod), nominations: NO_NOMINATIONS, seed: 1 }, scratch);
+  const input = { table, profile, pod: pod(it.pod), nominations: NO_NOMINATIONS, seed: 1 };
+  decide({ ...input, inFull: true }, scratch);
   const scores: Record<string, number> = {};
   for (let i = 0; i < scratch.feasibleCount; i++) {
     const row = scratch.feasibleRows[i];

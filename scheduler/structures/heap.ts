@@ -4,11 +4,17 @@
  * Never: keeps an item in place after its rank changed; the caller adds it again.
  */
 
+interface Slot<T> {
+  readonly key: string;
+  readonly item: T;
+  place: number;
+}
+
 export class KeyedHeap<T> {
   readonly #keyOf: (item: T) => string;
   readonly #before: (a: T, b: T) => boolean;
-  readonly #items: T[] = [];
-  readonly #places = new Map<string, number>();
+  readonly #slots: Slot<T>[] = [];
+  readonly #byKey = new Map<string, Slot<T>>();
 
   /** @param before whether `a` comes out earlier than `b`. */
   constructor(keyOf: (item: T) => string, before: (a: T, b: T) => boolean) {
@@ -17,79 +23,80 @@ export class KeyedHeap<T> {
   }
 
   get size(): number {
-    return this.#items.length;
+    return this.#slots.length;
   }
 
   /** @returns the item that comes out next, undefined when empty. */
   peek(): T | undefined {
-    return this.#items[0];
+    return this.#slots[0]?.item;
   }
 
   get(key: string): T | undefined {
-    const place = this.#places.get(key);
-    return place === undefined ? undefined : this.#items[place];
+    return this.#byKey.get(key)?.item;
   }
 
   /** Adds an item; one with the same key is replaced. */
   add(item: T): void {
-    this.remove(this.#keyOf(item));
-    this.#items.push(item);
-    this.#up(this.#items.length - 1);
+    const key = this.#keyOf(item);
+    this.remove(key);
+    const slot = { key, item, place: this.#slots.length };
+    this.#byKey.set(key, slot);
+    this.#slots.push(slot);
+    this.#up(slot);
   }
 
   /** Takes out the first item. */
   pop(): T | undefined {
-    const first = this.#items[0];
-    if (first !== undefined) this.remove(this.#keyOf(first));
-    return first;
+    const first = this.#slots[0];
+    if (first !== undefined) this.#drop(first);
+    return first?.item;
   }
 
   /** @returns the removed item, undefined when there was none. */
   remove(key: string): T | undefined {
-    const place = this.#places.get(key);
-    if (place === undefined) return undefined;
-    const item = this.#items[place];
-    const last = this.#items.pop()!;
-    this.#places.delete(key);
-    if (place < this.#items.length) {
-      this.#put(last, place);
-      this.#up(place);
-      this.#down(this.#places.get(this.#keyOf(last))!);
-    }
-    return item;
+    const slot = this.#byKey.get(key);
+    if (slot !== undefined) this.#drop(slot);
+    return slot?.item;
   }
 
-  items(): readonly T[] {
-    return this.#items;
+  #drop(slot: Slot<T>): void {
+    this.#byKey.delete(slot.key);
+    const last = this.#slots.pop()!;
+    if (last === slot) return;
+    last.place = slot.place;
+    this.#slots[last.place] = last;
+    this.#up(last);
+    this.#down(last);
   }
 
-  #put(item: T, place: number): void {
-    this.#items[place] = item;
-    this.#places.set(this.#keyOf(item), place);
-  }
-
-  #up(place: number): void {
-    const item = this.#items[place];
+  #up(slot: Slot<T>): void {
+    const slots = this.#slots;
+    let { place } = slot;
     while (place > 0) {
-      const parent = (place - 1) >> 1;
-      if (!this.#before(item, this.#items[parent])) break;
-      this.#put(this.#items[parent], place);
-      place = parent;
+      const parent = slots[(place - 1) >> 1];
+      if (!this.#before(slot.item, parent.item)) break;
+      slots[place] = parent;
+      [place, parent.place] = [parent.place, place];
     }
-    this.#put(item, place);
+    slots[place] = slot;
+    slot.place = place;
   }
 
-  #down(place: number): void {
-    const item = this.#items[place];
-    const size = this.#items.length;
+  #down(slot: Slot<T>): void {
+    const slots = this.#slots;
+    const size = slots.length;
+    let { place } = slot;
     for (;;) {
-      let child = 2 * place + 1;
-      if (child >= size) break;
-      if (child + 1 < size && this.#before(this.#items[child + 1], this.#items[child])) child++;
-      if (!this.#before(this.#items[child], item)) break;
-      this.#put(this.#items[child], place);
-      place = child;
+      let at = 2 * place + 1;
+      if (at >= size) break;
+      if (at + 1 < size && this.#before(slots[at + 1].item, slots[at].item)) at++;
+      const child = slots[at];
+      if (!this.#before(child.item, slot.item)) break;
+      slots[place] = child;
+      child.place = place;
+      place = at;
     }
-    this.#put(item, place);
+    slots[place] = slot;
+    slot.place = place;
   }
 }

@@ -1,0 +1,243 @@
+/**
+ * Fit, LeastAllocated and BalancedAllocation over cpu and memory in one pass over all nodes.
+ * In: the columns of a `HotColumns`, what one pod asks for. Out: totals, -1 where it does not fit,
+ * and the best total of each block of rows.
+ * Never: gives other bits than the general loops of `plugins/`. Tables of `SIMD_ROWS` rows and more
+ * live in the memory of a WebAssembly instance and are passed over in 128-bit lanes; smaller ones
+ * by the scalar twin below.
+ */
+
+import { PLACE_POD_WASM } from "./place_pod_wasm.ts";
+
+/** Rows that share one entry of `blockBest`; capacities are whole blocks. */
+export const BLOCK_ROWS = 64;
+/** From this capacity on the columns live in WebAssembly memory, whose pages are dear. */
+const SIMD_ROWS = 1024;
+const PAGE_BYTES = 65_536;
+const DOUBLE_COLUMNS = 6;
+/** Columns of four bytes a row. */
+const WORD_COLUMNS = 5;
+/** How much inverses are lifted, so that rounding them to Float32 never leaves them too small. */
+const INVERSE_LIFT = 1 + 2 ** -22;
+
+/** What one pod asks for and how its scores count. */
+export interface PodAsk {
+  /** Must be free; -Infinity when not asked for. */
+  readonly cpuFit: number;
+  readonly memoryFit: number;
+  /** Added to what is counted for LeastAllocated. */
+  readonly cpuScored: number;
+  readonly memoryScored: number;
+  /** Added to what is requested for BalancedAllocation. */
+  readonly cpuExact: number;
+  readonly memoryExact: number;
+  readonly leastWeight: number;
+  /** 0 = no say. */
+  readonly balanceWeight: number;
+  /** Added to every total. */
+  readonly constant: number;
+}
+
+type PlaceExport = (...numbers: number[]) => number;
+
+let compiled: WebAssembly.Module | undefined;
+
+function compile(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(Uint8Array.fromBase64(PLACE_POD_WASM.join("")));
+  return compiled;
+}
+
+/** The columns that the pass reads and writes, in one buffer. */
+export class HotColumns {
+  readonly capacity: number;
+  readonly cpuAllocatable: Float64Array;
+  readonly cpuRequested: Float64Array;
+  readonly cpuNonzero: Float64Array;
+  readonly memoryAllocatable: Float64Array;
+  readonly memoryRequested: Float64Array;
+  readonly memoryNonzero: Float64Array;
+  /** A little more than 1 / allocatable; 0 where there is none. */
+  readonly cpuInverse: Float32Array;
+  readonly memoryInverse: Float32Array;
+  /** How many more pods the node takes. */
+  readonly podsFree: Int32Array;
+  /** 50..100: how evenly cpu and memory are in use as things stand. */
+  readonly evenness: Int32Array;
+  /** Written by `place`. */
+  readonly totals: Int32Array;
+  readonly blockBest: Int32Array;
+  readonly #place: PlaceExport | null;
+
+  /** @param simd false keeps to the scalar twin whatever the size. */
+  constructor(capacity: number, simd = true) {
+    this.capacity = capacity;
+    const blocks = capacity / BLOCK_ROWS;
+    const bytes = capacity * (8 * DOUBLE_COLUMNS + 4 * WORD_COLUMNS) + 4 * blocks;
+    let buffer: ArrayBuffer;
+    if (simd && capacity >= SIMD_ROWS) {
+      const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
+      buffer = memory.buffer;
+      const { exports } = new WebAssembly.Instance(compile(), { columns: { memory } });
+      this.#place = exports.place as PlaceExport;
+    } else {
+      buffer = new ArrayBuffer(bytes);
+      this.#place = null;
+    }
+    const doubles = (at: number) => new Float64Array(buffer, 8 * at * capacity, capacity);
+    const words = (at: number, length = capacity) =>
+      new Int32Array(buffer, (8 * DOUBLE_COLUMNS + 4 * at) * capacity, length);
+    this.cpuAllocatable = doubles(0);
+    this.cpuRequested = doubles(1);
+    this.cpuNonzero = doubles(2);
+    this.memoryAllocatable = doubles(3);
+    this.memoryRequested = doubles(4);
+    this.memoryNonzero = doubles(5);
+    this.cpuInverse = new Float32Array(words(0).buffer, words(0).byteOffset, capacity);
+    this.memoryInverse = new Float32Array(words(1).buffer, words(1).byteOffset, capacity);
+    this.podsFree = words(2);
+    this.evenness = words(3);
+    this.totals = words(4);
+    this.blockBest = words(5, blocks);
+  }
+
+  /** Takes over what another, smaller set of columns holds. */
+  copy(from: HotColumns): void {
+    this.cpuAllocatable.set(from.cpuAllocatable);
+    this.cpuRequested.set(from.cpuRequested);
+    this.cpuNonzero.set(from.cpuNonzero);
+    this.memoryAllocatable.set(from.memoryAllocatable);
+    this.memoryRequested.set(from.memoryRequested);
+    this.memoryNonzero.set(from.memoryNonzero);
+    this.cpuInverse.set(from.cpuInverse);
+    this.memoryInverse.set(from.memoryInverse);
+    this.podsFree.set(from.podsFree);
+    this.evenness.set(from.evenness);
+  }
+
+  /** Sets what a node offers. */
+  offer(row: number, cpu: number, memory: number): void {
+    this.cpuAllocatable[row] = cpu;
+    this.memoryAllocatable[row] = memory;
+    this.cpuInverse[row] = cpu === 0 ? 0 : INVERSE_LIFT / cpu;
+    this.memoryInverse[row] = memory === 0 ? 0 : INVERSE_LIFT / memory;
+    this.weigh(row);
+  }
+
+  /** Brings `evenness` of a row up to date. */
+  weigh(row: number): void {
+    this.evenness[row] = evennessOf(
+      this.cpuRequested[row],
+      this.cpuAllocatable[row],
+      this.memoryRequested[row],
+      this.memoryAllocatable[row],
+    );
+  }
+
+  /**
+   * Fills `totals` and `blockBest` of the first rows.
+   *
+   * @param alike whether the nonzero columns equal the requested ones and need not be read.
+   * @returns on how many rows the pod fits.
+   */
+  place(rows: number, ask: PodAsk, alike = false): number {
+    const blocks = Math.ceil(rows / BLOCK_ROWS);
+    if (this.#place === null) return placeScalar(this, blocks, ask);
+    const cpuNonzero = alike ? this.cpuRequested : this.cpuNonzero;
+    const memoryNonzero = alike ? this.memoryRequested : this.memoryNonzero;
+    return this.#place(
+      blocks,
+      this.cpuAllocatable.byteOffset,
+      this.cpuRequested.byteOffset,
+      cpuNonzero.byteOffset,
+      this.memoryAllocatable.byteOffset,
+      this.memoryRequested.byteOffset,
+      memoryNonzero.byteOffset,
+      this.cpuInverse.byteOffset,
+      this.memoryInverse.byteOffset,
+      this.podsFree.byteOffset,
+      this.evenness.byteOffset,
+      this.totals.byteOffset,
+      this.blockBest.byteOffset,
+      ask.cpuFit,
+      ask.memoryFit,
+      ask.cpuScored,
+      ask.memoryScored,
+      ask.cpuExact,
+      ask.memoryExact,
+      ask.leastWeight,
+      ask.balanceWeight,
+      ask.constant,
+    );
+  }
+}
+
+/** @returns 50..100: 100 less half the difference of the shares in use; 100 for one resource. */
+function evennessOf(cpuUsed: number, cpu: number, memoryUsed: number, memory: number): number {
+  if (cpu === 0 || memory === 0) return 100;
+  const a = cpuUsed >= cpu ? 1 : cpuUsed / cpu;
+  const b = memoryUsed >= memory ? 1 : memoryUsed / memory;
+  return Math.trunc((1 - Math.abs((a - b) / 2)) * 100);
+}
+
+/** The twin of the kernel: the same in plain numbers. */
+function placeScalar(columns: HotColumns, blocks: number, ask: PodAsk): number {
+  const { cpuAllocatable, cpuRequested, cpuNonzero, podsFree, evenness } = columns;
+  const { memoryAllocatable, memoryRequested, memoryNonzero, totals, blockBest } = columns;
+  const { cpuFit, memoryFit, cpuScored, memoryScored, cpuExact, memoryExact } = ask;
+  let count = 0;
+  for (let block = 0; block < blocks; block++) {
+    let best = -1;
+    for (let row = block * BLOCK_ROWS; row < (block + 1) * BLOCK_ROWS; row++) {
+      const cpu = cpuAllocatable[row];
+      const memory = memoryAllocatable[row];
+      const cpuUsed = cpuRequested[row];
+      const memoryUsed = memoryRequested[row];
+      totals[row] = -1;
+      if (!(cpuFit <= cpu - cpuUsed && memoryFit <= memory - memoryUsed)) continue;
+      if (podsFree[row] <= 0) continue;
+      count++;
+      const cpuFree = cpu - cpuNonzero[row] - cpuScored;
+      const memoryFree = memory - memoryNonzero[row] - memoryScored;
+      const sum = (cpuFree > 0 ? Math.trunc((cpuFree * 100) / cpu) : 0) +
+        (memoryFree > 0 ? Math.trunc((memoryFree * 100) / memory) : 0);
+      const least = cpu === 0 || memory === 0 ? sum : sum >> 1;
+      const after = evennessOf(cpuUsed + cpuExact, cpu, memoryUsed + memoryExact, memory);
+      const balance = 50 + ((50 + after - evenness[row]) >> 1);
+      const total = ask.constant + ask.leastWeight * least + ask.balanceWeight * balance;
+      totals[row] = total;
+      if (total > best) best = total;
+    }
+    blockBest[block] = best;
+  }
+  return count;
+}
+
+/**
+ * Finds the row to take after `place`.
+ *
+ * @param rankOf given how many rows share the best total, says which of them, from 0.
+ */
+export function pickPlaced(
+  { totals, blockBest }: HotColumns,
+  rows: number,
+  rankOf: (ties: number) => number,
+): number {
+  const blocks = Math.ceil(rows / BLOCK_ROWS);
+  let best = -1;
+  for (let block = 0; block < blocks; block++) if (blockBest[block] > best) best = blockBest[block];
+  let ties = 0;
+  for (let block = 0; block < blocks; block++) {
+    if (blockBest[block] !== best) continue;
+    const end = (block + 1) * BLOCK_ROWS;
+    for (let row = block * BLOCK_ROWS; row < end; row++) if (totals[row] === best) ties++;
+  }
+  let rank = rankOf(ties);
+  for (let block = 0; block < blocks; block++) {
+    if (blockBest[block] !== best) continue;
+    const end = (block + 1) * BLOCK_ROWS;
+    for (let row = block * BLOCK_ROWS; row < end; row++) {
+      if (totals[row] === best && rank-- === 0) return row;
+    }
+  }
+  throw new Error("place pod: no row to pick");
+}

@@ -1,0 +1,194 @@
+;; One pass over all nodes for one pod: does it fit, and how good is each node?
+;; In: columns of the node table as byte offsets, what the pod asks for, two weights, a constant.
+;; Out: Int32 totals, -1 where it does not fit; the best total of each block of 64 rows; the count
+;; of rows where it fits.
+;; Two rows a step in 128-bit lanes, nothing relaxed. Division is slow, so quotients are products
+;; with inverses rounded up a little (Float32 columns). A percentage so found is right or 1 too
+;; high, which one product tells. An evenness so found is right unless it comes close to a whole
+;; number: a block in which that happens is passed over again with true division.
+(module
+  (import "columns" "memory" (memory 1))
+  (func (export "place")
+    (param $blocks i32)
+    (param $cpuAllocatable i32) (param $cpuRequested i32) (param $cpuNonzero i32)
+    (param $memoryAllocatable i32) (param $memoryRequested i32) (param $memoryNonzero i32)
+    (param $cpuInverse i32) (param $memoryInverse i32)
+    (param $podsFree i32) (param $evenness i32)
+    (param $totals i32) (param $blockBest i32)
+    (param $cpuFit f64) (param $memoryFit f64)
+    (param $cpuScored f64) (param $memoryScored f64)
+    (param $cpuExact f64) (param $memoryExact f64)
+    (param $leastWeight f64) (param $balanceWeight f64) (param $constant f64)
+    (result i32)
+    (local $at8 i32) (local $at4 i32) (local $start4 i32) (local $exact i32)
+    (local $cpu v128) (local $memory v128) (local $cpuUsed v128) (local $memoryUsed v128)
+    (local $cpuInv v128) (local $memoryInv v128)
+    (local $fits v128) (local $lacks v128) (local $a v128) (local $b v128)
+    (local $freeA v128) (local $freeB v128) (local $total v128) (local $unsure v128)
+    (local $best v128) (local $count v128) (local $countBefore v128)
+    (local $zero v128) (local $one v128) (local $half v128) (local $hundred v128)
+    (local $fifty v128) (local $near v128) (local $out v128) (local $magic v128)
+    (local $cpuFits v128) (local $memoryFits v128) (local $cpuAdds v128)
+    (local $memoryAdds v128) (local $cpuTakes v128) (local $memoryTakes v128)
+    (local $least v128) (local $balance v128) (local $base v128)
+    (local.set $one (f64x2.splat (f64.const 1)))
+    (local.set $half (f64x2.splat (f64.const 0.5)))
+    (local.set $hundred (f64x2.splat (f64.const 100)))
+    (local.set $fifty (f64x2.splat (f64.const 50)))
+    (local.set $near (f64x2.splat (f64.const 0.00005)))
+    (local.set $out (i32x4.splat (i32.const -1)))
+    ;; Added to a small whole number, 1.5 * 2^52 leaves it in the low 32 bits.
+    (local.set $magic (f64x2.splat (f64.const 6755399441055744)))
+    (local.set $cpuFits (f64x2.splat (local.get $cpuFit)))
+    (local.set $memoryFits (f64x2.splat (local.get $memoryFit)))
+    (local.set $cpuTakes (f64x2.splat (local.get $cpuScored)))
+    (local.set $memoryTakes (f64x2.splat (local.get $memoryScored)))
+    (local.set $cpuAdds (f64x2.splat (local.get $cpuExact)))
+    (local.set $memoryAdds (f64x2.splat (local.get $memoryExact)))
+    (local.set $least (f64x2.splat (local.get $leastWeight)))
+    (local.set $balance (f64x2.splat (local.get $balanceWeight)))
+    (local.set $base (f64x2.splat (local.get $constant)))
+    (block $done
+      (loop $block
+        (br_if $done (i32.eqz (local.get $blocks)))
+        (local.set $start4 (local.get $at4))
+        (local.set $best (local.get $out))
+        (local.set $unsure (local.get $zero))
+        (local.set $countBefore (local.get $count))
+        (loop $pair
+          (local.set $cpu (v128.load (i32.add (local.get $cpuAllocatable) (local.get $at8))))
+          (local.set $memory
+            (v128.load (i32.add (local.get $memoryAllocatable) (local.get $at8))))
+          (local.set $cpuUsed (v128.load (i32.add (local.get $cpuRequested) (local.get $at8))))
+          (local.set $memoryUsed
+            (v128.load (i32.add (local.get $memoryRequested) (local.get $at8))))
+          (local.set $cpuInv
+            (f64x2.promote_low_f32x4
+              (v128.load64_zero (i32.add (local.get $cpuInverse) (local.get $at4)))))
+          (local.set $memoryInv
+            (f64x2.promote_low_f32x4
+              (v128.load64_zero (i32.add (local.get $memoryInverse) (local.get $at4)))))
+
+          ;; Fits: what is asked for is free, and one more pod is allowed.
+          (local.set $fits
+            (v128.and
+              (f64x2.le (local.get $cpuFits) (f64x2.sub (local.get $cpu) (local.get $cpuUsed)))
+              (f64x2.le (local.get $memoryFits)
+                (f64x2.sub (local.get $memory) (local.get $memoryUsed)))))
+          (local.set $fits
+            (v128.and
+              (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11
+                (local.get $fits) (local.get $fits))
+              (i32x4.gt_s
+                (v128.load64_zero (i32.add (local.get $podsFree) (local.get $at4)))
+                (local.get $zero))))
+
+          ;; Lacks: the node has none of one resource.
+          (local.set $lacks
+            (v128.or
+              (f64x2.eq (local.get $cpu) (local.get $zero))
+              (f64x2.eq (local.get $memory) (local.get $zero))))
+
+          ;; Least allocated: free percent of each, rounded down.
+          (local.set $freeA
+            (f64x2.mul (local.get $hundred)
+              (f64x2.pmax (local.get $zero)
+                (f64x2.sub
+                  (f64x2.sub (local.get $cpu)
+                    (v128.load (i32.add (local.get $cpuNonzero) (local.get $at8))))
+                  (local.get $cpuTakes)))))
+          (local.set $freeB
+            (f64x2.mul (local.get $hundred)
+              (f64x2.pmax (local.get $zero)
+                (f64x2.sub
+                  (f64x2.sub (local.get $memory)
+                    (v128.load (i32.add (local.get $memoryNonzero) (local.get $at8))))
+                  (local.get $memoryTakes)))))
+          (local.set $a (f64x2.floor (f64x2.mul (local.get $freeA) (local.get $cpuInv))))
+          (local.set $b (f64x2.floor (f64x2.mul (local.get $freeB) (local.get $memoryInv))))
+          (local.set $a
+            (f64x2.sub (local.get $a)
+              (v128.and (local.get $one)
+                (f64x2.gt (f64x2.mul (local.get $a) (local.get $cpu)) (local.get $freeA)))))
+          (local.set $b
+            (f64x2.sub (local.get $b)
+              (v128.and (local.get $one)
+                (f64x2.gt (f64x2.mul (local.get $b) (local.get $memory))
+                  (local.get $freeB)))))
+          (local.set $total
+            (f64x2.floor
+              (f64x2.mul (f64x2.add (local.get $a) (local.get $b))
+                (v128.bitselect (local.get $one) (local.get $half) (local.get $lacks)))))
+
+          ;; Balance: 100 less half the difference of the shares in use with the pod.
+          (local.set $a (f64x2.add (local.get $cpuUsed) (local.get $cpuAdds)))
+          (local.set $b (f64x2.add (local.get $memoryUsed) (local.get $memoryAdds)))
+          (if (local.get $exact)
+            (then
+              (local.set $a (f64x2.div (local.get $a) (local.get $cpu)))
+              (local.set $b (f64x2.div (local.get $b) (local.get $memory))))
+            (else
+              (local.set $a (f64x2.mul (local.get $a) (local.get $cpuInv)))
+              (local.set $b (f64x2.mul (local.get $b) (local.get $memoryInv)))))
+          (local.set $a
+            (f64x2.mul (local.get $hundred)
+              (f64x2.sub (local.get $one)
+                (f64x2.abs
+                  (f64x2.mul (local.get $half)
+                    (f64x2.sub
+                      (f64x2.pmin (local.get $one) (local.get $a))
+                      (f64x2.pmin (local.get $one) (local.get $b))))))))
+          (local.set $unsure
+            (v128.or (local.get $unsure)
+              (f64x2.lt
+                (f64x2.abs (f64x2.sub (local.get $a) (f64x2.nearest (local.get $a))))
+                (local.get $near))))
+          (local.set $a
+            (v128.bitselect (local.get $hundred) (f64x2.trunc (local.get $a))
+              (local.get $lacks)))
+          (local.set $a
+            (f64x2.add (local.get $fifty)
+              (f64x2.floor
+                (f64x2.mul (local.get $half)
+                  (f64x2.sub
+                    (f64x2.add (local.get $fifty) (local.get $a))
+                    (f64x2.convert_low_i32x4_s
+                      (v128.load64_zero
+                        (i32.add (local.get $evenness) (local.get $at4)))))))))
+          (local.set $total
+            (f64x2.add
+              (f64x2.add (local.get $magic) (local.get $base))
+              (f64x2.add
+                (f64x2.mul (local.get $total) (local.get $least))
+                (f64x2.mul (local.get $a) (local.get $balance)))))
+          (local.set $total
+            (v128.bitselect
+              (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11
+                (local.get $total) (local.get $total))
+              (local.get $out) (local.get $fits)))
+          (v128.store64_lane 0
+            (i32.add (local.get $totals) (local.get $at4)) (local.get $total))
+          (local.set $best (i32x4.max_s (local.get $best) (local.get $total)))
+          (local.set $count (i32x4.sub (local.get $count) (local.get $fits)))
+          (local.set $at8 (i32.add (local.get $at8) (i32.const 16)))
+          (local.set $at4 (i32.add (local.get $at4) (i32.const 8)))
+          (br_if $pair (i32.and (local.get $at4) (i32.const 255))))
+        (if (i32.and (i32.eqz (local.get $exact)) (v128.any_true (local.get $unsure)))
+          (then
+            (local.set $exact (i32.const 1))
+            (local.set $at4 (local.get $start4))
+            (local.set $at8 (i32.mul (local.get $start4) (i32.const 2)))
+            (local.set $count (local.get $countBefore))
+            (br $block)))
+        (local.set $exact (i32.const 0))
+        (local.set $best
+          (i32x4.max_s (local.get $best)
+            (i8x16.shuffle 4 5 6 7 4 5 6 7 4 5 6 7 4 5 6 7
+              (local.get $best) (local.get $best))))
+        (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $best)))
+        (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
+        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
+        (br $block)))
+    (i32.add
+      (i32x4.extract_lane 0 (local.get $count))
+      (i32x4.extract_lane 1 (local.get $count)))))
