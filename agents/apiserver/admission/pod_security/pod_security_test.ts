@@ -135,6 +135,11 @@ Deno.test("pod security: a namespace's label is enforced", async () => {
       kind: "Namespace",
       metadata: { name: "strict", labels },
     });
+    await api.ask("POST", "/api/v1/namespaces/strict/serviceaccounts", {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: "default" },
+    });
     const pod = {
       apiVersion: "v1",
       kind: "Pod",
