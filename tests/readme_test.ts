@@ -27,7 +27,30 @@ Deno.test("every table is the one in bench/results", () => {
   assert.equal(squeeze(tables(readme)), squeeze(readme), "run: deno run -A bench/readme.ts");
 });
 
-Deno.test("every path that the README names exists", () => {
-  const paths = readme.matchAll(/`((?:store|scheduler|agents|bench|tests)\/[\w./]*)`/g);
-  for (const [, path] of paths) Deno.statSync(join(projectRoot(), path));
+Deno.test("every path that a README names exists", () => {
+  const missing: string[] = [];
+  for (const page of readmes("")) {
+    const text = Deno.readTextFileSync(join(projectRoot(), page));
+    for (const [, path] of text.matchAll(/`((?:store|scheduler|agents|bench|tests)\/[\w./]*)`/g)) {
+      try {
+        Deno.statSync(join(projectRoot(), path));
+      } catch {
+        missing.push(`${page} names ${path}`);
+      }
+    }
+  }
+  assert.deepEqual(missing, []);
 });
+
+/** README.md of the root and of every folder of sources. */
+function readmes(folder: string): string[] {
+  const found: string[] = [];
+  for (const entry of Deno.readDirSync(join(projectRoot(), folder))) {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (entry.name === "README.md") found.push(path);
+    else if (entry.isDirectory && !/^(\.|node_modules)/.test(entry.name)) {
+      found.push(...readmes(path));
+    }
+  }
+  return found;
+}
