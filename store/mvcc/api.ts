@@ -7,6 +7,7 @@
 import type { Auth } from "./auth/auth.ts";
 import type { LeaseTable } from "./lease/lease_table.ts";
 import type { ProtoWriter } from "./proto.ts";
+import type { MachineState } from "./snapshot.ts";
 import type { AlarmMember, AlarmType, ApplyOutcome, Identity } from "./outcome.ts";
 import type {
   RangeRequest,
@@ -179,6 +180,8 @@ export interface StateMachineApi {
   openHash(revision: number): HashReader | StoreFailure;
   openSnapshot(): SnapshotReader;
   openRestore(): SnapshotWriter;
+  /** What a snapshot is made of, for other formats of it; to read, and only in this turn. */
+  readonly state: MachineState;
   alarms(type: AlarmType): readonly AlarmMember[];
   size(): SizeStatus;
 }

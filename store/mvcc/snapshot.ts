@@ -48,37 +48,41 @@ export function openSnapshot(state: MachineState): SnapshotReader {
 class StateReader implements SnapshotReader {
   readonly revision: number;
   readonly #kv: Kv;
-  readonly #writer = new ProtoWriter(1 << 16);
+  readonly #encoder = new SnapshotEncoder();
   #walk: HistoryWalk;
   #inBase = true;
-  #records = 0;
   #ended = false;
   #open = true;
 
   constructor(state: MachineState) {
-    const { kv } = state;
+    const { kv, leases, auth, alarms } = state;
     this.#kv = kv;
     this.revision = kv.revision;
     // A segment half emptied is in no stream; its rest must be moved before it can be read.
     kv.compaction.settle();
     kv.pins++;
     this.#walk = kv.history.walkBase();
-    this.#writer.raw(MAGIC);
-    writeSmallParts(this.#writer, state);
+    const { revision, compactRevision } = kv;
+    const { finishedRevision } = kv.compaction;
+    this.#encoder.begin({
+      revision,
+      compactRevision,
+      finishedRevision,
+      leases,
+      auth,
+      alarms,
+    });
   }
 
   next(budgetBytes: number): Uint8Array | undefined {
-    const writer = this.#writer;
-    if (this.#ended && writer.length === 0) return undefined;
-    while (!this.#ended && writer.length < budgetBytes) this.#writeRecord();
-    const chunk = writer.finish();
-    writer.reset();
-    return chunk;
+    const encoder = this.#encoder;
+    if (this.#ended && encoder.length === 0) return undefined;
+    while (!this.#ended && encoder.length < budgetBytes) this.#writeRecord();
+    return encoder.take();
   }
 
   #writeRecord(): void {
     const { versions, history } = this.#kv;
-    const writer = this.#writer;
     let version = this.#walk.next();
     if (version === 0 && this.#inBase) {
       this.#inBase = false;
@@ -86,21 +90,66 @@ class StateReader implements SnapshotReader {
       version = this.#walk.next();
     }
     if (version === 0 || versions.revisionOf(version) > this.revision) {
-      frame(writer, FRAME.end, () => writer.int64Field(1, this.#records));
+      this.#encoder.end();
       this.#ended = true;
       return;
     }
-    this.#records++;
-    frame(writer, FRAME.record, () => {
-      writer.byte((versions.isTombstone(version) ? TOMBSTONE : 0) | (this.#inBase ? BASE : 0));
-      writer.varint(history.subOf(version));
-      writer.raw(history.arena.viewAt(versions.addressOf(version)));
-    });
+    const record = history.arena.viewAt(versions.addressOf(version));
+    const isDeleted = versions.isTombstone(version);
+    this.#encoder.record(record, history.subOf(version), { isDeleted, isBase: this.#inBase });
   }
 
   close(): void {
     if (this.#open) this.#kv.pins--;
     this.#open = false;
+  }
+}
+
+/** What a snapshot holds besides records. */
+export interface SnapshotParts extends Pick<MachineState, "leases" | "auth" | "alarms"> {
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly finishedRevision: number;
+}
+
+/** Puts the stream together: `begin`, records with the base first, `end`; `take` what is there. */
+export class SnapshotEncoder {
+  readonly #writer = new ProtoWriter(1 << 16);
+  #records = 0;
+
+  /** Bytes that `take` would give. */
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  begin(parts: SnapshotParts): void {
+    this.#writer.raw(MAGIC);
+    writeSmallParts(this.#writer, parts);
+  }
+
+  /** @param record its mvccpb.KeyValue @param sub position among those of its revision */
+  record(
+    record: Uint8Array,
+    sub: number,
+    { isDeleted, isBase }: { readonly isDeleted: boolean; readonly isBase: boolean },
+  ): void {
+    const writer = this.#writer;
+    this.#records++;
+    frame(writer, FRAME.record, () => {
+      writer.byte((isDeleted ? TOMBSTONE : 0) | (isBase ? BASE : 0));
+      writer.varint(sub);
+      writer.raw(record);
+    });
+  }
+
+  end(): void {
+    frame(this.#writer, FRAME.end, () => this.#writer.int64Field(1, this.#records));
+  }
+
+  take(): Uint8Array {
+    const chunk = this.#writer.finish();
+    this.#writer.reset();
+    return chunk;
   }
 }
 
@@ -115,11 +164,12 @@ function frame(writer: ProtoWriter, type: number, fill: () => void): void {
 }
 
 /** Writes what is not a record; small, so it is copied at once and later changes don't show. */
-function writeSmallParts(writer: ProtoWriter, { kv, leases, auth, alarms }: MachineState): void {
+function writeSmallParts(writer: ProtoWriter, parts: SnapshotParts): void {
+  const { leases, auth, alarms } = parts;
   frame(writer, FRAME.meta, () => {
-    writer.int64Field(1, kv.revision);
-    writer.int64Field(2, kv.compactRevision);
-    writer.int64Field(3, kv.compaction.finishedRevision);
+    writer.int64Field(1, parts.revision);
+    writer.int64Field(2, parts.compactRevision);
+    writer.int64Field(3, parts.finishedRevision);
     writer.boolField(4, auth.enabled);
     writer.int64Field(5, auth.revision);
   });

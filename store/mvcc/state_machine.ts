@@ -263,6 +263,10 @@ export class StateMachine implements StateMachineApi {
     return openSnapshot(this.#state);
   }
 
+  get state(): MachineState {
+    return this.#state;
+  }
+
   openRestore(): SnapshotWriter {
     const restore = new StateRestore(this.#options);
     return {

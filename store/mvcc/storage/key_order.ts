@@ -50,9 +50,7 @@ export class KeyOrder {
         if (this.#keys.compare(right, bytes, start, end) <= 0) slot++;
       }
       if (exists) node.addExisting(slot, 1);
-      if (slot === 0 && this.#keys.compare(node.idAt(0), bytes, start, end) > 0) {
-        node.replaceId(0, id);
-      }
+      if (slot === 0 && node.startsAfter(bytes, start, end)) node.replaceId(0, id);
       node = node.children[slot];
     }
     const position = node.lowerBound(bytes, start, end);

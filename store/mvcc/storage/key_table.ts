@@ -51,6 +51,29 @@ export function hashKey(bytes: Uint8Array, start: number, end: number): number {
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
+/**
+ * Compares two spans of bytes.
+ * @param known bytes at the beginning that are known to be alike, perhaps past an end.
+ * @returns below, at or above zero as the first sorts before, at or after the second.
+ */
+export function compareSpans(
+  mine: Uint8Array,
+  mineStart: number,
+  mineEnd: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  known: number,
+): number {
+  const length = mineEnd - mineStart;
+  const shift = mineStart - start;
+  for (let at = start + known, stop = start + Math.min(length, end - start); at < stop; at++) {
+    const difference = mine[at + shift] - bytes[at];
+    if (difference !== 0) return difference;
+  }
+  return length - (end - start);
+}
+
 export class KeyTable {
   readonly #versions: VersionTable;
   readonly #history: History;
@@ -196,18 +219,14 @@ export class KeyTable {
     return bytes.subarray(start, end);
   }
 
-  /** @returns below, at or above zero as the key sorts before, at or after the given bytes. */
-  compare(id: number, bytes: Uint8Array, start: number, end: number): number {
+  /**
+   * Compares a key with bytes.
+   * @param known bytes at the beginning that are known to be alike, perhaps past an end.
+   * @returns below, at or above zero as the key sorts before, at or after the given bytes.
+   */
+  compare(id: number, bytes: Uint8Array, start: number, end: number, known = 0): number {
     const place = this.locate(id);
-    const mine = place.bytes;
-    let at = place.start;
-    const length = place.end - at;
-    const shared = Math.min(length, end - start);
-    for (const stop = at + shared; at < stop; at++, start++) {
-      const difference = mine[at] - bytes[start];
-      if (difference !== 0) return difference;
-    }
-    return shared === length ? start - end : 1;
+    return compareSpans(place.bytes, place.start, place.end, bytes, start, end, known);
   }
 
   /** @returns how many bytes two keys begin with alike, a shorter one filled up with zeros. */

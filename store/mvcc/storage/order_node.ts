@@ -8,7 +8,7 @@
  * A key shorter than what is looked at counts as filled up with zero bytes, here and throughout;
  * that keeps the order, and the tie is then broken by the keys themselves.
  */
-import type { KeyTable } from "./key_table.ts";
+import { compareSpans, type KeyTable } from "./key_table.ts";
 
 export const NODE_ENTRIES = 128;
 /** Set in a leaf's entry when the key exists now; ids are below it. */
@@ -41,6 +41,8 @@ export class OrderNode {
   count = 0;
   /** Nodes below, one an entry; undefined in a leaf. */
   readonly children: OrderNode[] | undefined;
+  /** A branch's own copies of its keys: few, and read all the time. */
+  readonly #separators: Uint8Array[] = [];
   /** The neighbours of a leaf. */
   next: OrderNode | undefined = undefined;
   #previous: OrderNode | undefined = undefined;
@@ -64,13 +66,14 @@ export class OrderNode {
     const side = this.#comparePrefix(bytes, start, end);
     if (side !== 0) return side < 0 ? 0 : this.count;
     const head = headAt(bytes, start + this.#prefixBytes, end);
+    const known = this.#prefixBytes + 4;
     let low = 0;
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
       const mine = words[HEADS + middle];
       if (mine === head) {
-        const order = this.#keys.compare(words[IDS + middle] & ID_MASK, bytes, start, end);
+        const order = this.#compare(middle, bytes, start, end, known);
         if (order === 0) {
           this.found = true;
           return middle;
@@ -81,6 +84,26 @@ export class OrderNode {
       else high = middle;
     }
     return low;
+  }
+
+  /** @returns whether the first key is after the given one. */
+  startsAfter(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#compare(0, bytes, start, end, 0) > 0;
+  }
+
+  /** As `KeyTable.compare`, with the key at a position. */
+  #compare(
+    position: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    known: number,
+  ): number {
+    if (this.children === undefined) {
+      return this.#keys.compare(this.idAt(position), bytes, start, end, known);
+    }
+    const mine = this.#separators[position];
+    return compareSpans(mine, 0, mine.length, bytes, start, end, known);
   }
 
   /** @returns below, at or above zero as the key is before, at or after the shared beginning. */
@@ -119,6 +142,7 @@ export class OrderNode {
   /** Adds a node below, and takes its first key and its count. */
   insertChild(position: number, child: OrderNode): void {
     this.children!.splice(position, 0, child);
+    this.#separators.splice(position, 0, this.#keys.bytesOf(child.idAt(0)).slice());
     const { bytes, start, end } = this.#keys.locate(child.idAt(0));
     this.insert(position, child.idAt(0), bytes, start, end);
     this.setExisting(position, child.sumExisting(child.count));
@@ -127,11 +151,13 @@ export class OrderNode {
   remove(position: number): void {
     this.#shift(position, -1);
     this.children?.splice(position, 1);
+    this.#separators.splice(position, 1);
   }
 
   /** Gives an entry of a branch another key, still in order. */
   replaceId(position: number, id: number): void {
     const { bytes, start, end } = this.#keys.locate(id);
+    this.#separators[position] = bytes.slice(start, end);
     this.#words[IDS + position] = id;
     this.#words[HEADS + position] = headAt(bytes, start + this.#prefixBytes, end);
     if (this.#comparePrefix(bytes, start, end) !== 0) this.#refresh();
@@ -147,6 +173,7 @@ export class OrderNode {
     right.count = this.count - position;
     this.count = position;
     if (this.children !== undefined) right.children!.push(...this.children.splice(position));
+    right.#separators.push(...this.#separators.splice(position));
     right.next = this.next;
     right.#previous = this;
     if (this.next !== undefined) this.next.#previous = right;
@@ -162,17 +189,12 @@ export class OrderNode {
     if (this.next !== undefined) this.next.#previous = this.#previous;
   }
 
-  /**
-   * Finds again what all keys share, and every head. The neighbour's first key is taken in, so
-   * that keys still to come between it and ours share it too.
-   */
+  /** Finds again what all keys share, and every head. */
   #refresh(): void {
     const words = this.#words;
     const keys = this.#keys;
-    const last = this.next === undefined || this.next.count === 0
-      ? this.idAt(this.count - 1)
-      : this.next.idAt(0);
-    this.#prefixBytes = Math.min(MAX_PREFIX_BYTES, keys.sharedBytes(this.idAt(0), last));
+    const shared = keys.sharedBytes(this.idAt(0), this.idAt(this.count - 1));
+    this.#prefixBytes = Math.min(MAX_PREFIX_BYTES, shared);
     const first = keys.locate(this.idAt(0));
     for (let i = 0; i < this.#prefixBytes; i += 4) {
       words[i >>> 2] = headAt(first.bytes, first.start + i, first.end);
