@@ -24,6 +24,8 @@ const CHANNEL_STDOUT = 1;
 const CHANNEL_STDERR = 2;
 const CHANNEL_ERROR = 3;
 const CHANNEL_RESIZE = 4;
+const PORT_HIGH_BYTES = 256 * 1024;
+const decoder = new TextDecoder();
 /** v5 only: the byte after it names the channel that its sender closes. */
 const CHANNEL_CLOSE = 255;
 
@@ -137,8 +139,13 @@ function send(socket: WebSocket, channel: number, payload: Uint8Array): Promise<
   );
 }
 
+/** How long a pod may stay silent after its client has said everything. */
+const LINGER_MILLIS = 10_000;
+
 /**
  * One connection to a port of a pod, through the runtime.
+ * The protocol has no end of one direction: when the client has said everything, the connection
+ * stays until the pod ends it, or has been silent for ten seconds.
  * Errors: rejects when the runtime refuses; a failure later ends both streams.
  */
 export async function openPort(
@@ -148,31 +155,76 @@ export async function openPort(
   const target = new URL(url);
   target.searchParams.set("port", String(port));
   const socket = await open(target.href, ["v4.channel.k8s.io"]);
-  // The first message on each channel repeats the port number in two bytes.
-  const greeted = new Set<number>();
-  const readable = new ReadableStream<Uint8Array>({
-    start(controller) {
-      socket.on("message", (data: Uint8Array) => {
-        const channel = data[0];
-        if (!greeted.has(channel)) return void greeted.add(channel);
-        if (channel === 0) controller.enqueue(data.slice(1));
-        else controller.error(new Error(new TextDecoder().decode(data.subarray(1))));
-      });
-      socket.once("close", () => {
-        try {
-          controller.close();
-        } catch {
-          // Already ended by an error message.
-        }
-      });
-      socket.once("error", (error: Error) => controller.error(error));
-    },
-    cancel: () => socket.close(),
-  });
+  const linger = new Linger(() => socket.close());
+  socket.once("close", () => linger.stop());
   const writable = new WritableStream<Uint8Array>({
-    write: (chunk) => send(socket, 0, chunk),
-    close: () => socket.close(),
+    write: (chunk) => send(socket, CHANNEL_DATA, chunk),
+    close: () => linger.begin(),
     abort: () => socket.terminate(),
   });
-  return { readable, writable };
+  return { readable: readPort(socket, linger), writable };
+}
+
+const CHANNEL_DATA = 0;
+
+/** Closes what has been silent for a while, once it was told to watch. */
+class Linger {
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  readonly #onSilence: () => void;
+
+  constructor(onSilence: () => void) {
+    this.#onSilence = onSilence;
+  }
+
+  begin(): void {
+    this.#timer = setTimeout(this.#onSilence, LINGER_MILLIS);
+  }
+
+  /** Something was heard. */
+  touch(): void {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.begin();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
+
+/** What the pod says; the socket waits for a slow reader. */
+function readPort(socket: WebSocket, linger: Linger): ReadableStream<Uint8Array> {
+  // The first message on each channel repeats the port number in two bytes.
+  const greeted = new Set<number>();
+  let isEnded = false;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const fail = (error: Error) => {
+        if (isEnded) return;
+        isEnded = true;
+        controller.error(error);
+      };
+      socket.on("message", (data: Uint8Array) => {
+        linger.touch();
+        const channel = data[0];
+        if (!greeted.has(channel)) return void greeted.add(channel);
+        if (isEnded || data.length === 1) return;
+        if (channel !== CHANNEL_DATA) return fail(new Error(decoder.decode(data.subarray(1))));
+        controller.enqueue(data.slice(1));
+        if ((controller.desiredSize ?? 1) <= 0) socket.pause();
+      });
+      socket.once("close", () => {
+        if (isEnded) return;
+        isEnded = true;
+        controller.close();
+      });
+      socket.once("error", fail);
+    },
+    pull: () => socket.resume(),
+    cancel: () => {
+      isEnded = true;
+      socket.close();
+    },
+  }, { highWaterMark: PORT_HIGH_BYTES, size: (chunk) => chunk.length });
 }

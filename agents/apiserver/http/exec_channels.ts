@@ -65,7 +65,7 @@ export function openExecSession(socket: WebSocket, wanted: ExecRequest): ExecSes
 }
 
 /** The last word of a session: a Status in the remote command protocol's own, shorter dress. */
-function statusOf(outcome: ExecOutcome): Record<string, unknown> {
+export function statusOf(outcome: ExecOutcome): Record<string, unknown> {
   if (outcome.kind === "failed") {
     const { message } = outcome;
     return { metadata: {}, status: "Failure", reason: "InternalError", message, code: 500 };
@@ -134,7 +134,7 @@ class StdinPipe {
 }
 
 /** The newest terminal size; older ones that nobody read are of no use. */
-class SizeQueue implements AsyncIterable<Size> {
+export class SizeQueue implements AsyncIterable<Size> {
   #latest: Size | null = null;
   #wake: (() => void) | null = null;
   #isEnded = false;

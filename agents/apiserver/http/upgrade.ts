@@ -1,5 +1,5 @@
 /**
- * Connections that leave HTTP: exec and attach over WebSocket.
+ * Connections that leave HTTP: exec, attach and port-forward, over WebSocket or SPDY/3.1.
  * In: an authenticated upgrade request. Out: a session between the client and a kubelet.
  * Never: switches protocols before the request was authorized and its pod found.
  * Source: kubelet's remotecommand and apiserver's streaming tunnels (v1.36).
@@ -15,33 +15,51 @@ import { impersonate } from "../auth/impersonate.ts";
 import { refuseVerb } from "../verbs/call.ts";
 import type { Core } from "../verbs/core.ts";
 import { kubeletRequest } from "./connect.ts";
-import { type ExecRequest, openExecSession } from "./exec_channels.ts";
+import { type ExecRequest, type ExecSession, openExecSession } from "./exec_channels.ts";
 import { authorize } from "./handler.ts";
-import { parseRoute, type ResourceRoute } from "./route.ts";
+import { parseRoute } from "./route.ts";
+import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "./spdy/exec_streams.ts";
+import { socketLink, tunnelLink } from "./spdy/links.ts";
+import { PORT_FORWARD_PROTOCOL, servePortForward } from "./spdy/port_forward.ts";
+import type { Link } from "./spdy/session.ts";
 
-const EXEC_PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"] as const;
+const SPDY = "SPDY/3.1";
+const EXEC_PROTOCOLS: readonly string[] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
+const TUNNEL_PROTOCOLS: readonly string[] = [`${SPDY}+${PORT_FORWARD_PROTOCOL}`];
 const PING_MILLIS = 5000;
 
 /** The taker of upgraded connections. */
 export function createUpgrade(core: Core, kubelets: KubeletPort) {
+  const known = [...EXEC_PROTOCOLS, ...TUNNEL_PROTOCOLS];
   const server = new WebSocketServer({
     noServer: true,
-    handleProtocols: (offered) => EXEC_PROTOCOLS.find((name) => offered.has(name)) ?? false,
+    handleProtocols: (offered) => known.find((name) => offered.has(name)) ?? false,
     maxPayload: 32 * 1024 * 1024,
   });
   return (request: UpgradeRequest): void => {
-    begin(core, { kubelets, server }, request).catch((error) => {
+    begin({ core, kubelets, server }, request).catch((error) => {
       refuse(request.socket, error instanceof ApiError ? error : internalError("upgrade failed"));
     });
   };
 }
 
 interface Parts {
+  readonly core: Core;
   readonly kubelets: KubeletPort;
   readonly server: WebSocketServer;
 }
 
-async function begin(core: Core, parts: Parts, request: UpgradeRequest): Promise<void> {
+/** What an accepted request asks for. */
+interface Asked {
+  readonly kubelet: KubeletRequest;
+  readonly subresource: "exec" | "attach" | "portforward";
+  readonly wanted: ExecRequest;
+}
+
+const NO_STREAMS: ExecRequest = { stdin: false, stdout: false, stderr: false, tty: false };
+
+async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
+  const { core } = parts;
   const { message } = request;
   const header = (name: string) => message.headers[name] as string | undefined;
   const user = impersonate(request.user, header, core.authorizer);
@@ -51,20 +69,18 @@ async function begin(core: Core, parts: Parts, request: UpgradeRequest): Promise
   refuseVerb({ resource: route.resource, subresource: route.subresource, verb: "create" });
   authorize(core, { user }, { route, verb: "create" });
   const { subresource } = route;
-  if (subresource !== "exec" && subresource !== "attach") {
+  if (subresource !== "exec" && subresource !== "attach" && subresource !== "portforward") {
     throw badRequest(`${subresource} is not served over this protocol`);
   }
-  const offered = String(message.headers["sec-websocket-protocol"] ?? "").split(/ *, */);
-  const isWebSocket = String(message.headers.upgrade).toLowerCase() === "websocket";
-  if (!isWebSocket || !EXEC_PROTOCOLS.some((name) => offered.includes(name))) {
-    throw badRequest(`unable to upgrade: expected WebSocket with ${EXEC_PROTOCOLS.join(" or ")}`);
-  }
   const kubelet = await kubeletRequest(core, { user, query }, route);
-  const wanted = wantedStreams(kubelet.query, subresource);
-  const head = request.head as Buffer;
-  parts.server.handleUpgrade(message, request.socket, head, (socket) => {
-    void serve(parts.kubelets, { socket, kubelet, wanted, route });
-  });
+  const wanted = subresource === "portforward"
+    ? NO_STREAMS
+    : wantedStreams(kubelet.query, subresource);
+  const asked: Asked = { kubelet, subresource, wanted };
+  const upgrade = (header("upgrade") ?? "").toLowerCase();
+  if (upgrade === "websocket") return overWebSocket(parts, request, asked);
+  if (upgrade === SPDY.toLowerCase()) return overSpdy(parts, request, asked);
+  throw badRequest(`unable to upgrade: expected websocket or ${SPDY}`);
 }
 
 /** Errors: throws ApiError 400. */
@@ -85,30 +101,79 @@ function wantedStreams(query: URLSearchParams, subresource: string): ExecRequest
   return wanted;
 }
 
-async function serve(
-  kubelets: KubeletPort,
-  parts: {
-    readonly socket: WebSocket;
-    readonly kubelet: KubeletRequest;
-    readonly wanted: ExecRequest;
-    readonly route: ResourceRoute;
-  },
-): Promise<void> {
-  const { socket, kubelet, wanted, route } = parts;
-  // A client that vanished is noticed by what it no longer answers.
+/** Names of a list header, in the client's order. */
+function offeredBy(value: string | string[] | undefined): readonly string[] {
+  return String(value ?? "").split(/ *, */).filter((name) => name !== "");
+}
+
+/** Errors: throws ApiError 400. */
+function overWebSocket(parts: Parts, request: UpgradeRequest, asked: Asked): void {
+  const { message } = request;
+  const offered = offeredBy(message.headers["sec-websocket-protocol"]);
+  const accepted = asked.subresource === "portforward" ? TUNNEL_PROTOCOLS : EXEC_PROTOCOLS;
+  if (!accepted.some((name) => offered.includes(name))) {
+    throw badRequest(`unable to upgrade: expected WebSocket with ${accepted.join(" or ")}`);
+  }
+  parts.server.handleUpgrade(message, request.socket, request.head as Buffer, (socket) => {
+    keepAlive(socket);
+    if (asked.subresource === "portforward") forwardPorts(parts, asked, tunnelLink(socket));
+    else void runExec(parts, asked, openExecSession(socket, asked.wanted));
+  });
+}
+
+/** A client that vanished is noticed by what it no longer answers. */
+function keepAlive(socket: WebSocket): void {
   const pings = setInterval(() => socket.ping(), PING_MILLIS);
   socket.on("close", () => clearInterval(pings));
   socket.on("error", () => socket.terminate());
-  const session = openExecSession(socket, wanted);
+}
+
+/** Errors: throws ApiError 400. */
+function overSpdy(parts: Parts, request: UpgradeRequest, asked: Asked): void {
+  const { message, socket, head } = request;
+  const offered = offeredBy(message.headers["x-stream-protocol-version"]);
+  const protocol = asked.subresource === "portforward" ? PORT_FORWARD_PROTOCOL : EXEC_SPDY_PROTOCOL;
+  if (!offered.includes(protocol)) {
+    throw badRequest(
+      `unable to negotiate protocol: client supports [${offered.join(" ")}], ` +
+        `server accepts [${protocol}]`,
+    );
+  }
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${SPDY}\r\n` +
+      `x-stream-protocol-version: ${protocol}\r\n\r\n`,
+  );
+  const link = socketLink(socket, head);
+  if (asked.subresource === "portforward") return forwardPorts(parts, asked, link);
+  const after = parts.core.clock.after.bind(parts.core.clock);
+  openSpdyExec({ link, wanted: asked.wanted, after }).then(
+    (session) => runExec(parts, asked, session),
+    (error) => parts.core.log("debug", "no streams were opened", { error: String(error) }),
+  );
+}
+
+async function runExec(parts: Parts, asked: Asked, session: ExecSession): Promise<void> {
+  const { kubelets } = parts;
+  const { kubelet, subresource } = asked;
   let outcome: ExecOutcome;
   try {
-    outcome = route.subresource === "exec"
+    outcome = subresource === "exec"
       ? await kubelets.exec(kubelet, session.streams)
       : await kubelets.attach(kubelet, session.streams);
   } catch (error) {
     outcome = { kind: "failed", message: error instanceof Error ? error.message : String(error) };
   }
   session.finish(outcome);
+}
+
+function forwardPorts(parts: Parts, { kubelet }: Asked, link: Link): void {
+  const { name = "", uid = "" } = kubelet.pod.metadata;
+  servePortForward({
+    link,
+    pod: { name, uid },
+    connect: (port) => parts.kubelets.portForward(kubelet, port),
+    after: parts.core.clock.after.bind(parts.core.clock),
+  });
 }
 
 function refuse(socket: Duplex, error: ApiError): void {
