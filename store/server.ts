@@ -6,6 +6,7 @@
 import { denoPorts } from "./deno_ports.ts";
 import { ETCD_VERSION, EtcdMember } from "./member/etcd/etcd_member.ts";
 import { openMember } from "./member/open.ts";
+import { restoreSnapshot } from "./member/restore.ts";
 import { formatHelp, parseFlags, type ServerSettings } from "./server_flags.ts";
 import { serveEtcd } from "./wire/serve.ts";
 
@@ -61,7 +62,34 @@ function readClientTls(files: NonNullable<ServerSettings["clientTls"]>) {
     : { ...tls, ca: Deno.readTextFileSync(files.trustedCaFile) };
 }
 
+/** `restore FILE [--skip-hash-check] [flags]`: a data directory from an etcd snapshot. */
+async function restore(args: readonly string[]): Promise<number> {
+  const [file, ...rest] = args;
+  if (file === undefined || file.startsWith("-")) {
+    console.error("restore needs a file: restore FILE --data-dir DIRECTORY");
+    return 2;
+  }
+  const flags = rest.filter((word) => !/^--skip-hash-check(=true)?$/.test(word));
+  const parsed = parseFlags(flags, Deno.env.toObject());
+  if (parsed.kind !== "settings") {
+    console.error(parsed.kind === "problems" ? parsed.problems.join("\n") : formatHelp());
+    return 2;
+  }
+  try {
+    const { store } = parsed.settings;
+    const skipHashCheck = flags.length < rest.length;
+    const done = await restoreSnapshot(file, store, { ports: denoPorts(), skipHashCheck });
+    const { revision, keyCount } = done;
+    console.log(`restored ${keyCount} keys at revision ${revision} into ${store.dataDirectory}`);
+    return 0;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === "restore") return await restore(args.slice(1));
   const parsed = parseFlags(args, Deno.env.toObject());
   switch (parsed.kind) {
     case "help":

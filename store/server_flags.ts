@@ -104,7 +104,9 @@ export function formatHelp(): string {
   const lines = Object.entries(FLAGS).map(([name, [fallback, meaning]]) => {
     return `  --${name.padEnd(28)} ${meaning}${fallback === "" ? "" : ` (default ${fallback})`}`;
   });
-  return `Usage: deno task store [flags]\n\n${lines.join("\n")}\n\n` +
+  return "Usage: deno task store [flags]\n" +
+    "       deno task store restore FILE [--skip-hash-check] [flags]   an etcd snapshot\n\n" +
+    `${lines.join("\n")}\n\n` +
     "Each flag can also be given as an environment variable: --data-dir is ETCD_DATA_DIR.\n";
 }
 

@@ -3,6 +3,7 @@
  * In: requests as the wire decoded them. Out: outcomes through callbacks or promises.
  * Never: knows gRPC; makes a promise for a write or a read.
  */
+import { BoltExport } from "../../bolt/export.ts";
 import { COMMAND } from "../../mvcc/command.ts";
 import type { AlarmMember } from "../../mvcc/outcome.ts";
 import { ProtoWriter } from "../../mvcc/proto.ts";
@@ -206,17 +207,29 @@ export class EtcdMember implements MemberApi {
 
   hash: MemberApi["hash"] = () => this.hashKv(0);
 
-  snapshot: MemberApi["snapshot"] = () => {
-    const reader = this.#member.machine.openSnapshot();
-    return Promise.resolve({
-      kind: "snapshot" as const,
-      totalBytes: this.#member.machine.size().dbSizeInUseBytes,
+  /** A database file as etcd's own, so that its tools read and restore it. */
+  snapshot: MemberApi["snapshot"] = async () => {
+    const member = this.#member;
+    const file = new BoltExport(member.machine.state, {
+      index: member.applied,
+      term: member.raft.term,
+      members: member.membership.list(),
+    });
+    try {
+      while (file.prepare()) await this.#nextTurn();
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    return {
+      kind: "snapshot",
+      totalBytes: file.totalBytes,
       next: async () => {
         await this.#nextTurn();
-        return reader.next(SNAPSHOT_CHUNK_BYTES) ?? null;
+        return file.next(SNAPSHOT_CHUNK_BYTES) ?? null;
       },
-      close: () => reader.close(),
-    });
+      close: () => file.close(),
+    };
   };
 
   moveLeader: MemberApi["moveLeader"] = async (target) => {
