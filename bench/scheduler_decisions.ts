@@ -88,6 +88,15 @@ const WORKLOADS: Readonly<Record<string, (i: number) => PodSpecRow>> = {
   "fits nowhere": () => ({ ...EMPTY_SPEC, ...asking(64_000, GIGABYTE) }),
 };
 
+/** Time that this thread had a core for, milliseconds; wall time where the system won't tell. */
+function cpuMillis(): number {
+  try {
+    return Number(Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ")[0]) / 1e6;
+  } catch {
+    return performance.now();
+  }
+}
+
 interface Round {
   /** Microseconds a pod: decide and assume. */
   readonly decideMicros: number;
@@ -128,7 +137,7 @@ function runRound(kind: string, { nodes, pods }: DecisionsOptions): Round {
   const profile = buildProfile();
   const nominations = new Map<string, PodRow[]>();
   let hash = 2166136261;
-  const decideStart = performance.now();
+  const decideStart = cpuMillis();
   for (let i = 0; i < pods; i++) {
     const { decision } = batch.decide({
       table: bare.table,
@@ -141,13 +150,13 @@ function runRound(kind: string, { nodes, pods }: DecisionsOptions): Round {
     bare.table.addPod(rows[i], decision.nodeName);
     hash = mix(hash, decision.nodeName);
   }
-  const decideMicros = (performance.now() - decideStart) * 1000 / pods;
+  const decideMicros = (cpuMillis() - decideStart) * 1000 / pods;
   const whole = schedulerOf(nodes);
   for (const row of rows) whole.setPending(row, "default-scheduler", 0);
-  const planStart = performance.now();
+  const planStart = cpuMillis();
   let done = 0;
   while (done < pods) done += whole.plan(0, 512).length;
-  const planMicros = (performance.now() - planStart) * 1000 / pods;
+  const planMicros = (cpuMillis() - planStart) * 1000 / pods;
   return { decideMicros, planMicros, hash };
 }
 

@@ -8,6 +8,7 @@ export { nodeEvents, podEvents } from "./cluster_event.ts";
 export type { ClusterEvent } from "./cluster_event.ts";
 export type { Diagnosis } from "./decide.ts";
 export { explain, truncateNote } from "./explain.ts";
+export type { GroupPolicy } from "./gangs.ts";
 export { TemplateTable } from "./intern.ts";
 export { EMPTY_NODE } from "./node_row.ts";
 export type { NodeImage, NodeRow, Taint } from "./node_row.ts";

@@ -6,6 +6,7 @@
  */
 
 import type { Plugin } from "./plugin.ts";
+import { createGangScheduling } from "./plugins/gang_scheduling.ts";
 import { createImageLocality } from "./plugins/image_locality.ts";
 import { createInterPodAffinity } from "./plugins/inter_pod_affinity.ts";
 import type { InterPodAffinityArgs } from "./plugins/inter_pod_affinity.ts";
@@ -80,6 +81,7 @@ export const PLUGINS: readonly PluginEntry[] = [
     create: (args) => createNodeResourcesBalanced(args.NodeResourcesBalancedAllocation),
   },
   { name: "ImageLocality", weight: 1, create: createImageLocality },
+  { name: "GangScheduling", weight: 0, create: createGangScheduling },
   { name: "DefaultBinder", weight: 0 },
 ];
 

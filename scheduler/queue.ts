@@ -9,10 +9,12 @@
 import type { ClusterEvent } from "./cluster_event.ts";
 import { podEvents } from "./cluster_event.ts";
 import type { NodeTable } from "./node_table.ts";
+import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
 import { goesFirst } from "./plugins/priority_sort.ts";
 import type { PodRow } from "./pod_row.ts";
 import type { Profile } from "./profile.ts";
 import { KeyedHeap } from "./structures/heap.ts";
+import { ParkedPods } from "./sharing/parked_pods.ts";
 
 /** Backoffs end at whole windows, so that pods of one window come out by priority. */
 const WINDOW_MS = 1000;
@@ -64,10 +66,17 @@ export class SchedulingQueue {
   readonly #backoff: KeyedHeap<QueuedPod>;
   /** After errors; not popped before their time. */
   readonly #errorBackoff: KeyedHeap<QueuedPod>;
-  readonly #unschedulable = new Map<string, QueuedPod>();
+  readonly #parked = new ParkedPods();
+  readonly #groupGate: (pod: PodRow) => string;
 
-  constructor(table: NodeTable, config: QueueConfig = {}) {
+  /** @param groupGate why a pod's group holds it back, "" when it does not */
+  constructor(
+    table: NodeTable,
+    config: QueueConfig = {},
+    groupGate: (pod: PodRow) => string = () => "",
+  ) {
     this.#table = table;
+    this.#groupGate = groupGate;
     this.#firstBackoffMs = config.firstBackoffMs ?? 1000;
     this.#longestBackoffMs = config.longestBackoffMs ?? 10_000;
     this.#patienceMs = config.patienceMs ?? 5 * 60_000;
@@ -80,13 +89,11 @@ export class SchedulingQueue {
   }
 
   get sizes(): QueueSizes {
-    let gated = 0;
-    for (const { gate } of this.#unschedulable.values()) if (gate !== "") gated++;
     return {
       active: this.#active.size,
       backoff: this.#backoff.size + this.#errorBackoff.size,
-      unschedulable: this.#unschedulable.size - gated,
-      gated,
+      unschedulable: this.#parked.waitingCount,
+      gated: this.#parked.gatedCount,
     };
   }
 
@@ -96,7 +103,7 @@ export class SchedulingQueue {
     if (active !== undefined) return { place: "active", entry: active };
     const backoff = this.#backoff.get(uid) ?? this.#errorBackoff.get(uid);
     if (backoff !== undefined) return { place: "backoff", entry: backoff };
-    const entry = this.#unschedulable.get(uid);
+    const entry = this.#parked.get(uid);
     return entry === undefined ? undefined : { place: "unschedulable", entry };
   }
 
@@ -126,7 +133,7 @@ export class SchedulingQueue {
     if (place === "active") this.#active.add(updated);
     else if (place === "backoff") this.#toBackoff(updated);
     else {
-      this.#unschedulable.set(pod.uid, updated);
+      this.#parked.replace(updated);
       for (const event of podEvents(entry.pod, pod, false)) {
         if (this.#isWorthRetrying(updated, event)) {
           this.#requeue(updated, nowMs);
@@ -142,7 +149,15 @@ export class SchedulingQueue {
     this.#active.remove(uid);
     this.#backoff.remove(uid);
     this.#errorBackoff.remove(uid);
-    this.#unschedulable.delete(uid);
+    this.#parked.take(uid);
+  }
+
+  /** @returns the waiting pod, taken out to be tried; undefined when it may not be tried. */
+  take(uid: string): QueuedPod | undefined {
+    const entry = this.find(uid)?.entry;
+    if (entry === undefined || this.#gateOf(entry) !== null) return undefined;
+    this.remove(uid);
+    return { ...entry, gate: "", attempts: entry.attempts + 1 };
   }
 
   /** @returns the next pod to try; with none active, one that backs off though it need not. */
@@ -166,16 +181,20 @@ export class SchedulingQueue {
       errorCount: isError ? entry.errorCount + 1 : 0,
     };
     if (isError) this.#requeue(failed, nowMs);
-    else this.#unschedulable.set(entry.pod.uid, failed);
+    else this.#parked.park(failed);
   }
 
   /** Moves the pods that an event may help. @returns how many moved. */
   notify(event: ClusterEvent, nowMs: number): number {
     let moved = 0;
-    for (const entry of [...this.#unschedulable.values()]) {
-      if (!this.#isWorthRetrying(entry, event)) continue;
-      this.#requeue(entry, nowMs);
-      moved++;
+    for (const uids of this.#parked.alike()) {
+      // Pods that are alike ask the same of an event, so one answer is enough.
+      const [first] = uids;
+      if (!this.#isWorthRetrying(this.#parked.get(first)!, event)) continue;
+      for (const uid of [...uids]) {
+        this.#requeue(this.#parked.get(uid)!, nowMs);
+        moved++;
+      }
     }
     return moved;
   }
@@ -189,10 +208,10 @@ export class SchedulingQueue {
         this.#active.add(entry);
       }
     }
-    for (const entry of [...this.#unschedulable.values()]) {
-      if (entry.gate === "" && nowMs - entry.sinceMs > this.#patienceMs) {
-        this.#requeue(entry, nowMs);
-      }
+    for (;;) {
+      const oldest = this.#parked.oldest();
+      if (oldest === undefined || nowMs - oldest.sinceMs <= this.#patienceMs) break;
+      this.#requeue(oldest, nowMs);
     }
   }
 
@@ -203,9 +222,8 @@ export class SchedulingQueue {
       const first = heap.peek();
       if (first !== undefined) next = Math.min(next, this.backoffUntilMs(first) + WINDOW_MS);
     }
-    for (const { gate, sinceMs } of this.#unschedulable.values()) {
-      if (gate === "") next = Math.min(next, sinceMs + this.#patienceMs + 1);
-    }
+    const oldest = this.#parked.oldest();
+    if (oldest !== undefined) next = Math.min(next, oldest.sinceMs + this.#patienceMs + 1);
     return next;
   }
 
@@ -232,7 +250,7 @@ export class SchedulingQueue {
   }
 
   #requeue(entry: QueuedPod, nowMs: number): void {
-    this.#unschedulable.delete(entry.pod.uid);
+    this.#parked.take(entry.pod.uid);
     if (this.#isBackingOff(entry, nowMs)) this.#toBackoff(entry);
     else this.#activate(entry);
   }
@@ -248,14 +266,20 @@ export class SchedulingQueue {
 
   /** Parks a pod that a gate holds back. */
   #holdBack(entry: QueuedPod): boolean {
-    for (const plugin of entry.profile.gates) {
-      const gate = plugin.gate!(entry.pod.template.spec);
-      if (gate === null) continue;
-      const rejectedBy = new Set([...entry.rejectedBy, plugin.name]);
-      this.#unschedulable.set(entry.pod.uid, { ...entry, gate, rejectedBy });
-      return true;
+    const held = this.#gateOf(entry);
+    if (held === null) return false;
+    const rejectedBy = new Set([...entry.rejectedBy, held.by]);
+    this.#parked.park({ ...entry, gate: held.gate, rejectedBy });
+    return true;
+  }
+
+  #gateOf({ profile, pod }: QueuedPod): { readonly gate: string; readonly by: string } | null {
+    for (const plugin of profile.gates) {
+      const gate = plugin.gate!(pod.template.spec);
+      if (gate !== null) return { gate, by: plugin.name };
     }
-    return false;
+    const gate = this.#groupGate(pod);
+    return gate === "" ? null : { gate, by: GANG_SCHEDULING };
   }
 }
 

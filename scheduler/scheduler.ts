@@ -10,11 +10,14 @@ import { BatchDecider } from "./batch.ts";
 import { nodeEvents, podEvents } from "./cluster_event.ts";
 import type { ClusterEvent } from "./cluster_event.ts";
 import { decide } from "./decide.ts";
-import type { Diagnosis, Outcome } from "./decide.ts";
+import type { Decision, Diagnosis, Outcome } from "./decide.ts";
 import { explain, NO_NODES_MESSAGE } from "./explain.ts";
+import { Gangs } from "./gangs.ts";
+import type { GroupPolicy } from "./gangs.ts";
 import { TemplateTable } from "./intern.ts";
 import type { NodeRow } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
+import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
 import type { PodRow } from "./pod_row.ts";
 import { preempt, preemptNobody } from "./preempt.ts";
 import type { DisruptionBudget, Preemption } from "./preempt.ts";
@@ -49,6 +52,12 @@ export type Action =
     /** Pods to delete, so that the promise can be kept. */
     readonly victims: readonly PodRow[];
   };
+
+/** @returns the plugins that kept a pod of a group from fitting. */
+function rejectors({ decision }: { readonly decision: Decision }): readonly string[] {
+  if (decision.kind === "noNodes") return ["NodeName"];
+  return decision.kind === "unschedulable" ? [...decision.diagnosis.plugins] : [];
+}
 
 /** A preemption that was tried and the words for it. */
 interface Refused {
@@ -85,6 +94,7 @@ export class Scheduler {
   readonly queue: SchedulingQueue;
   readonly profiles: ReadonlyMap<string, Profile>;
   readonly #batch = new BatchDecider();
+  readonly #gangs = new Gangs();
   readonly #shareColumns: boolean;
   #seed: number;
   readonly #nominations = new Map<string, PodRow[]>();
@@ -100,7 +110,7 @@ export class Scheduler {
   constructor(config: SchedulerConfig = {}) {
     const profiles = (config.profiles ?? [{}]).map(buildProfile);
     this.profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
-    this.queue = new SchedulingQueue(this.table, config.queue);
+    this.queue = new SchedulingQueue(this.table, config.queue, (pod) => this.#gangs.gate(pod));
     this.#shareColumns = config.shareColumns ?? true;
     this.#seed = config.seed ?? 1;
   }
@@ -134,6 +144,12 @@ export class Scheduler {
     else this.#budgets.set(key, budget);
   }
 
+  /** Sets what a pod group asks for; null when it is gone. @param name "namespace/name" */
+  setGroup(name: string, policy: GroupPolicy | null, nowMs: number): void {
+    this.#gangs.setPolicy(name, policy);
+    this.queue.notify({ resource: "podGroup", group: name }, nowMs);
+  }
+
   /** A pod without a node that names one of our profiles. */
   setPending(pod: PodRow, schedulerName: string, nowMs: number): void {
     const profile = this.profiles.get(schedulerName);
@@ -143,7 +159,11 @@ export class Scheduler {
     const row = pod.nominatedNode === "" && promised !== ""
       ? { ...pod, nominatedNode: promised }
       : pod;
+    this.#gangs.wait(row);
     if (!this.queue.update(row, nowMs)) this.queue.add(row, profile, nowMs);
+    if (row.group !== "") {
+      this.queue.notify({ resource: "podGroup", group: row.group }, nowMs);
+    }
     this.#nominate(row, row.nominatedNode);
   }
 
@@ -152,6 +172,7 @@ export class Scheduler {
     const before = this.table.pod(pod.uid);
     this.#assumed.delete(pod.uid);
     this.queue.remove(pod.uid);
+    this.#gangs.place(pod);
     this.#nominate(pod, "");
     if (before?.pod.template === pod.template && before.nodeName === nodeName) {
       const same = before.pod.terminating === pod.terminating && before.pod.evicted === pod.evicted;
@@ -172,6 +193,7 @@ export class Scheduler {
     const waiting = this.queue.find(uid)?.entry.pod;
     this.queue.remove(uid);
     this.#assumed.delete(uid);
+    this.#gangs.remove(uid);
     const pod = known ?? waiting;
     if (pod === undefined) return;
     this.table.removePod(uid);
@@ -205,7 +227,9 @@ export class Scheduler {
       const entry = this.queue.pop();
       if (entry === undefined) break;
       if (entry.pod.terminating) continue;
-      actions.push(this.#decideOne(entry, nowMs));
+      if (this.#gangs.missing(entry.pod.group) > 0) {
+        actions.push(...this.#decideGang(entry, nowMs));
+      } else actions.push(this.#decideOne(entry, nowMs));
     }
     return actions;
   }
@@ -217,13 +241,51 @@ export class Scheduler {
     this.#assumed.delete(uid);
     const { pod } = entry;
     this.table.removePod(uid);
+    this.#gangs.wait(pod);
     const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
     this.queue.notify({ ...event, assigned: true }, nowMs);
     this.queue.failed(entry, new Set(), nowMs);
   }
 
-  #decideOne(entry: QueuedPod, nowMs: number): Action {
-    const { pod, profile } = entry;
+  /** Places enough pods of a group to start it, or none of them. */
+  #decideGang(first: QueuedPod, nowMs: number): Action[] {
+    const name = first.pod.group;
+    const missing = this.#gangs.missing(name);
+    const others = this.#gangs.waiting(name).filter((uid) => uid !== first.pod.uid)
+      .flatMap((uid) => this.queue.take(uid) ?? []);
+    const entries = [first, ...others].filter(({ pod }) => !pod.terminating);
+    const tried = entries.map((entry) => {
+      const outcome = this.#decide(entry);
+      if (outcome.decision.kind === "placed") {
+        this.table.addPod(entry.pod, outcome.decision.nodeName);
+      }
+      return { entry, decision: outcome.decision };
+    });
+    const fitting = tried.filter(({ decision }) => decision.kind === "placed");
+    const starts = fitting.length >= missing;
+    if (!starts) { for (const { entry } of fitting) this.table.removePod(entry.pod.uid); }
+    const words = `pod group "${name.slice(name.indexOf("/") + 1)}" can't start: ` +
+      `${fitting.length} of the ${missing} pods that it lacks fit`;
+    return tried.map(({ entry, decision }): Action => {
+      if (starts && decision.kind === "placed") return this.#assume(entry, decision.nodeName);
+      const diagnosis = decision.kind === "unschedulable" ? decision.diagnosis : null;
+      const message = diagnosis === null ? `${words}.` : `${words}. ${explain(diagnosis)}`;
+      const plugins = new Set([GANG_SCHEDULING, ...tried.flatMap(rejectors)]);
+      this.queue.failed(entry, plugins, nowMs);
+      return { kind: "reject", entry, message, nominatedNode: null, victims: [] };
+    });
+  }
+
+  #assume(entry: QueuedPod, nodeName: string): Action {
+    const { pod } = entry;
+    this.#nominate(pod, "");
+    if (this.table.pod(pod.uid) === undefined) this.table.addPod(pod, nodeName);
+    this.#gangs.place(pod);
+    this.#assumed.set(pod.uid, entry);
+    return { kind: "bind", entry, nodeName };
+  }
+
+  #decide({ pod, profile }: QueuedPod): Outcome {
     this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0;
     const input = {
       table: this.table,
@@ -232,17 +294,15 @@ export class Scheduler {
       nominations: this.#nominations,
       seed: this.#seed,
     };
-    const outcome = this.#shareColumns
-      ? this.#batch.decide(input)
-      : decide(input, this.#batch.scratch);
+    return this.#shareColumns ? this.#batch.decide(input) : decide(input, this.#batch.scratch);
+  }
+
+  #decideOne(entry: QueuedPod, nowMs: number): Action {
+    const outcome = this.#decide(entry);
     const { decision } = outcome;
     switch (decision.kind) {
-      case "placed": {
-        this.#nominate(pod, "");
-        this.table.addPod(pod, decision.nodeName);
-        this.#assumed.set(pod.uid, entry);
-        return { kind: "bind", entry, nodeName: decision.nodeName };
-      }
+      case "placed":
+        return this.#assume(entry, decision.nodeName);
       case "noNodes": {
         // Nothing rejected it, yet only a node can help: the name plugin's hint is just that.
         this.queue.failed(entry, new Set(["NodeName"]), nowMs);
