@@ -14,18 +14,25 @@ import {
 } from "./store_requests.ts";
 import type { Servers } from "./store_servers.ts";
 
+/** One number of a row. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  /** What the ratio of ours to the peer's is meant to be, for the reader of a run. */
+  readonly aim: string;
+}
+
 export interface Row {
   /** For `--only`. */
   readonly id: string;
-  readonly name: string;
-  readonly unit: string;
+  readonly figures: readonly Figure[];
   readonly members: number;
   /** Flags of the servers beside the usual. */
   readonly flags?: readonly string[];
-  /** What the ratio of ours to the peer's is meant to be, for the reader of a run. */
-  readonly aim: string;
-  /** One number in `unit`, of servers that were just started. */
-  readonly measure: (servers: Servers, scale: Scale) => Promise<number>;
+  /** Rows that fill a large store are not repeated more often than this. */
+  readonly maxSamples?: number;
+  /** One number for each figure, of servers that were just started. */
+  readonly measure: (servers: Servers, scale: Scale) => Promise<readonly number[]>;
 }
 
 /** How long and how much. */
@@ -35,12 +42,14 @@ export interface Scale {
   readonly keys: number;
   readonly watchers: number;
   readonly leases: number;
+  /** Puts a second of the row about latency: half of what the peer can do. */
+  readonly rate: number;
 }
 
 const LIST_KEYS = 10_000;
 
 function loadRow(
-  row: Pick<Row, "id" | "name" | "aim"> & {
+  row: Pick<Row, "id"> & Pick<Figure, "name" | "aim"> & {
     readonly path: string;
     readonly message: Uint8Array;
     readonly members?: number;
@@ -54,9 +63,7 @@ function loadRow(
   const { id, name, aim, path, message } = row;
   return {
     id,
-    name,
-    aim,
-    unit: row.unit ?? "requests/s",
+    figures: [{ name, aim, unit: row.unit ?? "requests/s" }],
     members: row.members ?? 1,
     async measure(servers, { seconds }) {
       await fill(servers.port, row.keys ?? 1);
@@ -68,7 +75,7 @@ function loadRow(
         streams: row.streams ?? 32,
         seconds,
       });
-      return perSecond;
+      return [perSecond];
     },
   };
 }
