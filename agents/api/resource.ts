@@ -3,7 +3,7 @@
  * In: nothing. Out: types only; rows stand in `resources.ts`, rules in one file per kind.
  * Never: I/O. Source: upstream's registry strategies and discovery documents (v1.36).
  */
-import type { KubeObject } from "./meta.ts";
+import type { KubeObject, UserInfo } from "./meta.ts";
 
 /** One problem with one field; `status.ts` words it as upstream does. */
 export interface FieldError {
@@ -42,6 +42,16 @@ export interface RuleContext {
   readonly nowMillis: number;
   /** A fresh random UUID. */
   readonly newUid: () => string;
+  /** Who asks, where a kind records it. */
+  readonly user?: UserInfo;
+}
+
+/** How a subresource that writes a corner of the object does it. */
+export interface PartRules {
+  /** Puts everything back but what the subresource is for. */
+  readonly prepare: (draft: KubeObject, old: KubeObject, context?: RuleContext) => void;
+  /** Runs after the kind's `validate`, instead of its `validateUpdate`. */
+  readonly validateUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
 }
 
 /** A kind's own rules. All work on a private, mutable draft and are synchronous. */
@@ -62,6 +72,8 @@ export interface Rules {
   /** Only what the change itself breaks; `validate` runs on every update as well. */
   readonly validateUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
   readonly validateStatusUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
+  /** By the subresource's name: `approval`, `resize`… */
+  readonly parts?: Readonly<Record<string, PartRules>>;
   /** Extra field selectors beside metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>;
   readonly columns?: readonly TableColumn[];

@@ -9,6 +9,7 @@ import { replicaSetRules } from "./kinds/apps/replica_set.ts";
 import { statefulSetRules } from "./kinds/apps/stateful_set.ts";
 import { cronJobRules } from "./kinds/batch/cron_job.ts";
 import { jobRules } from "./kinds/batch/job.ts";
+import { componentStatusRules } from "./kinds/core/component_status.ts";
 import { configMapRules, secretRules, serviceAccountRules } from "./kinds/core/config.ts";
 import { endpointsRules } from "./kinds/core/endpoints.ts";
 import { eventRules, eventStoredAs, eventV1Rules } from "./kinds/core/event.ts";
@@ -32,12 +33,16 @@ import {
   resourceQuotas,
   runtimeClasses,
 } from "./rows/core.ts";
+import { deviceRows } from "./rows/devices.ts";
+import { extensionRows } from "./rows/extensions.ts";
 import { networkingRows } from "./rows/networking.ts";
 import { persistentVolumeClaims, persistentVolumes, storageRows } from "./rows/storage.ts";
 
 export * from "./rows/access.ts";
 export * from "./rows/autoscaling.ts";
 export * from "./rows/core.ts";
+export * from "./rows/devices.ts";
+export * from "./rows/extensions.ts";
 export * from "./rows/networking.ts";
 export * from "./rows/storage.ts";
 
@@ -280,6 +285,8 @@ export const resources: readonly Resource[] = [
   runtimeClasses,
   ...networkingRows,
   ...accessRows,
+  ...extensionRows,
+  ...deviceRows,
   ...storageRows,
 ];
 
@@ -288,9 +295,20 @@ const review = (group: string, kind: string, scope: "Namespaced" | "Cluster" = "
 
 const AUTHORIZATION = "authorization.k8s.io";
 
-/** Collections that answer a create and keep nothing. */
+/** The health of what the cluster is made of; read only, and nothing is kept. */
+export const componentStatuses: Resource = defineResource({
+  kind: "ComponentStatus",
+  plural: "componentstatuses",
+  shortNames: ["cs"],
+  scope: "Cluster",
+  verbs: ["get", "list"],
+  rules: componentStatusRules,
+});
+
+/** Collections that are answered without a store behind them. */
 export const virtualResources: readonly Resource[] = [
   defineResource({ kind: "Binding", plural: "bindings", verbs: ["create"] }),
+  componentStatuses,
   review("authentication.k8s.io", "SelfSubjectReview"),
   review("authentication.k8s.io", "TokenReview"),
   review(AUTHORIZATION, "LocalSubjectAccessReview", "Namespaced"),

@@ -9,8 +9,9 @@ import {
   roleBindingRules,
   roleRules,
 } from "../kinds/access/rbac.ts";
+import { signingRequestRules } from "../kinds/access/signing_request.ts";
 import type { Resource } from "../resource.ts";
-import { defineResource } from "../row.ts";
+import { defineResource, partOf } from "../row.ts";
 
 const group = "rbac.authorization.k8s.io";
 
@@ -44,10 +45,21 @@ export const clusterRoleBindings: Resource = defineResource({
   rules: clusterRoleBindingRules,
 });
 
+export const certificateSigningRequests: Resource = defineResource({
+  group: "certificates.k8s.io",
+  kind: "CertificateSigningRequest",
+  plural: "certificatesigningrequests",
+  shortNames: ["csr"],
+  scope: "Cluster",
+  subresources: (parent) => [partOf(parent, "approval"), partOf(parent, "status")],
+  rules: signingRequestRules,
+});
+
 /** All of both groups. */
 export const accessRows: readonly Resource[] = [
   clusterRoleBindings,
   clusterRoles,
   roleBindings,
   roles,
+  certificateSigningRequests,
 ];
