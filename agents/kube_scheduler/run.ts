@@ -60,7 +60,8 @@ export interface RunningKubeScheduler {
   readonly scheduler: Scheduler;
   /** Resolves when no pod waits to be tried and no write is under way. */
   whenIdle(): Promise<void>;
-  stop(): void;
+  /** Decides no more. Resolves when the writes under way have ended, so that another may begin. */
+  stop(): Promise<void>;
 }
 
 class Runner implements RunningKubeScheduler {
@@ -88,6 +89,7 @@ class Runner implements RunningKubeScheduler {
   #idle: (() => void)[] = [];
   #synced = false;
   #stopped = false;
+  #ended: () => void = () => {};
 
   constructor(options: KubeSchedulerOptions) {
     this.#client = options.client;
@@ -127,12 +129,13 @@ class Runner implements RunningKubeScheduler {
     this.#wake(0);
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#wakeUp?.();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const recorder of this.#recorders.values()) recorder.stop();
     if (this.#ownsInformers) this.#informers.stop();
+    if (this.#writes > 0) await new Promise<void>((resolve) => this.#ended = resolve);
   }
 
   whenIdle(): Promise<void> {
@@ -296,6 +299,7 @@ class Runner implements RunningKubeScheduler {
   }
 
   #settle(): void {
+    if (this.#writes === 0) this.#ended();
     if (!this.#isIdle()) return;
     const waiting = this.#idle;
     this.#idle = [];

@@ -84,7 +84,7 @@ export async function startPerfCluster(
     informers,
     scheduler,
     async close() {
-      scheduler.stop();
+      await scheduler.stop();
       informers.stop();
       closeClients();
       await api.close();

@@ -124,6 +124,31 @@ const unschedulable: TestCase = {
   ],
 };
 
+/** Not one of upstream's: pods that fit nowhere wait while others come and are scheduled. */
+const backlog: TestCase = {
+  name: "UnschedulableBacklog",
+  podTemplate: podDefault,
+  operations: [
+    { opcode: "createNodes", count: "$initNodes" },
+    {
+      opcode: "createPods",
+      count: "$waitingPods",
+      template: podHighPriorityLarge,
+      skipWaitToCompletion: true,
+    },
+    { opcode: "barrier", stageRequirement: "Attempted" },
+    { opcode: "createPods", count: "$measurePods", collectMetrics: true },
+  ],
+  workloads: [
+    { name: "5Nodes", params: { initNodes: 5, waitingPods: 10, measurePods: 10 } },
+    {
+      name: "5000Nodes_10000Waiting",
+      params: { initNodes: 5000, waitingPods: 10_000, measurePods: 10_000 },
+      floor: 4000,
+    },
+  ],
+};
+
 const mixedChurn: TestCase = {
   name: "SchedulingWithMixedChurn",
   operations: [
@@ -218,6 +243,7 @@ export const PLAIN: readonly TestCase[] = [
   preemptionBasic,
   preemptionAsync,
   unschedulable,
+  backlog,
   mixedChurn,
   whileGated,
   deletedWithFinalizers,
