@@ -93,9 +93,10 @@ export class History {
   /** Copies a base record to the end of the base; what the sweep of a sparse segment does. */
   move(version: number, from: number): void {
     const { arena } = this;
-    const bytes = arena.viewAt(from);
-    const to = arena.append(this.base, bytes.length, version, arena.extraAt(from));
-    arena.bytesAt(to).set(bytes, arena.offsetOf(to));
+    const length = arena.lengthAt(from);
+    const start = arena.offsetOf(from);
+    const to = arena.append(this.base, length, version, arena.extraAt(from));
+    copyBytes(arena.bytesAt(from), start, start + length, arena.bytesAt(to), arena.offsetOf(to));
     arena.free(from);
     this.#versions.setAddress(version, to);
   }
