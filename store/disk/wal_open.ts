@@ -66,13 +66,16 @@ export async function openWal(
       return { kind: "damaged", path, offset: scan.position, detail };
     }
     if (isLast) {
+      // What a killed process wrote without a sync is in memory only; power may still take it.
       if (scan.leftoverEnd > 0) await cutTail(file, scan.position);
+      else await file.sync();
       last = { file, scan };
     } else {
       file.close();
       closed.push({ path, lastIndex: replay.lastIndex });
     }
   }
+  await disk.syncDirectory(directory);
   if (last === null || last.scan.head === null) throw new Error("openWal needs an existing log");
   const { file, scan } = last;
   const current = {
