@@ -24,9 +24,10 @@ const TABLE: readonly Row[] = [
   { from: "scheduler/", to: ["scheduler/"] },
   { from: "agents/api/", to: ["agents/api/"], packages: true },
   { from: "agents/client/", to: ["agents/client/", "agents/api/"], packages: true },
+  { from: "agents/spdy/", to: ["agents/spdy/"], packages: true },
   {
     from: "agents/apiserver/",
-    to: ["agents/apiserver/", "agents/api/", "store/mod.ts", "store/wire/"],
+    to: ["agents/apiserver/", "agents/api/", "agents/spdy/", "store/mod.ts", "store/wire/"],
     packages: true,
   },
   {
@@ -34,7 +35,12 @@ const TABLE: readonly Row[] = [
     to: ["agents/kube_scheduler/", "agents/api/", "agents/client/", "scheduler/mod.ts"],
     packages: true,
   },
-  ...["controller_manager", "kubelet", "kube_proxy", "dns", "ingress", "metrics_server"].map((
+  {
+    from: "agents/kubelet/",
+    to: ["agents/kubelet/", "agents/api/", "agents/client/", "agents/spdy/"],
+    packages: true,
+  },
+  ...["controller_manager", "kube_proxy", "dns", "ingress", "metrics_server"].map((
     name,
   ) => ({
     from: `agents/${name}/`,

@@ -2,9 +2,12 @@
  * Exec, attach and port-forward sessions through the runtime's own streaming server.
  * In: the URL that CRI's Exec, Attach or PortForward answered, and the client's streams.
  * Out: bytes pumped both ways, and how the process ended.
- * Never: interprets what passes. Source: the channel.k8s.io protocols v4 and v5 over WebSocket.
+ * Never: interprets what passes. SPDY, because the runtimes' WebSockets can't tell a process that
+ * its input has ended. Source: the v4.channel.k8s.io and portforward.k8s.io protocols
+ * (cri-streaming, v1.36).
  */
-import { WebSocket } from "ws";
+import { dialSpdy } from "../spdy/dial.ts";
+import type { SpdySession, SpdyStream } from "../spdy/session.ts";
 
 /** One multiplexed session; absent streams were not asked for. */
 export interface SessionStreams {
@@ -18,72 +21,84 @@ export type SessionOutcome =
   | { readonly kind: "exited"; readonly exitCode: number }
   | { readonly kind: "failed"; readonly message: string };
 
-const PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
-const CHANNEL_STDIN = 0;
-const CHANNEL_STDOUT = 1;
-const CHANNEL_STDERR = 2;
-const CHANNEL_ERROR = 3;
-const CHANNEL_RESIZE = 4;
-const PORT_HIGH_BYTES = 256 * 1024;
-const decoder = new TextDecoder();
-/** v5 only: the byte after it names the channel that its sender closes. */
-const CHANNEL_CLOSE = 255;
+const EXEC_PROTOCOL = "v4.channel.k8s.io";
+const PORT_PROTOCOL = "portforward.k8s.io";
 
 /**
  * Runs one session to its end.
  * @param url http(s) URL of the streaming server
+ * Errors: rejects when the runtime refuses.
  */
 export async function runSession(url: string, streams: SessionStreams): Promise<SessionOutcome> {
-  const socket = await open(url, PROTOCOLS);
-  const writers = new Map<number, WritableStreamDefaultWriter<Uint8Array>>();
-  if (streams.stdout) writers.set(CHANNEL_STDOUT, streams.stdout.getWriter());
-  if (streams.stderr) writers.set(CHANNEL_STDERR, streams.stderr.getWriter());
-  const finished = receive(socket, writers);
-  if (streams.stdin) void pumpStdin(socket, streams.stdin);
-  if (streams.resize) void pumpResize(socket, streams.resize);
+  const session = await dialSpdy(url, EXEC_PROTOCOL);
+  const open = (type: string) => session.open(new Map([["streamtype", type]]));
   try {
-    return await finished;
+    const outcome = readText(open("error"));
+    const outputs: Promise<void>[] = [];
+    if (streams.stdin) void pumpInput(open("stdin"), streams.stdin, session);
+    if (streams.stdout) outputs.push(pumpOutput(open("stdout"), streams.stdout));
+    if (streams.stderr) outputs.push(pumpOutput(open("stderr"), streams.stderr));
+    if (streams.resize) void pumpResize(open("resize"), streams.resize);
+    await Promise.all(outputs);
+    return parseOutcome(await outcome);
   } finally {
-    socket.close();
-    await Promise.allSettled([...writers.values()].map((writer) => writer.close()));
+    session.close();
   }
 }
 
-function open(url: string, protocols: readonly string[]): Promise<WebSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url.replace(/^http/, "ws"), [...protocols]);
-    socket.binaryType = "nodebuffer";
-    socket.once("open", () => resolve(socket));
-    socket.once("error", (error: Error) => reject(error));
-  });
+async function readText(stream: SpdyStream): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  try {
+    for await (const bytes of stream.readable) text += decoder.decode(bytes, { stream: true });
+  } catch {
+    // A stream that was reset has said what it had to.
+  }
+  return text;
 }
 
-/** Passes output on, in order, pausing the socket while a reader is slow. */
-function receive(
-  socket: WebSocket,
-  writers: ReadonlyMap<number, WritableStreamDefaultWriter<Uint8Array>>,
-): Promise<SessionOutcome> {
-  return new Promise((resolve) => {
-    let outcome: SessionOutcome = { kind: "exited", exitCode: 0 };
-    let pending = Promise.resolve();
-    socket.on("message", (data: Uint8Array) => {
-      const channel = data[0];
-      const payload = data.subarray(1);
-      if (channel === CHANNEL_ERROR) {
-        outcome = parseOutcome(new TextDecoder().decode(payload));
-        return;
-      }
-      const writer = writers.get(channel);
-      if (writer === undefined || payload.length === 0) return;
-      socket.pause();
-      pending = pending.then(() => writer.write(payload.slice())).catch(() => {})
-        .then(() => socket.resume());
-    });
-    socket.once("error", (error: Error) => {
-      outcome = { kind: "failed", message: error.message };
-    });
-    socket.once("close", () => void pending.then(() => resolve(outcome)));
-  });
+/** The end of the client's input is the end of the process's. */
+async function pumpInput(
+  stream: SpdyStream,
+  stdin: ReadableStream<Uint8Array>,
+  session: SpdySession,
+): Promise<void> {
+  try {
+    await stdin.pipeTo(stream.writable, { preventCancel: true });
+  } catch {
+    // Either the process has closed its input, which is no end, or the client is gone.
+    const reader = stdin.locked ? null : stdin.getReader();
+    const isGone = await reader?.read().then(() => false, () => true);
+    if (isGone) session.close();
+    else await reader?.cancel().catch(() => {});
+  }
+}
+
+async function pumpOutput(
+  stream: SpdyStream,
+  output: WritableStream<Uint8Array>,
+): Promise<void> {
+  try {
+    await stream.readable.pipeTo(output);
+  } catch {
+    // The client went away, or the runtime did; the outcome tells.
+  }
+}
+
+async function pumpResize(
+  stream: SpdyStream,
+  sizes: NonNullable<SessionStreams["resize"]>,
+): Promise<void> {
+  const encoder = new TextEncoder();
+  const writer = stream.writable.getWriter();
+  try {
+    for await (const { width, height } of sizes) {
+      await writer.write(encoder.encode(JSON.stringify({ Width: width, Height: height }) + "\n"));
+    }
+    await writer.close();
+  } catch {
+    // The session ended first.
+  }
 }
 
 /** Reads the v4 error channel: a Status whose NonZeroExitCode cause carries the exit code. */
@@ -102,129 +117,39 @@ export function parseOutcome(text: string): SessionOutcome {
   return { kind: "failed", message: answer.message ?? "the session failed without a reason" };
 }
 
-async function pumpStdin(socket: WebSocket, stdin: ReadableStream<Uint8Array>): Promise<void> {
-  try {
-    for await (const chunk of stdin) {
-      if (socket.readyState !== socket.OPEN) return;
-      await send(socket, CHANNEL_STDIN, chunk);
-    }
-    // v4 has no way to close one channel; the process then sees no end of its input.
-    if (socket.protocol === PROTOCOLS[0] && socket.readyState === socket.OPEN) {
-      await send(socket, CHANNEL_CLOSE, Uint8Array.of(CHANNEL_STDIN));
-    }
-  } catch {
-    // The client went away; the session ends when the runtime notices or the process exits.
-    socket.close();
-  }
-}
-
-async function pumpResize(
-  socket: WebSocket,
-  sizes: NonNullable<SessionStreams["resize"]>,
-): Promise<void> {
-  const encoder = new TextEncoder();
-  for await (const { width, height } of sizes) {
-    if (socket.readyState !== socket.OPEN) return;
-    const text = JSON.stringify({ Width: width, Height: height });
-    await send(socket, CHANNEL_RESIZE, encoder.encode(text));
-  }
-}
-
-function send(socket: WebSocket, channel: number, payload: Uint8Array): Promise<void> {
-  const frame = new Uint8Array(payload.length + 1);
-  frame[0] = channel;
-  frame.set(payload, 1);
-  return new Promise((resolve, reject) =>
-    socket.send(frame, (error?: Error | null) => error ? reject(error) : resolve())
-  );
-}
-
-/** How long a pod may stay silent after its client has said everything. */
-const LINGER_MILLIS = 10_000;
-
 /**
- * One connection to a port of a pod, through the runtime.
- * The protocol has no end of one direction: when the client has said everything, the connection
- * stays until the pod ends it, or has been silent for ten seconds.
- * Errors: rejects when the runtime refuses; a failure later ends both streams.
+ * One connection to a port of a pod, through the runtime; each direction ends by itself.
+ * Errors: rejects when the runtime refuses; a failure later ends the readable with its message.
  */
 export async function openPort(
   url: string,
   port: number,
 ): Promise<{ readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }> {
-  const target = new URL(url);
-  target.searchParams.set("port", String(port));
-  const socket = await open(target.href, ["v4.channel.k8s.io"]);
-  const linger = new Linger(() => socket.close());
-  socket.once("close", () => linger.stop());
-  const writable = new WritableStream<Uint8Array>({
-    write: (chunk) => send(socket, CHANNEL_DATA, chunk),
-    close: () => linger.begin(),
-    abort: () => socket.terminate(),
+  const session = await dialSpdy(url, PORT_PROTOCOL);
+  const open = (streamtype: string) =>
+    session.open(new Map(Object.entries({ streamtype, port: String(port), requestid: "0" })));
+  const failure = readText(open("error"));
+  const data = open("data");
+  const reader = data.readable.getReader();
+  const end = async (fallback: Error | null): Promise<Error | null> => {
+    const text = await failure;
+    session.close();
+    return text === "" ? fallback : new Error(text);
+  };
+  const readable = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      let cause: Error | null = null;
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+      } catch (error) {
+        cause = error as Error;
+      }
+      const error = await end(cause);
+      if (error === null) controller.close();
+      else controller.error(error);
+    },
+    cancel: () => session.close(),
   });
-  return { readable: readPort(socket, linger), writable };
-}
-
-const CHANNEL_DATA = 0;
-
-/** Closes what has been silent for a while, once it was told to watch. */
-class Linger {
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  readonly #onSilence: () => void;
-
-  constructor(onSilence: () => void) {
-    this.#onSilence = onSilence;
-  }
-
-  begin(): void {
-    this.#timer = setTimeout(this.#onSilence, LINGER_MILLIS);
-  }
-
-  /** Something was heard. */
-  touch(): void {
-    if (this.#timer === null) return;
-    clearTimeout(this.#timer);
-    this.begin();
-  }
-
-  stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-  }
-}
-
-/** What the pod says; the socket waits for a slow reader. */
-function readPort(socket: WebSocket, linger: Linger): ReadableStream<Uint8Array> {
-  // The first message on each channel repeats the port number in two bytes.
-  const greeted = new Set<number>();
-  let isEnded = false;
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      const fail = (error: Error) => {
-        if (isEnded) return;
-        isEnded = true;
-        controller.error(error);
-      };
-      socket.on("message", (data: Uint8Array) => {
-        linger.touch();
-        const channel = data[0];
-        if (!greeted.has(channel)) return void greeted.add(channel);
-        if (isEnded || data.length === 1) return;
-        if (channel !== CHANNEL_DATA) return fail(new Error(decoder.decode(data.subarray(1))));
-        controller.enqueue(data.slice(1));
-        if ((controller.desiredSize ?? 1) <= 0) socket.pause();
-      });
-      socket.once("close", () => {
-        if (isEnded) return;
-        isEnded = true;
-        controller.close();
-      });
-      socket.once("error", fail);
-    },
-    pull: () => socket.resume(),
-    cancel: () => {
-      isEnded = true;
-      socket.close();
-    },
-  }, { highWaterMark: PORT_HIGH_BYTES, size: (chunk) => chunk.length });
+  return { readable, writable: data.writable };
 }

@@ -19,9 +19,9 @@ import { type ExecRequest, type ExecSession, openExecSession } from "./exec_chan
 import { authorize } from "./handler.ts";
 import { parseRoute } from "./route.ts";
 import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "./spdy/exec_streams.ts";
-import { socketLink, tunnelLink } from "./spdy/links.ts";
+import { socketLink, tunnelLink } from "../../spdy/links.ts";
 import { PORT_FORWARD_PROTOCOL, servePortForward } from "./spdy/port_forward.ts";
-import type { Link } from "./spdy/session.ts";
+import type { Link } from "../../spdy/session.ts";
 
 const SPDY = "SPDY/3.1";
 const EXEC_PROTOCOLS: readonly string[] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];

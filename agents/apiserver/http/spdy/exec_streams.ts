@@ -6,7 +6,7 @@
  */
 import type { ExecStreams } from "../../ports.ts";
 import { type ExecRequest, type ExecSession, SizeQueue, statusOf } from "../exec_channels.ts";
-import { type Link, SpdySession, type SpdyStream } from "./session.ts";
+import { type Link, SpdySession, type SpdyStream } from "../../../spdy/session.ts";
 
 export const EXEC_SPDY_PROTOCOL = "v4.channel.k8s.io";
 
