@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { type FlagProblem, type RawFlags, validateUpConfig } from "./config.ts";
+import { type ExplainFlags, runExplain } from "./kube_scheduler/explain_command.ts";
 import { StartupError } from "./startup_error.ts";
 import { bringUp } from "./up.ts";
 import { BALSA_VERSION, KUBERNETES_VERSION } from "./version.ts";
@@ -33,10 +34,35 @@ function program(): Command {
     .option("--datastore-endpoint <urls>", "run on an existing etcd: http(s)://HOST:PORT[,…]")
     .option("--token-auth-file <path>", 'bearer tokens: lines of token,user,uid[,"group1,group2"]')
     .action(up);
+  balsa.command("explain")
+    .description("Tell why a pod is, or would be, on its node: every verdict and score")
+    .argument("<kind>", "pod")
+    .argument("<name>", "its name")
+    .option("--kubeconfig <path>", "how to reach the cluster", ".balsa/kubeconfig")
+    .option("-n, --namespace <name>", "the pod's namespace (default: the context's)")
+    .option("--at <revision>", "look at the cluster as it was at a resourceVersion")
+    .option("-o, --output <format>", "table, json or html", "table")
+    .action(explain);
   balsa.command("version")
     .description("Print versions")
     .action(() => console.log(`balsa ${BALSA_VERSION} (Kubernetes ${KUBERNETES_VERSION})`));
   return balsa;
+}
+
+async function explain(kind: string, name: string, flags: ExplainFlags): Promise<void> {
+  if (kind !== "pod" && kind !== "pods") {
+    console.error(`explain: can't explain "${kind}", only pods`);
+    Deno.exit(EXIT_USAGE);
+  }
+  const text = await Deno.readTextFile(flags.kubeconfig).catch((error: Error) => {
+    throw new StartupError(`${flags.kubeconfig}: ${error.message}`, "name it with --kubeconfig");
+  });
+  const result = await runExplain(name, flags, text);
+  if (result.kind === "problem") {
+    console.error(`explain: ${result.message}`);
+    Deno.exit(EXIT_FAILED);
+  }
+  await Deno.stdout.write(new TextEncoder().encode(result.text));
 }
 
 async function up(flags: RawFlags): Promise<void> {

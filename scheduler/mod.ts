@@ -4,6 +4,8 @@
  * Never: I/O, clocks, randomness of its own.
  */
 
+export { account } from "./account.ts";
+export type { Account, FilterAccount, NodeAccount, Relaxation, ScoreAccount } from "./account.ts";
 export { nodeEvents, podEvents } from "./cluster_event.ts";
 export type { ClusterEvent } from "./cluster_event.ts";
 export type { Diagnosis } from "./decide.ts";

@@ -1,0 +1,157 @@
+/**
+ * The cluster as the scheduler would see it, read once, now or as of a revision.
+ * In: a client, the name of a pod. Out: a `Scheduler` that holds all nodes and all other pods, and
+ * the pod's row, as if it still waited for a node.
+ * Never: watches or writes. Promises of preemptions are left out.
+ */
+import type { KubeObject } from "../api/meta.ts";
+import { findResource, namespaces, nodes, pods } from "../api/resources.ts";
+import type { Resource } from "../api/resource.ts";
+import type { Client } from "../client/client.ts";
+import { Scheduler } from "../../scheduler/mod.ts";
+import type { PodRow, SchedulerConfig } from "../../scheduler/mod.ts";
+import { encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
+import { resolveVolumes } from "./encode_volumes.ts";
+import type { Claim, PersistentVolume, StorageClass, VolumeLookup } from "./encode_volumes.ts";
+import type { Node, Pod, Selecting } from "./kinds.ts";
+import { defaultSelector } from "./spread_selector.ts";
+import type { Selectors } from "./spread_selector.ts";
+import { CSI_NODES, VOLUME_RESOURCES } from "./volume_binder.ts";
+
+export interface ExplainTarget {
+  readonly namespace: string;
+  readonly name: string;
+  /** Revision to look at, "" = now. */
+  readonly at: string;
+}
+
+export interface ExplainedCluster {
+  readonly scheduler: Scheduler;
+  readonly pod: PodRow;
+  readonly schedulerName: string;
+  /** Node the pod is on, "" when it has none. */
+  readonly nodeName: string;
+  /** The revision that was read. */
+  readonly revision: string;
+}
+
+interface CsiNode extends KubeObject {
+  readonly spec?: {
+    readonly drivers?: readonly {
+      readonly name: string;
+      readonly allocatable?: { readonly count?: number };
+    }[];
+  };
+}
+
+type Read = <T extends KubeObject>(resource: Resource | undefined) => Promise<readonly T[]>;
+
+function reader(client: Client, revision: string): Read {
+  const options = { resourceVersion: revision, resourceVersionMatch: "Exact" } as const;
+  return async <T extends KubeObject>(resource: Resource | undefined) =>
+    resource === undefined ? [] : (await client.list<T>(resource, options)).items;
+}
+
+function keyOf({ metadata: { namespace = "", name = "" } }: KubeObject): string {
+  return `${namespace}/${name}`;
+}
+
+async function readSelectors(read: Read): Promise<Selectors> {
+  const services = await read<Selecting>(findResource("", "v1", "services"));
+  const controllers = new Map<string, Selecting>();
+  for (
+    const resource of [
+      findResource("", "v1", "replicationcontrollers"),
+      findResource("apps", "v1", "replicasets"),
+      findResource("apps", "v1", "statefulsets"),
+    ]
+  ) {
+    for (const one of await read<Selecting>(resource)) {
+      controllers.set(`${resource!.kind}/${keyOf(one)}`, one);
+    }
+  }
+  return {
+    services: (namespace) => services.filter((it) => it.metadata.namespace === namespace),
+    controller: (kind, { namespace, name }) => controllers.get(`${kind}/${namespace}/${name}`),
+  };
+}
+
+async function readVolumes(read: Read): Promise<VolumeLookup> {
+  const byKey = <T extends KubeObject>(items: readonly T[]) =>
+    new Map(items.map((item) => [keyOf(item), item]));
+  const claims = byKey(await read<Claim>(VOLUME_RESOURCES.claims));
+  const volumes = byKey(await read<PersistentVolume>(VOLUME_RESOURCES.volumes));
+  const classes = byKey(await read<StorageClass>(VOLUME_RESOURCES.classes));
+  return {
+    claim: (namespace, name) => claims.get(`${namespace}/${name}`),
+    volume: (name) => volumes.get(`/${name}`),
+    volumes: () => [...volumes.values()],
+    storageClass: (name) => classes.get(`/${name}`),
+  };
+}
+
+async function readAttachLimits(read: Read): Promise<Map<string, Record<string, number>>> {
+  const limits = new Map<string, Record<string, number>>();
+  for (const { metadata, spec } of await read<CsiNode>(CSI_NODES)) {
+    const own: Record<string, number> = {};
+    for (const { name, allocatable } of spec?.drivers ?? []) {
+      if (allocatable?.count !== undefined) own[name] = allocatable.count;
+    }
+    limits.set(metadata.name ?? "", own);
+  }
+  return limits;
+}
+
+/**
+ * Reads the cluster around one pod. All lists are of the same revision.
+ *
+ * Errors: rejects with ApiError when a list is refused, such as of a compacted revision.
+ * @returns null when there is no such pod at that revision.
+ */
+export async function readCluster(
+  client: Client,
+  target: ExplainTarget,
+  config: SchedulerConfig = {},
+): Promise<ExplainedCluster | null> {
+  const first = await client.list<Pod>(
+    pods,
+    target.at === "" ? {} : {
+      resourceVersion: target.at,
+      resourceVersionMatch: "Exact",
+    },
+  );
+  const wanted = first.items.find(({ metadata }) =>
+    metadata.namespace === target.namespace && metadata.name === target.name
+  );
+  if (wanted === undefined) return null;
+  const revision = target.at === "" ? first.metadata.resourceVersion ?? "" : target.at;
+  const read = reader(client, revision);
+  const scheduler = new Scheduler(config);
+  const limits = await readAttachLimits(read);
+  for (const node of await read<Node>(nodes)) {
+    scheduler.setNode(encodeNode(node, limits.get(node.metadata.name ?? "")), 0);
+  }
+  for (const { metadata } of await read(namespaces)) {
+    scheduler.setNamespace(metadata.name ?? "", metadata.labels ?? {});
+  }
+  const selectors = await readSelectors(read);
+  const volumes = await readVolumes(read);
+  const rowOf = (pod: Pod, waits: boolean) => {
+    const spreadSelector = waits ? defaultSelector(pod, selectors) : [];
+    const { needs } = resolveVolumes(pod, volumes);
+    const spec = encodeSpec(pod, { spreadSelector, volumes: needs });
+    return encodePod(pod, scheduler.templates.intern(spec));
+  };
+  for (const pod of first.items) {
+    const { nodeName = "" } = pod.spec;
+    if (pod === wanted || nodeName === "" || isFinished(pod)) continue;
+    scheduler.setAssigned(rowOf(pod, false), nodeName, 0);
+  }
+  return {
+    scheduler,
+    pod: { ...rowOf(wanted, true), nominatedNode: "" },
+    schedulerName: wanted.spec.schedulerName ?? "default-scheduler",
+    nodeName: wanted.spec.nodeName ?? "",
+    revision,
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * A decision told in full: what every plugin says of every node, and what would change it.
+ * In: the same input as `decide`. Out: verdicts of all filters, not only of the first to object;
+ * raw, normalised and weighted scores; which single demand keeps the pod off how many nodes.
+ * Never: takes a short cut that a decision takes; it runs the same plugins, one at a time.
+ */
+
+import { decide, filterRows, prepareFilters, prepareScores, Scratch } from "./decide.ts";
+import type { DecideInput } from "./decide.ts";
+import { DETAIL_MASK, FEASIBLE, normaliseScores, UNRESOLVABLE } from "./plugin.ts";
+import type { Cycle } from "./plugin.ts";
+
+/** What one filter says of one node. */
+export interface FilterAccount {
+  readonly plugin: string;
+  /** Empty = it lets the pod pass. */
+  readonly reasons: readonly string[];
+  /** Whether evicting other pods might change it. */
+  readonly resolvable: boolean;
+}
+
+/** What one score says of one node. */
+export interface ScoreAccount {
+  readonly plugin: string;
+  readonly raw: number;
+  /** 0..100 */
+  readonly normalised: number;
+  readonly weight: number;
+  readonly weighted: number;
+}
+
+export interface NodeAccount {
+  readonly nodeName: string;
+  readonly feasible: boolean;
+  /** Filters that have a say on this pod, in their order. */
+  readonly filters: readonly FilterAccount[];
+  readonly scores: readonly ScoreAccount[];
+  /** Sum of the weighted scores; null where the pod may not go. */
+  readonly total: number | null;
+}
+
+/** One demand that, given up alone, would make nodes feasible. */
+export interface Relaxation {
+  readonly plugin: string;
+  readonly reason: string;
+  readonly nodes: number;
+}
+
+export interface Account {
+  /** "" when there is none. */
+  readonly winner: string;
+  readonly feasibleCount: number;
+  /** Feasible nodes by falling total, then the others; names break ties. */
+  readonly nodes: readonly NodeAccount[];
+  /** How many nodes have the highest total; above 1 the seed decides. */
+  readonly tied: number;
+  /** Why the pod itself was rejected, "" when it was not. */
+  readonly rejection: string;
+  /** Most freed nodes first. */
+  readonly relaxations: readonly Relaxation[];
+}
+
+/** @returns the whole story of one decision. */
+export function account(input: DecideInput): Account {
+  const scratch = new Scratch();
+  const { decision } = decide({ ...input, inFull: true }, scratch);
+  const { table, profile, pod } = input;
+  const { rows } = table;
+  const verdicts = scratch.verdicts.slice(0, rows);
+  const cycle: Cycle = { table, pod, spec: pod.template.spec, verdicts };
+  const filtering = prepareFilters(profile, cycle);
+  const winner = decision.kind === "placed" ? decision.nodeName : "";
+  const empty = { winner, feasibleCount: 0, nodes: [], tied: 0, relaxations: [] };
+  if (table.nodeCount === 0) return { ...empty, rejection: "no nodes available" };
+  if (filtering.rejection !== "") return { ...empty, rejection: filtering.rejection };
+
+  const filters = filterAccounts(input, filtering);
+  const scores = scoreAccounts(input, cycle, scratch);
+  const nodes: NodeAccount[] = [];
+  for (let row = 0; row < rows; row++) {
+    if (table.alive[row] === 0) continue;
+    const feasible = verdicts[row] === FEASIBLE;
+    const own = feasible ? scores[row] ?? [] : [];
+    const total = feasible ? own.reduce((sum, { weighted }) => sum + weighted, 0) : null;
+    const nodeName = table.nodeName(row);
+    nodes.push({ nodeName, feasible, filters: filters[row], scores: own, total });
+  }
+  nodes.sort(byTotal);
+  const best = nodes[0]?.total ?? null;
+  return {
+    winner,
+    feasibleCount: nodes.filter(({ feasible }) => feasible).length,
+    nodes,
+    tied: best === null ? 0 : nodes.filter(({ total }) => total === best).length,
+    rejection: "",
+    relaxations: relaxationsOf(nodes),
+  };
+}
+
+function byTotal(a: NodeAccount, b: NodeAccount): number {
+  const difference = (b.total ?? -1) - (a.total ?? -1);
+  if (difference !== 0) return difference;
+  return a.nodeName < b.nodeName ? -1 : 1;
+}
+
+/** Asks every filter about every row, as if it were the only one. */
+function filterAccounts(
+  { table, profile }: DecideInput,
+  filtering: ReturnType<typeof prepareFilters>,
+): FilterAccount[][] {
+  const accounts: FilterAccount[][] = Array.from({ length: table.rows }, () => []);
+  const alone = new Uint32Array(table.rows);
+  const range = { from: 0, to: table.rows };
+  if (filtering.onlyNodes !== null) {
+    filterRows(table, { ...filtering, filters: [] }, alone, range);
+    const plugin = filtering.namedBy.join(", ");
+    const reasons = [`node(s) didn't satisfy plugin(s) [${plugin}]`];
+    for (let row = 0; row < table.rows; row++) {
+      if (alone[row] !== FEASIBLE) accounts[row].push({ plugin, reasons, resolvable: false });
+    }
+  }
+  for (const { run, mark } of filtering.filters) {
+    alone.fill(FEASIBLE);
+    run.filter(alone, range, mark);
+    const plugin = profile.filters[(mark >>> 26) - 1].name;
+    for (let row = 0; row < table.rows; row++) {
+      const verdict = alone[row];
+      const reasons = verdict === FEASIBLE ? [] : run.reasons(verdict & DETAIL_MASK);
+      const resolvable = (verdict & UNRESOLVABLE) === 0;
+      accounts[row].push({ plugin, reasons, resolvable });
+    }
+  }
+  return accounts;
+}
+
+/** @returns the scores of each feasible row; other rows have none. */
+function scoreAccounts(
+  { table, profile }: DecideInput,
+  cycle: Cycle,
+  scratch: Scratch,
+): ScoreAccount[][] {
+  const accounts: ScoreAccount[][] = [];
+  const { verdicts } = cycle;
+  const rows: number[] = [];
+  for (let row = 0; row < table.rows; row++) if (verdicts[row] === FEASIBLE) rows.push(row);
+  const feasible = { rows: Int32Array.from(rows), count: rows.length };
+  for (const row of rows) accounts[row] = [];
+  if (rows.length === 0) return accounts;
+  const range = { from: 0, to: table.rows };
+  for (const { plugin, weight } of profile.scores) {
+    const [prepared] = prepareScores({ ...profile, scores: [{ plugin, weight }] }, cycle, feasible);
+    if (prepared === undefined) continue;
+    const { run } = prepared;
+    const raw = scratch.raw.fill(run.uniform ?? 0);
+    if (run.uniform === undefined) run.score(raw, verdicts, range);
+    const normalised = raw.slice();
+    if (run.uniform === undefined) normaliseScores(run.normalise, normalised, feasible);
+    for (const row of rows) {
+      accounts[row].push({
+        plugin: plugin.name,
+        raw: raw[row],
+        normalised: normalised[row],
+        weight,
+        weighted: weight * normalised[row],
+      });
+    }
+  }
+  return accounts;
+}
+
+/** Counts the nodes that one demand alone keeps the pod from. */
+function relaxationsOf(nodes: readonly NodeAccount[]): Relaxation[] {
+  const freed = new Map<string, Relaxation>();
+  for (const { filters } of nodes) {
+    const objections = filters.flatMap(({ plugin, reasons }) =>
+      reasons.map((reason) => ({ plugin, reason }))
+    );
+    if (objections.length !== 1) continue;
+    const [{ plugin, reason }] = objections;
+    const key = `${plugin}/${reason}`;
+    freed.set(key, { plugin, reason, nodes: (freed.get(key)?.nodes ?? 0) + 1 });
+  }
+  return [...freed.values()].sort((a, b) => b.nodes - a.nodes || (a.reason < b.reason ? -1 : 1));
+}
