@@ -50,6 +50,15 @@ export class Leases {
     return { kind: answer.failure === "notLeader" ? "notLeader" : "leaseNotFound" };
   }
 
+  /** As `keepAlive`, without a promise; null when it has to wait for another member or the log. */
+  keepAliveNow(id: bigint): KeepAliveOutcome | null {
+    if (!this.#member.canReadNow) return null;
+    this.#follow();
+    const renewed = this.#clock.renew(id, this.#member.now());
+    if (renewed.kind !== "lease") return renewed;
+    return renewed.wasCheckpointed ? null : { kind: "lease", id, ttlSeconds: renewed.ttlSeconds };
+  }
+
   /** How long a lease still lives; a follower asks the leader. */
   async timeToLive(id: bigint): Promise<LeaseTime | StoreFailure> {
     if (this.#member.isServingLeader) return this.#remaining(id);

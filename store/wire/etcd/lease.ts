@@ -5,7 +5,7 @@
  * Source: etcdserverpb.Lease.
  */
 import { decodeLeaseGrant, encodeLeaseGrant } from "../../mvcc/admin_codec.ts";
-import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
+import { ProtoReader } from "../../mvcc/proto.ts";
 import type { UnaryCall } from "../grpc/brief_call.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
@@ -81,11 +81,11 @@ function keepAlive(context: ServiceContext, call: ServerCall): void {
         return call.fail(statusOf(result));
       }
       const ttlSeconds = isMemberFailure(result) ? 0 : result.ttlSeconds;
-      const writer = new ProtoWriter(64);
+      const writer = call.beginReply();
       context.writeHeader(writer, context.member.revision);
       writer.bigField(2, request.id);
       writer.int64Field(3, ttlSeconds);
-      call.send(writer.view());
+      call.sendReply();
       endIfDone();
     });
   };

@@ -9,6 +9,8 @@
 import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
 import type { Watcher } from "../../mvcc/api.ts";
 import type { StoreFailure, WatchNotice, WatchRequest } from "../../mvcc/types.ts";
+import { EventBatch } from "../../mvcc/watch/event_batch.ts";
+import { beginFramed, finishFramed } from "../grpc/framing.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import type { ServiceContext } from "./context.ts";
 import { encodeEvent } from "./encode.ts";
@@ -19,10 +21,48 @@ const NO_WATCH_ID = -1;
 const ZERO_KEY = Uint8Array.of(0);
 
 export function watchMethods(context: ServiceContext): [string, Method][] {
+  const frames = new EventFrames(context);
   return [["/etcdserverpb.Watch/Watch", {
     kind: "stream",
-    open: (call) => new WatchStream(context, call).open(),
+    open: (call) => new WatchStream(context, call, frames).open(),
   }]];
+}
+
+/**
+ * Answers with events, framed once for all watches that hear them under one id, which is most of
+ * them: a stream's first watch is number 0.
+ */
+class EventFrames {
+  readonly #context: ServiceContext;
+  readonly #writer = new ProtoWriter(4096);
+  #notice: EventsNotice | null = null;
+  #watchId = 0;
+  #framed: Uint8Array = new Uint8Array(0);
+
+  constructor(context: ServiceContext) {
+    this.#context = context;
+  }
+
+  /** @returns the answer with its prefix; not to be changed */
+  of(watchId: number, notice: EventsNotice): Uint8Array {
+    if (notice !== this.#notice || watchId !== this.#watchId) {
+      const writer = beginFramed(this.#writer);
+      this.#context.writeHeader(writer, notice.revision);
+      writer.int64Field(2, watchId);
+      if (notice instanceof EventBatch) writer.raw(notice.encoded);
+      else for (const event of notice.events) writer.raw(encodeEvent(event));
+      this.#framed = finishFramed(writer);
+      this.#notice = notice;
+      this.#watchId = watchId;
+    }
+    return this.#framed;
+  }
+
+  /** @returns bytes that the events of a notice take */
+  bytesOf(notice: EventsNotice): number {
+    if (notice instanceof EventBatch) return notice.encoded.length;
+    return notice.events.reduce((sum, event) => sum + encodeEvent(event).length, 0);
+  }
 }
 
 interface CreateRequest extends WatchRequest {
@@ -30,6 +70,7 @@ interface CreateRequest extends WatchRequest {
   readonly fragment: boolean;
 }
 
+type EventsNotice = Extract<WatchNotice, { readonly kind: "events" }>;
 type EndNotice = Extract<WatchNotice, { readonly kind: "compacted" | "cancelled" }>;
 
 interface ActiveWatch {
@@ -48,6 +89,7 @@ interface ActiveWatch {
 class WatchStream {
   readonly #context: ServiceContext;
   readonly #call: ServerCall;
+  readonly #frames: EventFrames;
   readonly #watches = new Map<number, ActiveWatch>();
   readonly #writer = new ProtoWriter(1024);
   #nextId = 0;
@@ -55,9 +97,10 @@ class WatchStream {
   #progressRevision = 0;
   #clogged = false;
 
-  constructor(context: ServiceContext, call: ServerCall) {
+  constructor(context: ServiceContext, call: ServerCall, frames: EventFrames) {
     this.#context = context;
     this.#call = call;
+    this.#frames = frames;
   }
 
   open(): void {
@@ -229,9 +272,17 @@ class WatchStream {
     this.#answerProgress();
   }
 
-  #sendEvents(watch: ActiveWatch, notice: Extract<WatchNotice, { kind: "events" }>): void {
+  #sendEvents(watch: ActiveWatch, notice: EventsNotice): void {
+    if (this.#call.over) return;
+    const limit = this.#context.options.maxRequestBytes;
+    if (watch.fragment && this.#frames.bytesOf(notice) >= limit) {
+      return this.#sendFragments(watch, notice, limit);
+    }
+    if (!this.#call.sendFramed(this.#frames.of(watch.id, notice))) this.#clogged = true;
+  }
+
+  #sendFragments(watch: ActiveWatch, notice: EventsNotice, limit: number): void {
     const encoded = notice.events.map(encodeEvent);
-    const limit = watch.fragment ? this.#context.options.maxRequestBytes : Infinity;
     for (let first = 0; first < encoded.length;) {
       let end = first;
       let bytes = 0;

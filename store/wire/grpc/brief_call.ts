@@ -9,7 +9,7 @@ import type { AnswerFrame, BriefHandler, BriefStreams } from "../http2/brief.ts"
 import type { HeaderBlock } from "../http2/header_block.ts";
 import { encodeStateless } from "../http2/hpack.ts";
 import type { PeerIdentity } from "../http2/socket.ts";
-import { PREFIX_BYTES, prefixLength, writePrefix } from "./framing.ts";
+import { beginFramed, PREFIX_BYTES, prefixLength, writePrefix } from "./framing.ts";
 import { encodeMessage, GrpcCode, type GrpcStatus } from "./status.ts";
 
 /** Head and trailers of an answer with status OK. */
@@ -37,14 +37,6 @@ export interface UnaryCall {
   reply(message: Uint8Array): void;
   /** Ends the call with an error. */
   fail(status: GrpcStatus): void;
-}
-
-/** @returns the writer, emptied, with room for a message's prefix */
-export function beginFramed(writer: ProtoWriter): ProtoWriter {
-  writer.reset();
-  writer.reserve(PREFIX_BYTES);
-  writer.length = PREFIX_BYTES;
-  return writer;
 }
 
 /** @returns fields of trailers, or of a head that is the whole answer */

@@ -5,6 +5,7 @@
  * Never: decompresses; a compressed message is refused.
  * Source: PROTOCOL-HTTP2.md, "Length-Prefixed-Message".
  */
+import type { ProtoWriter } from "../../mvcc/proto.ts";
 import { GrpcCode, type GrpcStatus } from "./status.ts";
 
 export const PREFIX_BYTES = 5;
@@ -24,6 +25,20 @@ export function frameMessage(message: Uint8Array): Uint8Array<ArrayBuffer> {
   writePrefix(framed, 0, message.length);
   framed.set(message, PREFIX_BYTES);
   return framed;
+}
+
+/** @returns the writer, emptied, with room for a message's prefix */
+export function beginFramed(writer: ProtoWriter): ProtoWriter {
+  writer.reset();
+  writer.reserve(PREFIX_BYTES);
+  writer.length = PREFIX_BYTES;
+  return writer;
+}
+
+/** @returns a copy of what was written since `beginFramed`, with its prefix */
+export function finishFramed(writer: ProtoWriter): Uint8Array {
+  writePrefix(writer.bytes, 0, writer.length - PREFIX_BYTES);
+  return writer.finish();
 }
 
 export class MessageReader {

@@ -12,8 +12,8 @@ import type { HeaderBlock } from "../http2/header_block.ts";
 import { encodeStateless } from "../http2/hpack.ts";
 import type { PeerIdentity } from "../http2/socket.ts";
 import type { Http2Stream } from "../http2/stream.ts";
-import { beginFramed, briefHandler, OK_FRAME, statusFields, type UnaryCall } from "./brief_call.ts";
-import { frameMessage, MessageReader, PREFIX_BYTES, writePrefix } from "./framing.ts";
+import { briefHandler, OK_FRAME, statusFields, type UnaryCall } from "./brief_call.ts";
+import { beginFramed, frameMessage, MessageReader, PREFIX_BYTES, writePrefix } from "./framing.ts";
 import { GrpcCode, type GrpcStatus, parseTimeout } from "./status.ts";
 
 export type Method =
@@ -104,6 +104,15 @@ export class ServerCall implements UnaryCall {
    */
   send(message: Uint8Array): boolean {
     return this.sendFramed(frameMessage(message));
+  }
+
+  /** Sends one message that was encoded since `beginReply` in the same turn; as `send`. */
+  sendReply(): boolean {
+    if (this.over) return false;
+    if (!this.#stream.headSent) this.#stream.respondBlock(RESPONSE_HEAD);
+    const writer = this.#writer;
+    writePrefix(writer.bytes, 0, writer.length - PREFIX_BYTES);
+    return this.#stream.writeCopy(writer.bytes, writer.length);
   }
 
   /** As `send`, for bytes that carry their prefix and never change, shared between calls. */

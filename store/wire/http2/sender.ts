@@ -119,6 +119,18 @@ export class Sender implements StreamHost {
     this.touched();
   }
 
+  sendCopy(stream: Http2Stream, bytes: Uint8Array, length: number): boolean {
+    const fits = stream.queuedBytes === 0 && this.#fits(stream, length);
+    if (!fits || length > this.maxFrameSize) return false;
+    this.window -= length;
+    stream.sendWindow -= length;
+    this.out.reserve(length + FRAME_HEADER_BYTES);
+    writeFrameHeader(this.out, length, FrameType.data, 0, stream.id);
+    this.out.appendShort(bytes, length);
+    this.touched();
+    return true;
+  }
+
   sendWhole(
     stream: Http2Stream,
     whole: { readonly head: Uint8Array; readonly body: Uint8Array; readonly trailers: Uint8Array },

@@ -15,6 +15,8 @@ export interface StreamHost {
   sendHeaders(stream: Http2Stream, block: Uint8Array, endStream: boolean): void;
   /** Sends or queues; the bytes belong to the connection from here on. */
   sendData(stream: Http2Stream, bytes: Uint8Array, endStream: boolean): void;
+  /** Sends a copy of `bytes[0, length)`; false, and nothing sent, when it does not fit now. */
+  sendCopy(stream: Http2Stream, bytes: Uint8Array, length: number): boolean;
   /** Head, body and trailers at once; the usual answer of a unary call. */
   sendWhole(
     stream: Http2Stream,
@@ -150,6 +152,13 @@ export class Http2Stream {
     if (this.queuedBytes <= QUEUE_HIGH_BYTES) return true;
     this.owesDrain = true;
     return false;
+  }
+
+  /** As `write`, for `bytes[0, length)` that the caller reuses: copied once, into the output. */
+  writeCopy(bytes: Uint8Array, length: number): boolean {
+    if (!this.writable) return false;
+    if (this.#host.sendCopy(this, bytes, length)) return true;
+    return this.write(bytes.slice(0, length));
   }
 
   /** Sends the last body bytes, or none, and ends our side. */
