@@ -115,8 +115,17 @@ function createHttp1(options: ListenOptions, face: Face): Server {
   return server;
 }
 
-/** The subject of a certificate that verified; anything less is nobody. */
+/** Who is at the other end of a connection never changes, and asking takes a while. */
+const peerUsers = new WeakMap<TLSSocket, UserInfo | null>();
+
 function peerUserOf(socket: TLSSocket): UserInfo | null {
+  let user = peerUsers.get(socket);
+  if (user === undefined) peerUsers.set(socket, user = readPeerUser(socket));
+  return user;
+}
+
+/** The subject of a certificate that verified; anything less is nobody. */
+function readPeerUser(socket: TLSSocket): UserInfo | null {
   if (socket.authorized !== true) return null;
   const certificate = socket.getPeerCertificate?.();
   if (!certificate?.subject) return null;

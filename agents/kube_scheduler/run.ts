@@ -6,21 +6,18 @@
  */
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
-import { events, findResource, namespaces, nodes, pods } from "../api/resources.ts";
+import { findResource, namespaces, nodes, pods } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
 import type { Cancel, Clock } from "../client/clock.ts";
-import { EventRecorder } from "../client/events.ts";
 import type { Change } from "../client/informer.ts";
 import { InformerSet } from "../client/informer_set.ts";
-import { truncateNote } from "../../scheduler/mod.ts";
 import { Scheduler } from "../../scheduler/mod.ts";
-import type { Action, PodRow, SchedulerConfig } from "../../scheduler/mod.ts";
+import type { Action, SchedulerConfig } from "../../scheduler/mod.ts";
 import { encodeBudget, encodeNode, isFinished } from "./encode.ts";
 import type { Node, Pod, PodDisruptionBudget, Selecting } from "./kinds.ts";
 import { PodEncoder } from "./pod_encoder.ts";
-import { planStatusPatch } from "./pod_status.ts";
-import type { ConditionWish } from "./pod_status.ts";
+import { PodReporter } from "./pod_reporter.ts";
 import type { Selectors } from "./spread_selector.ts";
 import { usesClaims } from "./encode_volumes.ts";
 import { CSI_NODES, VOLUME_RESOURCES, VolumeBinder } from "./volume_binder.ts";
@@ -72,7 +69,7 @@ class Runner implements RunningKubeScheduler {
   readonly #onAttempt: AttemptObserver;
   readonly #informers: InformerSet;
   readonly #ownsInformers: boolean;
-  readonly #recorders = new Map<string, EventRecorder>();
+  readonly #reporter: PodReporter;
   readonly #encoder: PodEncoder;
   /** Namespaces whose services or controllers changed what they select. */
   readonly #reselected = new Set<string>();
@@ -100,6 +97,7 @@ class Runner implements RunningKubeScheduler {
     this.#informers = options.informers ?? new InformerSet(options);
     const seed = Math.floor(options.clock.random() * 2 ** 32);
     this.scheduler = new Scheduler({ seed, ...options.config });
+    this.#reporter = new PodReporter(options, this.#informers.of<Pod>(pods).lister);
     this.#binder = new VolumeBinder(this.#client, this.#informers);
     const { templates } = this.scheduler;
     this.#encoder = new PodEncoder(templates, this.#makeSelectors(), this.#binder);
@@ -133,7 +131,7 @@ class Runner implements RunningKubeScheduler {
     this.#stopped = true;
     this.#wakeUp?.();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    for (const recorder of this.#recorders.values()) recorder.stop();
+    this.#reporter.stop();
     if (this.#ownsInformers) this.#informers.stop();
     if (this.#writes > 0) await new Promise<void>((resolve) => this.#ended = resolve);
   }
@@ -244,7 +242,7 @@ class Runner implements RunningKubeScheduler {
   /** Looks again at everything that hangs on claims and volumes. */
   #revolume(nowMillis: number): void {
     for (const [uid, { action, dueMillis }] of this.#reserved) {
-      const pod = this.#lookUp(action.entry.pod);
+      const pod = this.#reporter.lookUp(action.entry.pod);
       const complete = pod !== undefined && this.#binder.isComplete(pod);
       if (pod !== undefined && !complete && nowMillis < dueMillis) continue;
       this.#reserved.delete(uid);
@@ -339,7 +337,7 @@ class Runner implements RunningKubeScheduler {
 
   /** Has the volumes of a placed pod bound first; `#revolume` goes on once they are. */
   async #reserve(action: BindAction): Promise<void> {
-    const pod = this.#lookUp(action.entry.pod);
+    const pod = this.#reporter.lookUp(action.entry.pod);
     const { table } = this.scheduler;
     const node = table.nodes[table.rowOf(action.nodeName)];
     if (pod === undefined || node === undefined) {
@@ -371,116 +369,30 @@ class Runner implements RunningKubeScheduler {
     for (let i = 0; i < actions.length; i++) {
       const outcome = outcomes[i];
       this.#onAttempt(outcome === null ? "scheduled" : "error", millis);
-      if (outcome === null) this.#announceBound(actions[i]);
-      else this.#refused(actions[i], outcome);
+      const { entry: { pod, profile }, nodeName } = actions[i];
+      if (outcome !== null) this.#refused(actions[i], outcome);
+      else this.#reporter.announceBound(pod, profile.schedulerName, nodeName);
     }
-  }
-
-  #announceBound({ entry, nodeName }: BindAction): void {
-    const { pod, profile } = entry;
-    const { namespace } = pod.template.spec;
-    this.#recorder(profile.schedulerName).record({
-      about: aboutPod(pod),
-      type: "Normal",
-      reason: "Scheduled",
-      message: `Successfully assigned ${namespace}/${pod.name} to ${nodeName}`,
-    });
   }
 
   #refused({ entry }: BindAction, error: Error): void {
     this.scheduler.refuse(entry.pod.uid, this.#clock.nowMillis());
     this.#wake(0);
     // A pod that is gone, or that someone else bound, needs no word.
-    const object = this.#lookUp(entry.pod);
+    const object = this.#reporter.lookUp(entry.pod);
     if (object === undefined || object.spec.nodeName) return;
     const message = `running Bind plugin "DefaultBinder": ${error.message}`;
-    this.#write(this.#explain(entry.pod, entry.profile.schedulerName, {
-      reason: "SchedulerError",
-      message,
-      nominatedNode: "",
-    }));
+    const why = { reason: "SchedulerError", message, nominatedNode: "" } as const;
+    this.#write(this.#reporter.explain(entry.pod, entry.profile.schedulerName, why));
   }
 
   async #reject(action: RejectAction): Promise<void> {
     const { entry, message, nominatedNode, victims } = action;
-    const { pod, profile } = entry;
-    await this.#explain(pod, profile.schedulerName, {
-      reason: "Unschedulable",
-      message,
-      nominatedNode,
-    });
-    for (const victim of victims) await this.#evict(victim, action);
-  }
-
-  async #explain(
-    pod: PodRow,
-    schedulerName: string,
-    why: { readonly reason: string; readonly message: string; nominatedNode: string | null },
-  ): Promise<void> {
-    this.#recorder(schedulerName).record({
-      about: aboutPod(pod),
-      type: "Warning",
-      reason: "FailedScheduling",
-      message: truncateNote(why.message),
-    });
-    const wish = {
-      type: "PodScheduled",
-      status: "False",
-      reason: why.reason,
-      message: why.message,
-    } as const;
-    await this.#patchStatus(pod, wish, why.nominatedNode);
-  }
-
-  async #evict(victim: PodRow, { entry, nominatedNode }: RejectAction) {
-    if (victim.terminating) return;
-    const { schedulerName } = entry.profile;
-    const message = `${schedulerName}: preempting to accommodate a higher priority pod`;
-    const reason = "PreemptionByScheduler";
-    const wish = { type: "DisruptionTarget", status: "True", reason, message } as const;
-    await this.#patchStatus(victim, wish, null);
-    const { namespace } = victim.template.spec;
-    await this.#client.delete(pods, { namespace, name: victim.name }, {
-      preconditions: { uid: victim.uid },
-    }).catch(ignoreGone);
-    this.#recorder(schedulerName).record({
-      about: aboutPod(victim),
-      type: "Normal",
-      reason: "Preempted",
-      message: `Preempted by pod ${entry.pod.uid} on node ${nominatedNode}`,
-    });
-  }
-
-  async #patchStatus(pod: PodRow, wish: ConditionWish, nominatedNode: string | null) {
-    const object = this.#lookUp(pod);
-    if (object === undefined) return;
-    const body = planStatusPatch(object, wish, nominatedNode, this.#clock.nowMillis());
-    if (body === null) return;
-    const { namespace } = pod.template.spec;
-    const target = { namespace, name: pod.name, subresource: "status" };
-    const type = "application/strategic-merge-patch+json";
-    await this.#client.patch(pods, target, { type, body }).catch(ignoreGone);
-  }
-
-  /** @returns the pod as last seen, undefined when it is gone or another took its name. */
-  #lookUp(pod: PodRow): Pod | undefined {
-    const { lister } = this.#informers.of<Pod>(pods);
-    const object = lister.get({ namespace: pod.template.spec.namespace, name: pod.name });
-    return object?.metadata.uid === pod.uid ? object : undefined;
-  }
-
-  #recorder(schedulerName: string): EventRecorder {
-    let recorder = this.#recorders.get(schedulerName);
-    if (recorder === undefined) {
-      recorder = new EventRecorder({
-        client: this.#client,
-        clock: this.#clock,
-        resource: events,
-        component: schedulerName,
-      });
-      this.#recorders.set(schedulerName, recorder);
-    }
-    return recorder;
+    const { pod, profile: { schedulerName } } = entry;
+    const why = { reason: "Unschedulable", message, nominatedNode } as const;
+    await this.#reporter.explain(pod, schedulerName, why);
+    const by = { uid: pod.uid, schedulerName, nodeName: nominatedNode ?? "" };
+    await Promise.all(victims.map((victim) => this.#reporter.evict(victim, by)));
   }
 }
 
@@ -491,17 +403,4 @@ export async function runKubeScheduler(
   const runner = new Runner(options);
   await runner.start();
   return runner;
-}
-
-function aboutPod(pod: PodRow): KubeObject {
-  const { namespace } = pod.template.spec;
-  const metadata = { namespace, name: pod.name, uid: pod.uid };
-  return { apiVersion: "v1", kind: "Pod", metadata };
-}
-
-function ignoreGone(error: unknown): void {
-  if (error instanceof ApiError && (error.reason === "NotFound" || error.reason === "Conflict")) {
-    return;
-  }
-  throw error;
 }
