@@ -3,6 +3,7 @@
  * In: names, scope, rules. Out: a Resource. Never: knows a kind.
  * Source: the naming conventions of upstream's discovery documents.
  */
+import { fullTypeName } from "./schema/fields.ts";
 import type { Resource, Rules, Subresource, Verb } from "./resource.ts";
 
 /** All that a stored collection can do. */
@@ -47,7 +48,7 @@ interface ParentType {
  */
 export function typeNameOf(group: string, version: string, kind: string): string {
   const folder = group === "" ? "core" : group.split(".")[0];
-  return `io.k8s.api.${folder}.${version}.${kind}`;
+  return fullTypeName(`${folder}.${version}`, kind);
 }
 
 /** One row; a namespaced core/v1 collection with all verbs unless the parts say otherwise. */

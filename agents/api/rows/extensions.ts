@@ -1,5 +1,5 @@
 /**
- * Rows of what shapes the API server itself: admissionregistration.k8s.io, flow control.
+ * Rows of what shapes the API server itself: admission, flow control, and resources of others.
  * In: the kinds' rules. Out: named rows. Never: behaviour.
  * Source: upstream's discovery documents (v1.36).
  */
@@ -10,6 +10,8 @@ import {
   validatingPolicyRules,
 } from "../kinds/admission/policies.ts";
 import { mutatingWebhookRules, validatingWebhookRules } from "../kinds/admission/webhooks.ts";
+import { apiServiceRules } from "../kinds/extensions/api_service.ts";
+import { customResourceDefinitionRules } from "../kinds/extensions/custom_resource_definition.ts";
 import { flowSchemaRules, priorityLevelRules } from "../kinds/flow/flow_control.ts";
 import type { Resource, Rules } from "../resource.ts";
 import { defineResource, partOf } from "../row.ts";
@@ -81,7 +83,28 @@ export const priorityLevelConfigurations: Resource = defineResource({
   rules: priorityLevelRules,
 });
 
-/** All of both groups, in order of their names. */
+export const customResourceDefinitions: Resource = defineResource({
+  group: "apiextensions.k8s.io",
+  kind: "CustomResourceDefinition",
+  plural: "customresourcedefinitions",
+  shortNames: ["crd", "crds"],
+  categories: ["api-extensions"],
+  scope: "Cluster",
+  subresources: (parent) => [partOf(parent, "status")],
+  rules: customResourceDefinitionRules,
+});
+
+export const apiServices: Resource = defineResource({
+  group: "apiregistration.k8s.io",
+  kind: "APIService",
+  plural: "apiservices",
+  categories: ["api-extensions"],
+  scope: "Cluster",
+  subresources: (parent) => [partOf(parent, "status")],
+  rules: apiServiceRules,
+});
+
+/** All of these groups, in order of their names. */
 export const extensionRows: readonly Resource[] = [
   mutatingAdmissionPolicies,
   mutatingAdmissionPolicyBindings,
@@ -89,6 +112,8 @@ export const extensionRows: readonly Resource[] = [
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
+  customResourceDefinitions,
+  apiServices,
   flowSchemas,
   priorityLevelConfigurations,
 ];

@@ -80,21 +80,30 @@ const SCALAR_KINDS: ReadonlySet<string> = new Set<FieldKind>([
   "FieldsV1",
 ]);
 
-const META_PREFIX = "io.k8s.apimachinery.pkg.apis.";
+/** Where the types of a group stand in OpenAPI documents, if not among the others. */
+const PREFIXES: Readonly<Record<string, string>> = {
+  meta: "io.k8s.apimachinery.pkg.apis.",
+  apiextensions: "io.k8s.apiextensions-apiserver.pkg.apis.",
+  apiregistration: "io.k8s.kube-aggregator.pkg.apis.",
+};
 const API_PREFIX = "io.k8s.api.";
+const FULL_NAME = new RegExp(
+  `^(?:${[API_PREFIX, ...Object.values(PREFIXES)].join("|").replaceAll(".", "\\.")})` +
+    "(\\w+\\.\\w+)\\.(\\w+)$",
+);
 const parsedGroups = new Map<string, Map<string, TypeInfo>>();
 const byFullName = new Map<string, TypeInfo>();
 
 /** @param key `core.v1`. @param name `Pod`. @returns the OpenAPI name of the type. */
 export function fullTypeName(key: string, name: string): string {
-  return `${key.startsWith("meta.") ? META_PREFIX : API_PREFIX}${key}.${name}`;
+  return `${PREFIXES[key.slice(0, key.indexOf("."))] ?? API_PREFIX}${key}.${name}`;
 }
 
 /** @returns undefined for a type that no table has. */
 export function typeInfo(fullName: string): TypeInfo | undefined {
   const known = byFullName.get(fullName);
   if (known !== undefined) return known;
-  const match = /^io\.k8s\.(?:api|apimachinery\.pkg\.apis)\.(\w+\.\w+)\.(\w+)$/.exec(fullName);
+  const match = FULL_NAME.exec(fullName);
   return match === null ? undefined : groupTypes(match[1])?.get(match[2]);
 }
 

@@ -3,7 +3,8 @@
  * In: the folder that holds `api` and `apimachinery` (Debian: golang-k8s-api-dev). Out: one file a
  * group and version with names, numbers, types and merge keys, and TypeScript interfaces.
  * Never: copies a sentence; comments are read for their markers only. A script, not pure:
- * `deno run -A agents/api/schema/generate.ts --src DIR`.
+ * `deno run -A agents/api/schema/generate.ts --src DIR [--staging DIR]`; the second folder holds
+ * `apiextensions-apiserver` and `kube-aggregator`, whose tables stay as they are without it.
  */
 import { formatGroup } from "./generate_format.ts";
 
@@ -62,8 +63,21 @@ const GROUPS = [
   "flowcontrol/v1",
 ];
 
+/** Types outside the `api` folder, by the folder that holds them under `--staging`. */
+const STAGED: Readonly<Record<string, { readonly folder: string; readonly files: string[] }>> = {
+  "apiextensions.v1": {
+    folder: "apiextensions-apiserver/pkg/apis/apiextensions/v1",
+    files: ["types.go", "types_jsonschema.go"],
+  },
+  "apiregistration.v1": {
+    folder: "kube-aggregator/pkg/apis/apiregistration/v1",
+    files: ["types.go"],
+  },
+};
+
 const FIELD = /^\t(?:(\w+)\s+)?([\w.*[\]]+)\s+`([^`]*)`/;
-const IMPORT = /^\s+(\w+ )?"k8s\.io\/(?:api|apimachinery\/pkg\/apis)\/([a-z]+)\/(v\d\w*)"/;
+const IMPORT =
+  /^(?:import)?\s+(\w+ )?"k8s\.io\/(?:api|apimachinery\/pkg\/apis)\/([a-z]+)\/(v\d\w*)"/;
 
 /** @param source Go text. @param key of the group, `core.v1`. */
 export function parseGoTypes(source: string, key: string): Map<string, GoType> {
@@ -220,8 +234,11 @@ function readGroup(folder: string, key: string, files: readonly string[]): GoGro
 }
 
 function main(args: readonly string[]): void {
-  const src = args[args.indexOf("--src") + 1];
-  if (!args.includes("--src") || src === undefined) throw new Error("usage: generate.ts --src DIR");
+  const folderAfter = (flag: string) =>
+    args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined;
+  const src = folderAfter("--src");
+  const staging = folderAfter("--staging");
+  if (src === undefined) throw new Error("usage: generate.ts --src DIR [--staging DIR]");
   const out = new URL("./generated/", import.meta.url);
   Deno.mkdirSync(out, { recursive: true });
   const meta = readGroup(`${src}/apimachinery/pkg/apis/meta/v1`, "meta.v1", [
@@ -231,6 +248,9 @@ function main(args: readonly string[]): void {
   const groups = [meta];
   for (const path of GROUPS) {
     groups.push(readGroup(`${src}/api/${path}`, path.replace("/", "."), ["types.go"]));
+  }
+  for (const [key, { folder, files }] of Object.entries(staging === undefined ? {} : STAGED)) {
+    groups.push(readGroup(`${staging}/${folder}`, key, files));
   }
   const all = new Map(groups.map((group) => [group.key, group]));
   for (const group of groups) {

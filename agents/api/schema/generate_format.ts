@@ -18,6 +18,11 @@ const SCALARS: Readonly<Record<string, string>> = {
   Quantity: "Quantity",
   IntOrString: "IntOrString",
   Raw: "Raw",
+  // Any JSON, or a choice between a schema and something else, told apart by its JSON.
+  JSON: "Raw",
+  JSONSchemaPropsOrArray: "Raw",
+  JSONSchemaPropsOrBool: "Raw",
+  JSONSchemaPropsOrStringArray: "Raw",
 };
 
 const META_SPECIAL: ReadonlySet<string> = new Set(["Time", "MicroTime", "Duration", "FieldsV1"]);
@@ -33,12 +38,13 @@ const OWN_META: ReadonlySet<string> = new Set(["TypeMeta", "Verbs", "InternalEve
 
 /** @returns the whole file. */
 export function formatGroup(group: GoGroup, all: Groups): string {
-  const structs = [...group.types.values()].filter((type) =>
+  const structs = [...group.types.values()].filter((type) => !SCALARS[type.name]).filter((type) =>
     type.fields.length > 0 && !META_SPECIAL.has(type.name) && !OWN_META.has(type.name) ||
     (type.underlying === undefined && type.fields.length === 0 && type.isKind)
   );
   const empty = [...group.types.values()].filter((type) =>
-    type.underlying === undefined && !structs.includes(type) && group.messages.has(type.name) &&
+    type.underlying === undefined && !structs.includes(type) && !SCALARS[type.name] &&
+    group.messages.has(type.name) &&
     !META_SPECIAL.has(type.name) && !OWN_META.has(type.name)
   );
   const wrapped = [...group.types.values()].filter((type) =>

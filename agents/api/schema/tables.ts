@@ -4,6 +4,8 @@
  * Never: parses; `fields.ts` does, when asked.
  */
 import { admissionregistration_v1 } from "./generated/admissionregistration_v1.ts";
+import { apiextensions_v1 } from "./generated/apiextensions_v1.ts";
+import { apiregistration_v1 } from "./generated/apiregistration_v1.ts";
 import { apps_v1 } from "./generated/apps_v1.ts";
 import { authentication_v1 } from "./generated/authentication_v1.ts";
 import { authorization_v1 } from "./generated/authorization_v1.ts";
@@ -28,6 +30,8 @@ import { storage_v1 } from "./generated/storage_v1.ts";
 /** Table texts by `group.version`, the group's first word only. */
 export const tableTexts: Readonly<Record<string, string>> = {
   "admissionregistration.v1": admissionregistration_v1,
+  "apiextensions.v1": apiextensions_v1,
+  "apiregistration.v1": apiregistration_v1,
   "apps.v1": apps_v1,
   "authentication.v1": authentication_v1,
   "authorization.v1": authorization_v1,

@@ -1,7 +1,8 @@
 /**
  * The rules of validating and mutating webhook configurations.
  * In: drafts. Out: defaults, checks, columns. Never: calls a webhook.
- * Source: pkg/apis/admissionregistration (defaults and validation), apiserver's util/webhook (v1.36).
+ * Source: pkg/apis/admissionregistration (defaults and validation), apiserver's util/webhook
+ * (v1.36).
  */
 import type { KubeObject } from "../../meta.ts";
 import { checkDns1035Label, checkDns1123Subdomain, checkPortNumber } from "../../names.ts";

@@ -1,7 +1,8 @@
 /**
  * The rules of replication controllers, the elders of replica sets.
  * In: drafts. Out: defaults, checks, columns, fields. Never: counts pods.
- * Source: pkg/registry/core/replicationcontroller/strategy.go, ValidateReplicationController (v1.36).
+ * Source: pkg/registry/core/replicationcontroller/strategy.go, ValidateReplicationController
+ * (v1.36).
  */
 import type { KubeObject } from "../../meta.ts";
 import type { FieldError, Rules } from "../../resource.ts";

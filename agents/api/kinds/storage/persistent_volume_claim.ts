@@ -82,7 +82,9 @@ function validateDataSource(
   if (namespace) problems.checkName(`${at}.namespace`, namespace, checkDns1123Label);
 }
 
-/** A claim's spec, also inside a stateful set or an ephemeral volume. @param at path of the spec. */
+/**
+ * A claim's spec, also inside a stateful set or an ephemeral volume. @param at path of the spec.
+ */
 export function validateClaimSpec(
   problems: Problems,
   at: string,

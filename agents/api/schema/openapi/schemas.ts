@@ -102,6 +102,8 @@ function typeSchema(type: TypeInfo, dialect: Dialect): Schema {
 const GROUP_NAMES: Readonly<Record<string, string>> = {
   core: "",
   admissionregistration: "admissionregistration.k8s.io",
+  apiextensions: "apiextensions.k8s.io",
+  apiregistration: "apiregistration.k8s.io",
   authentication: "authentication.k8s.io",
   authorization: "authorization.k8s.io",
   certificates: "certificates.k8s.io",
