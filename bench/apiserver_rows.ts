@@ -137,7 +137,9 @@ async function listSeconds(side: Side, times: number): Promise<number> {
 
 const WRITERS = 8;
 
-/** Watchers of a collection, and writers of its objects; counts the bytes that reach the watchers. */
+/**
+ * Watchers of a collection, and writers of its objects; counts the bytes that reach the watchers.
+ */
 async function watchFanOut(side: Side, { seconds, watches }: ApiScale): Promise<number> {
   const collection = "/api/v1/namespaces/default/configmaps";
   let from = "";

@@ -18,7 +18,10 @@ export interface DiskFile {
   /** Reserves space so that later writes change no metadata. */
   allocate(length: number): void;
   truncate(length: number): void;
-  /** fdatasync, off the thread unless the disk is quick. A rejection means the data may be lost: never retry. */
+  /**
+   * fdatasync, off the thread unless the disk is quick. A rejection means the data may be lost:
+   * never retry.
+   */
   sync(): Promise<void>;
   close(): void;
 }

@@ -21,6 +21,8 @@ const TABLE: readonly Row[] = [
   { from: "store/mvcc/", to: ["store/mvcc/"] },
   { from: "store/disk/record.ts", to: ["store/disk/record.ts", "store/disk/crc32c.ts"] },
   { from: "store/", to: ["store/"], packages: true },
+  // A script that assembles the kernels; nothing imports it.
+  { from: "scheduler/kernels/build.ts", to: ["scheduler/kernels/"], packages: true },
   { from: "scheduler/", to: ["scheduler/"] },
   { from: "agents/api/", to: ["agents/api/"], packages: true },
   { from: "agents/client/", to: ["agents/client/", "agents/api/"], packages: true },

@@ -1,5 +1,6 @@
 /**
- * The cluster that workloads run on: a durable store, an API server and the scheduler in one process.
+ * The cluster that workloads run on: a durable store, an API server and the scheduler in one
+ * process.
  * In: how its components talk to the API. Out: clients, the scheduler's own informers, an end.
  * Never: controllers or kubelets; nodes are objects only, as in upstream's scheduler_perf.
  */

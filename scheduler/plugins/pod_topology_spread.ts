@@ -44,7 +44,9 @@ const LABEL_REASONS = [
   "node(s) didn't match pod topology spread constraints (missing required label)",
 ];
 
-/** A class column for domains that are single rows: what the row holds, told apart from no domain. */
+/**
+ * A class column for domains that are single rows: what the row holds, told apart from no domain.
+ */
 function ownCounts(domains: SpreadDomains, counts: Int32Array, byRow: boolean): Int32Array {
   const { ids } = domains;
   const column = new Int32Array(ids.length);

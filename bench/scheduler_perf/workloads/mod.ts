@@ -1,6 +1,7 @@
 /**
  * All workloads, in the order they are reported.
- * In: the lists of this folder. Out: one list. Never: a template.
+ * In: the lists of this folder. Out: one list.
+ * Never: a template; those stand beside the workloads that use them.
  */
 import type { TestCase } from "../workload.ts";
 import { AFFINITY } from "./affinity.ts";
