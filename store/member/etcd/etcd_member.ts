@@ -69,6 +69,10 @@ export class EtcdMember implements MemberApi {
     return this.#member.machine.revision;
   }
 
+  get isLearner(): boolean {
+    return this.#member.membership.get(this.memberId)?.isLearner === true;
+  }
+
   get raftTerm(): number {
     return this.#member.raft.term;
   }
@@ -249,6 +253,9 @@ export class EtcdMember implements MemberApi {
   async #change(request: ClusterRequest): Promise<MemberList | MemberFailure> {
     const outcome = await this.#opened.cluster.change(request);
     if (outcome.kind !== "changed") return outcome;
+    // Where the leader made the change, it must arrive here before the list shows it.
+    const isLeaving = request.ask === "memberRemove" && request.id === this.memberId.toString(16);
+    if (!this.#member.isLeader && !isLeaving) await this.#readIndexed();
     const members = this.#member.membership.list();
     return outcome.added === undefined
       ? { kind: "members", members }

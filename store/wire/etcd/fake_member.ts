@@ -29,6 +29,7 @@ export class FakeMember implements MemberApi {
   readonly memberId = 0x8e9e05c52164694dn;
   readonly clusterId = 0xcdf818194e3a8c32n;
   raftTerm = 2;
+  isLearner = false;
   /** Set to make every command and read index fail. */
   failure: MemberFailure | null = null;
   leaderId = this.memberId;

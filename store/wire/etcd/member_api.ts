@@ -129,6 +129,8 @@ export interface MemberApi {
   /** Highest revision applied here. */
   readonly revision: number;
   readonly raftTerm: number;
+  /** Whether this member does not vote yet; it serves next to nothing then. */
+  readonly isLearner: boolean;
 
   /**
    * Puts one command through the log.
