@@ -99,23 +99,65 @@ export function parseResourceVersion(text: string): number | null {
   return Number.isSafeInteger(revision) ? revision : null;
 }
 
+/** JSON of a spec that is known already: bytes that many objects share, and what follows them. */
+export interface KnownSpec {
+  readonly bytes: Uint8Array;
+  readonly tail: string;
+}
+
 /**
  * Canonical stored bytes; drops metadata.resourceVersion from the draft.
  * @param draft a private, mutable object with kind and apiVersion set
- * @param specText JSON of its spec, where that is known already
+ * @param spec JSON of its spec, where that is known
  */
-export function encodeStored(draft: KubeObject, specText?: string): Uint8Array {
+export function encodeStored(draft: KubeObject, spec?: KnownSpec): Uint8Array {
   const { kind, apiVersion, metadata } = draft;
   metadata.resourceVersion = undefined;
+  let head: string | null = null;
   let text = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)}` +
     `,"metadata":${JSON.stringify(metadata)}`;
   for (const field of Object.keys(draft)) {
     if (field === "kind" || field === "apiVersion" || field === "metadata") continue;
-    const known = field === "spec" ? specText : undefined;
-    const value = known ?? JSON.stringify(draft[field]);
+    if (field === "spec" && spec !== undefined) {
+      head = text + ',"spec":';
+      text = spec.tail;
+      continue;
+    }
+    const value = JSON.stringify(draft[field]);
     if (value !== undefined) text += `,${JSON.stringify(field)}:${value}`;
   }
-  return encoder.encode(text + "}");
+  text += "}";
+  return head === null ? encoder.encode(text) : joinBytes(head, spec!.bytes, text);
+}
+
+function joinBytes(head: string, middle: Uint8Array, tail: string): Uint8Array {
+  const out = new Uint8Array(head.length + middle.length + tail.length);
+  const end = head.length + middle.length;
+  if (!writeAscii(head, out, 0) || !writeAscii(tail, out, end)) {
+    return joinBytesOf(encoder.encode(head), middle, encoder.encode(tail));
+  }
+  out.set(middle, head.length);
+  return out;
+}
+
+/** @returns false when the text has other characters, which take more than a byte. */
+function writeAscii(text: string, out: Uint8Array, at: number): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return false;
+    out[at + i] = code;
+  }
+  return true;
+}
+
+function joinBytesOf(...parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 /** Makes a draft what readers share: its revision set, frozen all the way down. */

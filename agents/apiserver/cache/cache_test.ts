@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeStored, encodeStored, prefixOfKey, spliceResourceVersion } from "../registry.ts";
+import { DraftTable } from "./draft_table.ts";
+import { sharedJson, SharedSpecs } from "./shared_specs.ts";
 import { ChangeRing } from "./change_ring.ts";
 import { OrderedKeys } from "./ordered_keys.ts";
 import { type Change, ObjectEvent, StoredObject } from "./stored_object.ts";
@@ -93,4 +95,67 @@ Deno.test("keys tell their resource's prefix", () => {
     ["/registry/pods", null],
   ];
   for (const [key, prefix] of cases) assert.equal(prefixOfKey(key), prefix, key);
+});
+
+Deno.test("bytes made with a known spec are those made without", () => {
+  const specs = new SharedSpecs();
+  fc.assert(fc.property(
+    fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }),
+    fc.string({ unit: "grapheme" }),
+    fc.string({ unit: "grapheme" }),
+    (content, name, phase) => {
+      const draft = () => ({
+        kind: "Pod",
+        apiVersion: "v1",
+        metadata: { name },
+        spec: content,
+        status: { phase },
+      });
+      const plain = encodeStored(draft());
+      specs.add(JSON.stringify(content), content);
+      assert.deepEqual(encodeStored(draft(), sharedJson(content)), plain);
+      const { bytes } = sharedJson(content)!;
+      const tail = `,"nodeName":${JSON.stringify(name)}}`;
+      const known = { bytes: bytes.subarray(0, bytes.length - 1), tail };
+      const { nodeName: _, ...rest } = content;
+      const bound = { ...rest, nodeName: name };
+      if (!Object.hasOwn(content, "nodeName")) {
+        const wanted = encodeStored({ ...draft(), spec: bound });
+        assert.deepEqual(encodeStored({ ...draft(), spec: bound }, known), wanted);
+      }
+    },
+  ));
+});
+
+Deno.test("a shared spec is found by its JSON and frozen", () => {
+  const specs = new SharedSpecs();
+  const spec = { containers: [{ name: "c" }] };
+  const text = JSON.stringify(spec);
+  assert.equal(specs.find(text), undefined);
+  specs.add(text, spec);
+  assert.equal(specs.find(text), spec);
+  assert(Object.isFrozen(spec.containers[0]));
+  assert.equal(sharedJson({ ...spec }), undefined);
+});
+
+Deno.test("a draft comes back for exactly its bytes, once", () => {
+  const drafts = new DraftTable();
+  const draft = { kind: "Pod", apiVersion: "v1", metadata: { name: "p" } };
+  const value = encodeStored(draft);
+  const written = { value, draft };
+  drafts.add("k", written);
+  for (let i = 0; i < value.length; i++) {
+    const other = value.slice();
+    other[i] ^= 1;
+    assert.equal(drafts.take("k", other), undefined, `byte ${i} differs`);
+  }
+  assert.equal(drafts.take("k", value.slice(1)), undefined);
+  assert.equal(drafts.take("other", value), undefined);
+  const shifted = new Uint8Array(value.length + 1);
+  shifted.set(value, 1);
+  assert.equal(drafts.take("k", shifted.subarray(1)), written);
+  assert.equal(drafts.take("k", value), undefined);
+  drafts.add("k", written);
+  drafts.remove("k", { value, draft });
+  assert.equal(drafts.take("k", value), written);
 });

@@ -1,19 +1,22 @@
 /**
  * Specs that many objects have in common: kept once, checked once, encoded once.
- * In: specs of drafts that passed their checks. Out: the one frozen spec equal to another, its JSON.
+ * In: specs of drafts that passed their checks. Out: the one frozen spec equal to another, its
+ * JSON.
  * Never: shares between resources, or keeps more than its limit; a forgotten spec is checked again.
  */
-import { deepFreeze } from "../registry.ts";
+import { deepFreeze, type KnownSpec } from "../registry.ts";
 
 /** Characters of JSON kept at most. */
 const LIMIT_CHARACTERS = 8 * 1024 * 1024;
 
+const encoder = new TextEncoder();
+
 /** JSON of shared specs; other objects that hold a shared spec find it here too. */
-const texts = new WeakMap<object, string>();
+const encoded = new WeakMap<object, KnownSpec>();
 
 /** @returns the JSON of a spec that is shared, undefined for any other. */
-export function sharedText(spec: object): string | undefined {
-  return texts.get(spec);
+export function sharedJson(spec: unknown): KnownSpec | undefined {
+  return typeof spec === "object" && spec !== null ? encoded.get(spec) : undefined;
 }
 
 export class SharedSpecs {
@@ -33,6 +36,6 @@ export class SharedSpecs {
     }
     this.#characters += text.length;
     this.#specs.set(text, deepFreeze(spec));
-    texts.set(spec, text);
+    encoded.set(spec, { bytes: encoder.encode(text), tail: "" });
   }
 }

@@ -6,7 +6,7 @@
 import type { Resource } from "../../api/resource.ts";
 import { requestEntityTooLarge } from "../../api/status.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { sharedText } from "../cache/shared_specs.ts";
+import { sharedJson } from "../cache/shared_specs.ts";
 import { StoredObject } from "../cache/stored_object.ts";
 import { encodeKey, encodeStored } from "../registry.ts";
 import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
@@ -31,9 +31,7 @@ export function commitPut(core: Core, parts: PutParts): Promise<StoredObject | n
     const kept = resource.storedAs.toStored(draft);
     return commitBytes(core, { ...parts, draft: kept }, encodeStored(kept));
   }
-  const spec: unknown = draft.spec;
-  const specText = typeof spec === "object" && spec !== null ? sharedText(spec) : undefined;
-  return commitBytes(core, parts, encodeStored(draft, specText));
+  return commitBytes(core, parts, encodeStored(draft, sharedJson(draft.spec)));
 }
 
 /** As `commitPut`, for a draft whose bytes are known. */

@@ -9,8 +9,8 @@ import type { Binding, CallTarget } from "../../../api/call.ts";
 import type { Condition, KubeObject, UserInfo } from "../../../api/meta.ts";
 import { pods } from "../../../api/resources.ts";
 import { badRequest, conflict, success, uidConflict } from "../../../api/status.ts";
-import { sharedText } from "../../cache/shared_specs.ts";
-import { encodeStored } from "../../registry.ts";
+import { sharedJson } from "../../cache/shared_specs.ts";
+import { encodeStored, type KnownSpec } from "../../registry.ts";
 import { commitBytes } from "../commit.ts";
 import { type Core, type VerbAnswer, waitFresh } from "../core.ts";
 import { readCached } from "../get.ts";
@@ -93,16 +93,18 @@ async function bindOne(
       draft.metadata.annotations = { ...pod.metadata.annotations, ...extra.annotations };
     }
     const parts = { resource: pods, key: stored.key, draft, expectedRevision: stored.revision };
-    const value = encodeStored(draft, boundText(pod, nodeName));
+    const value = encodeStored(draft, boundSpec(pod, nodeName));
     if (await commitBytes(core, parts, value) !== null) return;
     if (attempt === MAX_ATTEMPTS) throw conflict(BINDING, name);
   }
 }
 
-/** @returns JSON of the bound pod's spec, where the unbound one's is known. */
-function boundText({ spec }: KubeObject, nodeName: string): string | undefined {
-  const text = sharedText(spec);
-  return text && `${text.slice(0, -1)},"nodeName":${JSON.stringify(nodeName)}}`;
+/** @returns JSON of the bound pod's spec, where the unbound one's is known; no spec is empty. */
+function boundSpec({ spec }: KubeObject, nodeName: string): KnownSpec | undefined {
+  const json = sharedJson(spec);
+  if (json === undefined) return undefined;
+  const tail = `,"nodeName":${JSON.stringify(nodeName)}}`;
+  return { bytes: json.bytes.subarray(0, json.bytes.length - 1), tail };
 }
 
 function refuseUnbindable(pod: KubeObject, name: string): void {
