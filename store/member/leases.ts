@@ -30,6 +30,8 @@ export interface LeaseTime {
 export class Leases {
   readonly #member: Member;
   readonly #clock: LeaseClock;
+  /** In which the clock last began to lead. */
+  #term = 0;
 
   constructor(member: Member) {
     this.#member = member;
@@ -113,10 +115,14 @@ export class Leases {
       : { kind: "time", remainingSeconds: -1, grantedSeconds: 0 };
   }
 
-  /** Keeps the clock's role equal to the member's. */
+  /** Keeps the clock's role equal to the member's; who leads again leads anew. */
   #follow(): void {
     const leads = this.#member.isServingLeader;
-    if (leads && !this.#clock.isLeading) this.#clock.promote(this.#member.now());
+    const { term } = this.#member.raft;
+    if (leads && (!this.#clock.isLeading || this.#term !== term)) {
+      this.#clock.promote(this.#member.now());
+      this.#term = term;
+    }
     if (!leads && this.#clock.isLeading) this.#clock.demote();
   }
 
