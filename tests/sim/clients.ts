@@ -116,14 +116,14 @@ export class Clients {
       settle({ kind: "unknown", reason: "client timeout" });
     });
     queue.after(random.between(0.05, 0.6), () =>
-      process.schedule(0, () => {
+      process.run(() => {
         const store = machine.store;
         if (store === null) return;
         work(store).then((value) => {
           if (!process.alive) return;
           queue.after(random.between(0.05, 0.6), () => settle({ kind: "answer", value }));
         }, (error) => this.#world.fail(error));
-      }));
+      }, "client"));
   }
 }
 
@@ -223,7 +223,7 @@ class Client {
 
   #grant(): void {
     const id = this.#clients.nextLease();
-    const ttlSeconds = 2 + this.#random.nextInt(4);
+    const ttlSeconds = 2 + this.#random.nextInt(7);
     const record = this.#world.leases.open({ id, ttlSeconds, key: `l${id}` });
     const asked = this.#world.now;
     this.#clients.call(this.#target(), {

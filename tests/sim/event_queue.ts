@@ -12,7 +12,7 @@ export interface SimEvent {
 }
 
 /** Promise hops that are run out after each event; the longest chain of a member has about ten. */
-const HOPS = 16;
+const HOPS = 12;
 
 export class EventQueue {
   readonly #heap: SimEvent[] = [];

@@ -12,6 +12,7 @@ export const FAULTS = [
   "kill",
   "power",
   "boundary",
+  "double",
   "partition",
   "oneway",
   "flap",
@@ -121,6 +122,8 @@ export class Faults {
         disk.killAfterOperations = random.nextInt(40);
         return this.#losesPowerToo(machine);
       }
+      case "double":
+        return this.#killThenLosePower(machine);
       case "partition":
         return this.#partition();
       case "oneway":
@@ -180,6 +183,15 @@ export class Faults {
   }
 
   // ---- machines ---------------------------------------------------------------------------------
+
+  /** What a restart found in the machine's memory was never on its disk, and then power fails. */
+  #killThenLosePower(machine: Machine): void {
+    machine.disk.faults.killAfterOperations = this.#random.nextInt(6);
+    machine.onDeath.add(() => {
+      this.#world.queue.after(this.#random.between(1, 30), () => machine.start());
+      this.#world.queue.after(this.#random.between(2, 300), () => machine.losePower());
+    });
+  }
 
   /** Some of the machines killed at a disk operation also lose what was not synced. */
   #losesPowerToo(machine: Machine): void {

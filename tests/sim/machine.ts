@@ -29,6 +29,8 @@ export interface MachineParts {
   readonly options: Pick<StoreOptions, "initialCluster" | "initialClusterState">;
   /** Something no member may do went through an exception or a broken invariant. */
   readonly onViolation: (error: unknown) => void;
+  /** Every core before it is used; seeded bugs get in here. */
+  readonly onCore: (core: RaftCore, machine: Machine) => void;
 }
 
 export class Machine {
@@ -42,6 +44,8 @@ export class Machine {
   #opened: OpenedMember | null = null;
   #store: MemberStore | null = null;
   #starts = 0;
+  /** What the invariants last looked at. */
+  #checked = { term: -1, commit: 0, applied: 0, lastIndex: 0, lastTerm: 0, role: "" };
   /** Why the last start was refused. */
   refusal: string | null = null;
   /** Bytes of the disk were damaged, so a refusal to start is the right answer. */
@@ -101,6 +105,7 @@ export class Machine {
     this.#process = process;
     this.#opened = null;
     this.#store = null;
+    this.#checked.term = -1;
     this.refusal = null;
     process.onDeath = () => this.#died();
     process.onStep = () => this.#check();
@@ -118,7 +123,9 @@ export class Machine {
         network: this.#network(process),
       });
       if (!process.alive) return;
-      this.#watchCore(opened.member.raft as RaftCore);
+      const core = opened.member.raft as RaftCore;
+      this.#watchCore(core);
+      this.#parts.onCore(core, this);
       this.#opened = opened;
       this.#store = new MemberStore(opened);
       this.onStart(this);
@@ -180,6 +187,14 @@ export class Machine {
   #check(): void {
     const { core } = this;
     if (core === null) return;
+    const { term, commit, applied, lastIndex, role } = core;
+    const lastTerm = core.termAt(lastIndex);
+    const seen = this.#checked;
+    if (
+      seen.term === term && seen.commit === commit && seen.applied === applied &&
+      seen.lastIndex === lastIndex && seen.lastTerm === lastTerm && seen.role === role
+    ) return;
+    this.#checked = { term, commit, applied, lastIndex, lastTerm, role };
     try {
       this.#parts.invariants.check([core]);
     } catch (error) {

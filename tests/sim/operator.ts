@@ -105,16 +105,15 @@ export class Operator {
     const request = { ask: "memberAdd", peerUrls: [machine.url], isLearner } as const;
     const outcome = await this.#ask(asked, request);
     this.#world.trace(`operator: add ${machine.name} ${outcome.kind}`);
-    if (outcome.kind === "changed") machine.start();
     // Without a word it may have been added all the same; `#startAdded` looks.
-    else machine.retired = true;
+    if (outcome.kind === "changed") this.#startAdded([{ peerUrls: [machine.url] }]);
   }
 
   /** Starts machines that turned out to be members, and removes members without a machine. */
   #startAdded(members: readonly { readonly peerUrls: readonly string[] }[]): void {
     for (const { peerUrls } of members) {
       const machine = this.#world.machines.find(({ url }) => url === peerUrls[0]);
-      if (machine?.retired && machine.starts === 0) {
+      if (machine?.retired && machine.id === null) {
         machine.retired = false;
         machine.start();
       }

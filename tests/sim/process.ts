@@ -47,13 +47,16 @@ export class ProcessDead extends Error {
   }
 }
 
+/** Where work comes from: its own timers and disk, the other members, the clients. */
+export type Lane = "timer" | "peer" | "client";
+
 export class SimProcess implements Timer {
   readonly #queue: EventQueue;
   readonly #clock: SimClock;
   readonly #random: SimRandom;
   #alive = true;
   #paused = false;
-  #deferred: (() => void)[] = [];
+  #deferred: { readonly work: () => void; readonly lane: Lane }[] = [];
   /** Called once, by the call that kills. */
   onDeath: () => void = () => {};
   /** Called after each piece of work. */
@@ -84,15 +87,23 @@ export class SimProcess implements Timer {
     this.#paused = true;
   }
 
-  /** What came due during the pause runs now, in its order. */
+  /** What came due during the pause runs now, each lane in its order, the lanes in any. */
   resume(): void {
+    if (!this.#paused) return;
     this.#paused = false;
-    for (const work of this.#deferred.splice(0)) this.#queue.after(0, () => this.#run(work));
+    const waiting = this.#deferred.splice(0);
+    const lanes: Lane[] = ["timer", "peer", "client"];
+    while (lanes.length > 0) {
+      const [lane] = lanes.splice(this.#random.nextInt(lanes.length), 1);
+      for (const one of waiting) {
+        if (one.lane === lane) this.#queue.after(0, () => this.run(one.work, lane));
+      }
+    }
   }
 
   /** Does `work` after world time, if this process still lives. */
   schedule(delayMillis: number, work: () => void): () => void {
-    const event = this.#queue.after(delayMillis, () => this.#run(work));
+    const event = this.#queue.after(delayMillis, () => this.run(work, "timer"));
     return () => event.run = null;
   }
 
@@ -124,10 +135,11 @@ export class SimProcess implements Timer {
     this.schedule(this.#random.between(0.005, 0.03), callback);
   }
 
-  #run(work: () => void): void {
+  /** Does `work` now, or after the pause; nothing in a dead process. */
+  run(work: () => void, lane: Lane): void {
     if (!this.#alive) return;
     if (this.#paused) {
-      this.#deferred.push(work);
+      this.#deferred.push({ work, lane });
       return;
     }
     work();

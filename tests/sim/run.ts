@@ -10,7 +10,7 @@ import { Clients } from "./clients.ts";
 import type { Coverage } from "./coverage.ts";
 import { type FaultKind, FAULTS, Faults } from "./faults.ts";
 import { Violation } from "./history.ts";
-import { Model } from "./model.ts";
+import { Model, show } from "./model.ts";
 import { World } from "./world.ts";
 
 export interface RunOptions {
@@ -104,7 +104,7 @@ async function settle(world: World, options: RunOptions): Promise<void> {
     throw new Violation(`no agreement within a minute of peace: ${states.join("; ")}`);
   }
   // The longest lease, the extension of a new leader, and time to revoke.
-  await world.run(world.now + 10_000);
+  await world.run(world.now + 13_000);
   if (!await world.runUntil(() => isAgreed(world, options.members), 20_000)) {
     throw new Violation("no agreement after the leases ran out");
   }
@@ -141,6 +141,7 @@ function checkAll(world: World): void {
   for (const watch of world.watches) watch.check();
   for (const watch of world.liveWatches) watch.log.checkCaughtUp(revision);
   checkHashes(world, revision);
+  checkConfigurations(world);
   const searched = checkKeys(history.ops);
   coverage.keysSearched = searched.keys;
   coverage.searchesGivenUp = searched.givenUp;
@@ -160,6 +161,12 @@ function checkHashes(world: World, revision: number): void {
   if (new Set(hashes).size !== 1) {
     throw new Violation(`members hold different data at ${revision}: ${hashes.join(", ")}`);
   }
+}
+
+/** Every member counts votes in the same way. */
+function checkConfigurations(world: World): void {
+  const seen = new Set(world.running.map(({ core }) => show(core!.conf)));
+  if (seen.size !== 1) throw new Violation(`members disagree who votes: ${[...seen].join(", ")}`);
 }
 
 /** A short text that two runs of one seed share, or the simulation is not deterministic. */

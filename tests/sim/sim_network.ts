@@ -9,6 +9,7 @@ import { decodeMessages, encodeMessages } from "../../store/peer/codec.ts";
 import { IncomingSnapshot, OutgoingSnapshot } from "../../store/peer/snapshot_transfer.ts";
 import type { Disk } from "../../store/ports.ts";
 import type { Message } from "../../store/raft/types.ts";
+import { Violation } from "./history.ts";
 import type { EventQueue } from "./event_queue.ts";
 import type { SimProcess } from "./process.ts";
 import type { SimRandom } from "./random.ts";
@@ -61,10 +62,13 @@ export class SimNetwork {
   readonly #queue: EventQueue;
   readonly #random: SimRandom;
   readonly #endpoints = new Map<bigint, Endpoint>();
-  /** "from>to" of member ids. */
-  readonly #cut = new Set<string>();
+  /** Small numbers for member ids, so that a direction is one number, too. */
+  readonly #numbers = new Map<bigint, number>();
+  readonly #cut = new Set<number>();
+  /** Granted votes: "voter/term" to candidate. */
+  readonly #votes = new Map<string, bigint>();
   /** When the last message of a direction arrives. */
-  readonly #lastArrival = new Map<string, number>();
+  readonly #lastArrival = new Map<number, number>();
 
   constructor(queue: EventQueue, random: SimRandom) {
     this.#queue = queue;
@@ -86,7 +90,7 @@ export class SimNetwork {
   }
 
   cut(from: bigint, to: bigint): void {
-    this.#cut.add(`${from}>${to}`);
+    this.#cut.add(this.#direction(from, to));
   }
 
   heal(): void {
@@ -94,7 +98,20 @@ export class SimNetwork {
   }
 
   isCut(from: bigint, to: bigint): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.#cut.size > 0 && this.#cut.has(this.#direction(from, to));
+  }
+
+  #direction(from: bigint, to: bigint): number {
+    return this.#number(from) * 1024 + this.#number(to);
+  }
+
+  #number(id: bigint): number {
+    let number = this.#numbers.get(id);
+    if (number === undefined) {
+      number = this.#numbers.size;
+      this.#numbers.set(id, number);
+    }
+    return number;
   }
 
   /** @returns the living member behind an id, as far as `from` reaches it */
@@ -109,6 +126,7 @@ export class SimNetwork {
   /** Carries messages of one direction. @returns false when the sender notices that they can't go */
   carry(from: Endpoint, to: bigint, messages: readonly Message[]): boolean {
     this.counts.messages += messages.length;
+    for (const message of messages) if (message.type === "voteResponse") this.#checkVote(message);
     const receiver = this.reach(from, to);
     if (receiver === null || this.#random.chance(this.faults.loss)) {
       this.counts.lost += messages.length;
@@ -126,10 +144,21 @@ export class SimNetwork {
         : messages;
       this.#deliver(from, to, () => {
         const target = this.reach(from, to);
-        if (target !== null) target.process.schedule(0, () => target.host.receive(carried));
+        if (target !== null) target.process.run(() => target.host.receive(carried), "peer");
       });
     }
     return true;
+  }
+
+  /** A member has one vote a term, restarts or not. */
+  #checkVote({ from, to, term, reject }: Message): void {
+    if (reject) return;
+    const vote = `${from}/${term}`;
+    const candidate = this.#votes.get(vote) ?? to;
+    if (candidate !== to) {
+      throw new Violation(`${from} votes for ${candidate} and ${to} in term ${term}`);
+    }
+    this.#votes.set(vote, to);
   }
 
   /** Asks another member something; null without an answer. */
@@ -140,14 +169,14 @@ export class SimNetwork {
       this.#deliver(from, to, () => {
         const target = this.reach(from, to);
         if (target === null) return;
-        target.process.schedule(0, async () => {
+        target.process.run(async () => {
           const answer = await target.host.answer(request);
           if (!target.process.alive) return;
           this.#deliver(target, from.host.memberId, () => {
             if (this.reach(target, from.host.memberId) !== from) return;
-            from.process.schedule(0, () => resolve(answer));
+            from.process.run(() => resolve(answer), "peer");
           });
-        });
+        }, "peer");
       });
     });
   }
@@ -156,7 +185,7 @@ export class SimNetwork {
   sendSnapshot(from: Endpoint, message: Message): void {
     const { meta, bytes } = readSnapshot(from, message);
     const tell = (ok: boolean) =>
-      from.process.schedule(0, () => from.host.snapshotSent(message.to, ok));
+      from.process.run(() => from.host.snapshotSent(message.to, ok), "peer");
     if (meta === null || this.#random.chance(this.faults.loss)) {
       from.process.after(SNAPSHOT_STALL_MILLIS, () => tell(false));
       return;
@@ -196,7 +225,7 @@ export class SimNetwork {
       ? this.#random.exponential(faults.extraDelayMillis)
       : 0;
     let at = this.#queue.now + this.#random.between(0.15, 0.8) + extra;
-    const direction = `${from.host.memberId}>${to}`;
+    const direction = this.#direction(from.host.memberId, to);
     if (this.#random.chance(faults.reordering)) {
       this.counts.reordered++;
       at += this.#random.exponential(20);

@@ -6,6 +6,7 @@
  */
 import type { WatchHandle } from "../../store/mod.ts";
 import { InvariantChecker } from "../../store/raft/invariants.ts";
+import type { RaftCore } from "../../store/raft/types.ts";
 import { LeaseBook } from "./check_lease.ts";
 import { WatchLog, type WatchPlan } from "./check_watch.ts";
 import { Coverage } from "./coverage.ts";
@@ -43,6 +44,8 @@ export class World {
   readonly watches = new Set<WatchLog>();
   readonly operator: Operator;
   readonly #handles = new Set<RunningWatch>();
+  /** Every core of a member that starts, before it is used. */
+  onCore: (core: RaftCore, machine: Machine) => void = () => {};
   /** What went wrong first. */
   violation: unknown = null;
   readonly #options: WorldOptions;
@@ -108,13 +111,15 @@ export class World {
     return holds();
   }
 
-  /** A machine that joins the running cluster; it still has to be added as a member. */
+  /** A machine for the running cluster; out of use until it was added as a member. */
   addJoining(): Machine {
     const known = this.running.map(({ name, url }) => ({ name, peerUrls: [url] }));
-    return this.#addMachine(this.#nextName(), {
+    const machine = this.#addMachine(this.#nextName(), {
       initialCluster: known,
       initialClusterState: "existing",
     });
+    machine.retired = true;
+    return machine;
   }
 
   /** Starts a watch on a machine and checks what it hears. */
@@ -175,6 +180,7 @@ export class World {
       trace: this.#options.trace,
       options,
       onViolation: (error) => this.fail(error),
+      onCore: (core, one) => this.onCore(core, one),
     });
     machine.onStart = () => this.#observe(machine);
     this.machines.push(machine);
