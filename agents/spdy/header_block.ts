@@ -23,6 +23,9 @@ const ZLIB_HEAD = Uint8Array.of(0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** An empty stored block: Go's reader hands out what it has when it meets one. */
+const FLUSH = Uint8Array.of(0, 0, 0, 0xff, 0xff);
+
 /** Writes the header blocks of one direction. */
 export class HeaderWriter {
   #isBegun = false;
@@ -31,13 +34,14 @@ export class HeaderWriter {
     const plain = formatPairs(headers);
     const head = this.#isBegun ? new Uint8Array(0) : ZLIB_HEAD;
     this.#isBegun = true;
-    const out = new Uint8Array(head.length + 5 + plain.length);
+    const out = new Uint8Array(head.length + 5 + plain.length + FLUSH.length);
     out.set(head);
     const view = new DataView(out.buffer, head.length);
     view.setUint8(0, 0);
     view.setUint16(1, plain.length, true);
     view.setUint16(3, ~plain.length & 0xffff, true);
     out.set(plain, head.length + 5);
+    out.set(FLUSH, out.length - FLUSH.length);
     return out;
   }
 }
