@@ -5,6 +5,7 @@
  */
 const BENCHES: Readonly<Record<string, string>> = {
   apiserver: "apiserver.ts",
+  decisions: "scheduler_decisions.ts",
   store: "store.ts",
   scheduler: "scheduler_perf/main.ts",
   up: "up.ts",

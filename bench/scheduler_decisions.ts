@@ -6,6 +6,9 @@
  */
 import { parseArgs } from "node:util";
 import { BatchDecider } from "../scheduler/batch.ts";
+import { decide, Scratch } from "../scheduler/decide.ts";
+import { TemplateTable } from "../scheduler/intern.ts";
+import { NodeTable } from "../scheduler/node_table.ts";
 import { buildProfile, EMPTY_NODE, EMPTY_SPEC, Scheduler } from "../scheduler/mod.ts";
 import type { NodeRow, PodRow, PodSpecRow, PodTerm, Requirement } from "../scheduler/mod.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
@@ -198,6 +201,51 @@ export function runDecisions(options: DecisionsOptions): DataItem[] {
   return items;
 }
 
+/** Builds one large table and passes over it. @returns what was measured. */
+export function runBigTable(nodes: number): DataItem[] {
+  const table = new NodeTable();
+  const before = heapBytes();
+  const start = cpuMillis();
+  for (let i = 0; i < nodes; i++) table.setNode(nodeOf(i, true));
+  const buildSeconds = (cpuMillis() - start) / 1000;
+  const bytes = (heapBytes() - before) / nodes;
+  const pod = new TemplateTable().intern(PLAIN);
+  const profile = buildProfile();
+  const passes: number[] = [];
+  for (let i = 0; i < 30; i++) {
+    const from = performance.now();
+    decide({ table, profile, pod: podOf(i, pod), nominations: new Map(), seed: i }, SCRATCH);
+    passes.push(performance.now() - from);
+  }
+  const pass = summarize(passes);
+  printTable([
+    ["nodes", "build s", "bytes/node", "decision ms (min)", "(median)", "Mnodes/s/core"],
+    [
+      nodes.toLocaleString("en"),
+      buildSeconds.toFixed(2),
+      bytes.toFixed(0),
+      pass.Min.toFixed(2),
+      pass.Perc50.toFixed(2),
+      (nodes / pass.Perc50 / 1000).toFixed(0),
+    ],
+  ]);
+  const name = `${nodes} nodes`;
+  return [
+    itemOf(name, "build", "s", [buildSeconds]),
+    itemOf(name, "memory", "bytes/node", [bytes]),
+    itemOf(name, "decision", "ms", passes),
+  ];
+}
+
+const SCRATCH = new Scratch();
+
+/** Bytes held by objects and by buffers, after a collection where one can be asked for. */
+function heapBytes(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
@@ -216,5 +264,6 @@ if (import.meta.main) {
     only: values.only,
   };
   const items = runDecisions(options);
+  if (options.only === "" && options.bigNodes > 0) items.push(...runBigTable(options.bigNodes));
   if (options.only === "") console.log(await writeResult("decisions", items));
 }

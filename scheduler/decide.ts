@@ -371,7 +371,7 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
   const filtering = prepareFilters(profile, cycle);
   const plain = plainAsk(input, cycle, filtering);
   if (plain !== null) {
-    const count = table.hot.place(rows, plain.ask, plain.alike);
+    const count = table.hot.place(rows, plain.ask);
     if (count > 0) {
       const row = pickPlaced(table.hot, rows, (ties) => pickRank(seed, ties));
       return outcome(placed(table, row, count), filtering, plain.scores);
@@ -402,8 +402,6 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
 
 interface PlainAsk {
   readonly ask: PodAsk;
-  /** Whether all pods count in scores for what they request. */
-  readonly alike: boolean;
   readonly scores: readonly PreparedScore[];
 }
 
@@ -442,7 +440,7 @@ function plainAsk(input: DecideInput, cycle: Cycle, filtering: Filtering): Plain
     constant: uniformTotal(scores),
   };
   if (leastWeight + balanceWeight > MOST_WEIGHT) return null;
-  return { ask, alike: table.padded === 0, scores };
+  return { ask, scores };
 }
 
 function placed(table: NodeTable, row: number, feasibleCount: number): Decision {

@@ -40,6 +40,11 @@ export class Interner<T> {
     return this.#items.length;
   }
 
+  /** How many items are referred to. */
+  get size(): number {
+    return this.#ids.size;
+  }
+
   /** Adds a reference and returns the id. */
   acquire(item: T): number {
     const key = this.#keyOf(item);

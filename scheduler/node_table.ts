@@ -6,7 +6,7 @@
  */
 
 import { ABSENT, Interner } from "./intern.ts";
-import { HotColumns } from "./kernels/place_pod.ts";
+import { HotColumns, MOST_CPU_MILLI } from "./kernels/place_pod.ts";
 import { EXACT_CAPACITY } from "./kernels/two_resources.ts";
 import type { NodeRow, Taint } from "./node_row.ts";
 import { PodIndex } from "./pod_index.ts";
@@ -55,10 +55,8 @@ export class NodeTable implements LabelColumns {
 
   /** The columns that a decision passes over first. */
   hot: HotColumns;
-  /** How many nodes offer so much that products with it are no exact doubles any more. */
+  /** How many nodes offer more than the quick pass can count. */
   hugeNodes = 0;
-  /** How many placed pods count for more in scores than they request. */
-  padded = 0;
   cordoned = 0;
 
   readonly scalars = new Map<string, ScalarColumn>();
@@ -410,7 +408,6 @@ export class NodeTable implements LabelColumns {
     hot.memoryRequested[row] += sign * memoryBytes;
     hot.memoryNonzero[row] += sign * nonzeroMemoryBytes;
     hot.weigh(row);
-    if (cpuMilli !== nonzeroCpuMilli || memoryBytes !== nonzeroMemoryBytes) this.padded += sign;
     this.ephemeralRequested[row] += sign * requests.ephemeralBytes;
     this.#countScalars(spec.requests.scalars, row, sign);
     for (const { ip, protocol, port } of spec.hostPorts) {
@@ -457,7 +454,7 @@ export class NodeTable implements LabelColumns {
 }
 
 function isHuge({ cpuMilli, memoryBytes }: Resources): boolean {
-  return cpuMilli > EXACT_CAPACITY || memoryBytes > EXACT_CAPACITY;
+  return cpuMilli > MOST_CPU_MILLI || memoryBytes > EXACT_CAPACITY;
 }
 
 /** @returns a longer copy of a column. */

@@ -14,9 +14,9 @@ export const BLOCK_ROWS = 64;
 /** From this capacity on the columns live in WebAssembly memory, whose pages are dear. */
 const SIMD_ROWS = 1024;
 const PAGE_BYTES = 65_536;
-const DOUBLE_COLUMNS = 6;
+const DOUBLE_COLUMNS = 7;
 /** Columns of four bytes a row. */
-const WORD_COLUMNS = 5;
+const WORD_COLUMNS = 11;
 /** How much inverses are lifted, so that rounding them to Float32 never leaves them too small. */
 const INVERSE_LIFT = 1 + 2 ** -22;
 
@@ -38,7 +38,17 @@ export interface PodAsk {
   readonly constant: number;
 }
 
-type PlaceExport = (...numbers: number[]) => number;
+interface Kernels {
+  placeQuickly(...numbers: number[]): number;
+  placeExactly(...numbers: number[]): number;
+  tally(totals: number, wanted: number): number;
+}
+
+/** In `blockBest`: the quick pass could not tell. */
+const UNSURE = -2;
+/** Most cpu, in thousandths, that the quick pass counts in 32 bits a hundredfold. */
+export const MOST_CPU_MILLI = 2 ** 24;
+const NOT_ASKED = -(2 ** 31);
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -63,10 +73,20 @@ export class HotColumns {
   readonly podsFree: Int32Array;
   /** 50..100: how evenly cpu and memory are in use as things stand. */
   readonly evenness: Int32Array;
+  /** Made from the columns above for the quick pass: what is free, left for scores, shares in use. */
+  readonly #memoryFree: Float64Array;
+  readonly #cpuFree: Int32Array;
+  readonly #cpuLeft: Int32Array;
+  readonly #cpuWhole: Int32Array;
+  readonly #cpuShare: Float32Array;
+  readonly #memoryShare: Float32Array;
+  readonly #memoryLeft: Float32Array;
   /** Written by `place`. */
   readonly totals: Int32Array;
   readonly blockBest: Int32Array;
-  readonly #place: PlaceExport | null;
+  /** Written by `pickPlaced`. */
+  readonly blockTies: Int32Array;
+  readonly #kernels: Kernels | null;
 
   /** @param simd false keeps to the scalar twin whatever the size. */
   constructor(capacity: number, simd = true) {
@@ -78,10 +98,10 @@ export class HotColumns {
       const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
       buffer = memory.buffer;
       const { exports } = new WebAssembly.Instance(compile(), { columns: { memory } });
-      this.#place = exports.place as PlaceExport;
+      this.#kernels = exports as unknown as Kernels;
     } else {
       buffer = new ArrayBuffer(bytes);
-      this.#place = null;
+      this.#kernels = null;
     }
     const doubles = (at: number) => new Float64Array(buffer, 8 * at * capacity, capacity);
     const words = (at: number, length = capacity) =>
@@ -92,12 +112,21 @@ export class HotColumns {
     this.memoryAllocatable = doubles(3);
     this.memoryRequested = doubles(4);
     this.memoryNonzero = doubles(5);
-    this.cpuInverse = new Float32Array(words(0).buffer, words(0).byteOffset, capacity);
-    this.memoryInverse = new Float32Array(words(1).buffer, words(1).byteOffset, capacity);
+    this.#memoryFree = doubles(6);
+    const floats = (at: number) => new Float32Array(buffer, words(at).byteOffset, capacity);
+    this.cpuInverse = floats(0);
+    this.memoryInverse = floats(1);
     this.podsFree = words(2);
     this.evenness = words(3);
     this.totals = words(4);
-    this.blockBest = words(5, blocks);
+    this.#cpuFree = words(5);
+    this.#cpuLeft = words(6);
+    this.#cpuWhole = words(7);
+    this.#cpuShare = floats(8);
+    this.#memoryShare = floats(9);
+    this.#memoryLeft = floats(10);
+    this.blockBest = words(11, blocks);
+    this.blockTies = new Int32Array(blocks);
   }
 
   /** Takes over what another, smaller set of columns holds. */
@@ -108,10 +137,10 @@ export class HotColumns {
     this.memoryAllocatable.set(from.memoryAllocatable);
     this.memoryRequested.set(from.memoryRequested);
     this.memoryNonzero.set(from.memoryNonzero);
-    this.cpuInverse.set(from.cpuInverse);
-    this.memoryInverse.set(from.memoryInverse);
     this.podsFree.set(from.podsFree);
-    this.evenness.set(from.evenness);
+    for (let row = 0; row < from.capacity; row++) {
+      this.offer(row, this.cpuAllocatable[row], this.memoryAllocatable[row]);
+    }
   }
 
   /** Sets what a node offers. */
@@ -123,41 +152,99 @@ export class HotColumns {
     this.weigh(row);
   }
 
-  /** Brings `evenness` of a row up to date. */
+  /** Brings what is made from the other columns up to date with a row. */
   weigh(row: number): void {
-    this.evenness[row] = evennessOf(
-      this.cpuRequested[row],
-      this.cpuAllocatable[row],
-      this.memoryRequested[row],
-      this.memoryAllocatable[row],
-    );
+    const cpu = this.cpuAllocatable[row];
+    const memory = this.memoryAllocatable[row];
+    const cpuUsed = this.cpuRequested[row];
+    const memoryUsed = this.memoryRequested[row];
+    this.evenness[row] = evennessOf(cpuUsed, cpu, memoryUsed, memory);
+    this.#cpuFree[row] = Math.max(NOT_ASKED + 1, cpu - cpuUsed);
+    this.#cpuLeft[row] = Math.max(0, cpu - this.cpuNonzero[row]);
+    this.#cpuWhole[row] = cpu;
+    this.#memoryFree[row] = memory - memoryUsed;
+    this.#cpuShare[row] = cpu === 0 ? 0 : cpuUsed / cpu;
+    this.#memoryShare[row] = memory === 0 ? 0 : memoryUsed / memory;
+    this.#memoryLeft[row] = memory === 0 ? 0 : (memory - this.memoryNonzero[row]) / memory;
   }
 
-  /**
-   * Fills `totals` and `blockBest` of the first rows.
-   *
-   * @param alike whether the nonzero columns equal the requested ones and need not be read.
-   * @returns on how many rows the pod fits.
-   */
-  place(rows: number, ask: PodAsk, alike = false): number {
+  /** Fills `totals` and `blockBest` of the first rows. @returns on how many rows the pod fits. */
+  place(rows: number, ask: PodAsk): number {
     const blocks = Math.ceil(rows / BLOCK_ROWS);
-    if (this.#place === null) return placeScalar(this, blocks, ask);
-    const cpuNonzero = alike ? this.cpuRequested : this.cpuNonzero;
-    const memoryNonzero = alike ? this.memoryRequested : this.memoryNonzero;
-    return this.#place(
+    const kernels = this.#kernels;
+    if (kernels === null) return placeScalar(this, blocks, ask);
+    if (ask.cpuScored > MOST_CPU_MILLI || ask.cpuFit > MOST_CPU_MILLI) {
+      return this.#placeExactly(kernels, 0, blocks, ask);
+    }
+    let count = this.#placeQuickly(kernels, blocks, ask);
+    const { blockBest } = this;
+    for (let block = 0; block < blocks; block++) {
+      if (blockBest[block] !== UNSURE) continue;
+      let end = block + 1;
+      while (end < blocks && blockBest[end] === UNSURE) end++;
+      count += this.#placeExactly(kernels, block, end - block, ask);
+      block = end;
+    }
+    return count;
+  }
+
+  /** @returns how many rows of a block have the total. */
+  tally(block: number, wanted: number): number {
+    const { totals } = this;
+    if (this.#kernels !== null) {
+      return this.#kernels.tally(totals.byteOffset + 4 * BLOCK_ROWS * block, wanted);
+    }
+    let count = 0;
+    for (let row = block * BLOCK_ROWS; row < (block + 1) * BLOCK_ROWS; row++) {
+      if (totals[row] === wanted) count++;
+    }
+    return count;
+  }
+
+  #placeQuickly(kernels: Kernels, blocks: number, ask: PodAsk): number {
+    return kernels.placeQuickly(
       blocks,
-      this.cpuAllocatable.byteOffset,
-      this.cpuRequested.byteOffset,
-      cpuNonzero.byteOffset,
-      this.memoryAllocatable.byteOffset,
-      this.memoryRequested.byteOffset,
-      memoryNonzero.byteOffset,
+      this.#cpuFree.byteOffset,
+      this.#cpuLeft.byteOffset,
+      this.#cpuWhole.byteOffset,
+      this.#cpuShare.byteOffset,
       this.cpuInverse.byteOffset,
+      this.#memoryFree.byteOffset,
+      this.#memoryShare.byteOffset,
+      this.#memoryLeft.byteOffset,
       this.memoryInverse.byteOffset,
       this.podsFree.byteOffset,
       this.evenness.byteOffset,
       this.totals.byteOffset,
       this.blockBest.byteOffset,
+      ask.cpuFit === -Infinity ? NOT_ASKED : ask.cpuFit,
+      ask.memoryFit,
+      ask.cpuScored,
+      ask.memoryScored,
+      ask.cpuExact,
+      ask.memoryExact,
+      ask.leastWeight,
+      ask.balanceWeight,
+      ask.constant,
+    );
+  }
+
+  #placeExactly(kernels: Kernels, from: number, blocks: number, ask: PodAsk): number {
+    const row = from * BLOCK_ROWS;
+    return kernels.placeExactly(
+      blocks,
+      this.cpuAllocatable.byteOffset + 8 * row,
+      this.cpuRequested.byteOffset + 8 * row,
+      this.cpuNonzero.byteOffset + 8 * row,
+      this.memoryAllocatable.byteOffset + 8 * row,
+      this.memoryRequested.byteOffset + 8 * row,
+      this.memoryNonzero.byteOffset + 8 * row,
+      this.cpuInverse.byteOffset + 4 * row,
+      this.memoryInverse.byteOffset + 4 * row,
+      this.podsFree.byteOffset + 4 * row,
+      this.evenness.byteOffset + 4 * row,
+      this.totals.byteOffset + 4 * row,
+      this.blockBest.byteOffset + 4 * from,
       ask.cpuFit,
       ask.memoryFit,
       ask.cpuScored,
@@ -218,26 +305,30 @@ function placeScalar(columns: HotColumns, blocks: number, ask: PodAsk): number {
  * @param rankOf given how many rows share the best total, says which of them, from 0.
  */
 export function pickPlaced(
-  { totals, blockBest }: HotColumns,
+  columns: HotColumns,
   rows: number,
   rankOf: (ties: number) => number,
 ): number {
+  const { totals, blockBest, blockTies } = columns;
   const blocks = Math.ceil(rows / BLOCK_ROWS);
   let best = -1;
   for (let block = 0; block < blocks; block++) if (blockBest[block] > best) best = blockBest[block];
   let ties = 0;
   for (let block = 0; block < blocks; block++) {
     if (blockBest[block] !== best) continue;
-    const end = (block + 1) * BLOCK_ROWS;
-    for (let row = block * BLOCK_ROWS; row < end; row++) if (totals[row] === best) ties++;
+    const count = columns.tally(block, best);
+    blockTies[block] = count;
+    ties += count;
   }
   let rank = rankOf(ties);
   for (let block = 0; block < blocks; block++) {
     if (blockBest[block] !== best) continue;
-    const end = (block + 1) * BLOCK_ROWS;
-    for (let row = block * BLOCK_ROWS; row < end; row++) {
-      if (totals[row] === best && rank-- === 0) return row;
+    const count = blockTies[block];
+    if (rank >= count) {
+      rank -= count;
+      continue;
     }
+    for (let row = block * BLOCK_ROWS;; row++) if (totals[row] === best && rank-- === 0) return row;
   }
   throw new Error("place pod: no row to pick");
 }

@@ -2,13 +2,218 @@
 ;; In: columns of the node table as byte offsets, what the pod asks for, two weights, a constant.
 ;; Out: Int32 totals, -1 where it does not fit; the best total of each block of 64 rows; the count
 ;; of rows where it fits.
-;; Two rows a step in 128-bit lanes, nothing relaxed. Division is slow, so quotients are products
-;; with inverses rounded up a little (Float32 columns). A percentage so found is right or 1 too
-;; high, which one product tells. An evenness so found is right unless it comes close to a whole
-;; number: a block in which that happens is passed over again with true division.
+;; 128-bit lanes, nothing relaxed. Division is slow, so quotients are products with inverses.
 (module
   (import "columns" "memory" (memory 1))
-  (func (export "place")
+  ;; The quick pass: four rows a step, over Int32 and Float32 columns made for it. Where a rounded
+  ;; number comes too close to a whole one to tell, the block's best becomes -2 and its rows are
+  ;; not counted: the caller has it passed over by placeExactly.
+  (func (export "placeQuickly")
+    (param $blocks i32)
+    (param $cpuFree i32) (param $cpuLeft i32) (param $cpuWhole i32)
+    (param $cpuShare i32) (param $cpuInverse i32)
+    (param $memoryFree i32) (param $memoryShare i32) (param $memoryLeft i32)
+    (param $memoryInverse i32)
+    (param $podsFree i32) (param $evenness i32)
+    (param $totals i32) (param $blockBest i32)
+    (param $cpuFit i32) (param $memoryFit f64)
+    (param $cpuScored i32) (param $memoryScored f32)
+    (param $cpuExact f32) (param $memoryExact f32)
+    (param $leastWeight i32) (param $balanceWeight i32) (param $constant i32)
+    (result i32)
+    (local $at8 i32) (local $at4 i32)
+    (local $fits v128) (local $lacks v128) (local $whole v128) (local $left v128)
+    (local $inverse v128) (local $otherInverse v128)
+    (local $a v128) (local $b v128) (local $near v128) (local $total v128) (local $unsure v128)
+    (local $best v128) (local $count v128) (local $countBefore v128)
+    (local $zero v128) (local $one v128) (local $hundred v128) (local $fifty v128)
+    (local $lift v128) (local $low v128) (local $hundreds v128) (local $fifties v128)
+    (local $out v128) (local $epsilon v128) (local $balanceEpsilon v128)
+    (local $cpuFits v128) (local $memoryFits v128) (local $cpuTakes v128)
+    (local $memoryTakes v128) (local $cpuAdds v128) (local $memoryAdds v128)
+    (local $least v128) (local $balance v128) (local $base v128)
+    (local.set $one (f32x4.splat (f32.const 1)))
+    (local.set $hundred (f32x4.splat (f32.const 100)))
+    (local.set $fifty (f32x4.splat (f32.const 50)))
+    (local.set $hundreds (i32x4.splat (i32.const 100)))
+    (local.set $fifties (i32x4.splat (i32.const 50)))
+    ;; Added to a small whole number, 2^23 leaves it in the low bits.
+    (local.set $lift (f32x4.splat (f32.const 8388608)))
+    (local.set $low (i32x4.splat (i32.const 1023)))
+    (local.set $out (i32x4.splat (i32.const -1)))
+    (local.set $epsilon (f32x4.splat (f32.const 0.0001)))
+    (local.set $balanceEpsilon
+      (v128.and (local.get $epsilon)
+        (i32x4.ne (i32x4.splat (local.get $balanceWeight)) (local.get $zero))))
+    (local.set $cpuFits (i32x4.splat (local.get $cpuFit)))
+    (local.set $memoryFits (f64x2.splat (local.get $memoryFit)))
+    (local.set $cpuTakes (i32x4.splat (local.get $cpuScored)))
+    (local.set $memoryTakes (f32x4.splat (local.get $memoryScored)))
+    (local.set $cpuAdds (f32x4.splat (local.get $cpuExact)))
+    (local.set $memoryAdds (f32x4.splat (local.get $memoryExact)))
+    (local.set $least (i32x4.splat (local.get $leastWeight)))
+    (local.set $balance (i32x4.splat (local.get $balanceWeight)))
+    (local.set $base
+      (i32x4.splat
+        (i32.add (local.get $constant)
+          (i32.mul (i32.const 50) (local.get $balanceWeight)))))
+    (block $done
+      (loop $block
+        (br_if $done (i32.eqz (local.get $blocks)))
+        (local.set $best (local.get $out))
+        (local.set $unsure (local.get $zero))
+        (local.set $countBefore (local.get $count))
+        (loop $four
+          (local.set $whole (v128.load (i32.add (local.get $cpuWhole) (local.get $at4))))
+          (local.set $inverse (v128.load (i32.add (local.get $cpuInverse) (local.get $at4))))
+          (local.set $otherInverse
+            (v128.load (i32.add (local.get $memoryInverse) (local.get $at4))))
+          (local.set $fits
+            (v128.and
+              (v128.and
+                (i32x4.le_s (local.get $cpuFits)
+                  (v128.load (i32.add (local.get $cpuFree) (local.get $at4))))
+                (i32x4.gt_s (v128.load (i32.add (local.get $podsFree) (local.get $at4)))
+                  (local.get $zero)))
+              (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27
+                (f64x2.le (local.get $memoryFits)
+                  (v128.load (i32.add (local.get $memoryFree) (local.get $at8))))
+                (f64x2.le (local.get $memoryFits)
+                  (v128.load offset=16 (i32.add (local.get $memoryFree) (local.get $at8)))))))
+          (local.set $lacks
+            (v128.or
+              (i32x4.eq (local.get $whole) (local.get $zero))
+              (f32x4.eq (local.get $otherInverse) (local.get $zero))))
+
+          ;; Free percent of cpu: right or 1 too high, which one product tells.
+          (local.set $left
+            (i32x4.mul (local.get $hundreds)
+              (i32x4.max_s (local.get $zero)
+                (i32x4.sub (v128.load (i32.add (local.get $cpuLeft) (local.get $at4)))
+                  (local.get $cpuTakes)))))
+          (local.set $total
+            (v128.and (local.get $low)
+              (f32x4.add (local.get $lift)
+                (f32x4.floor
+                  (f32x4.mul (f32x4.convert_i32x4_s (local.get $left))
+                    (local.get $inverse))))))
+          (local.set $total
+            (i32x4.add (local.get $total)
+              (i32x4.gt_s (i32x4.mul (local.get $total) (local.get $whole))
+                (local.get $left))))
+
+          ;; Free percent of memory: unsure near a whole number above 0.
+          (local.set $a
+            (f32x4.mul (local.get $hundred)
+              (f32x4.pmax (local.get $zero)
+                (f32x4.sub (v128.load (i32.add (local.get $memoryLeft) (local.get $at4)))
+                  (f32x4.mul (local.get $memoryTakes) (local.get $otherInverse))))))
+          (local.set $near (f32x4.nearest (local.get $a)))
+          (local.set $unsure
+            (v128.or (local.get $unsure)
+              (v128.and
+                (v128.and (local.get $fits) (f32x4.ne (local.get $near) (local.get $zero)))
+                (f32x4.lt (f32x4.abs (f32x4.sub (local.get $a) (local.get $near)))
+                  (local.get $epsilon)))))
+          (local.set $total
+            (i32x4.add (local.get $total)
+              (v128.and (local.get $low)
+                (f32x4.add (local.get $lift) (f32x4.floor (local.get $a))))))
+          (local.set $total
+            (v128.bitselect (local.get $total)
+              (i32x4.shr_s (local.get $total) (i32.const 1)) (local.get $lacks)))
+
+          ;; Evenness with the pod: unsure near any whole number.
+          (local.set $a
+            (f32x4.sub (local.get $hundred)
+              (f32x4.mul (local.get $fifty)
+                (f32x4.abs
+                  (f32x4.sub
+                    (f32x4.pmin (local.get $one)
+                      (f32x4.add
+                        (v128.load (i32.add (local.get $cpuShare) (local.get $at4)))
+                        (f32x4.mul (local.get $cpuAdds) (local.get $inverse))))
+                    (f32x4.pmin (local.get $one)
+                      (f32x4.add
+                        (v128.load (i32.add (local.get $memoryShare) (local.get $at4)))
+                        (f32x4.mul (local.get $memoryAdds) (local.get $otherInverse)))))))))
+          (local.set $unsure
+            (v128.or (local.get $unsure)
+              (v128.and
+                (v128.andnot (local.get $fits) (local.get $lacks))
+                (f32x4.lt
+                  (f32x4.abs (f32x4.sub (local.get $a) (f32x4.nearest (local.get $a))))
+                  (local.get $balanceEpsilon)))))
+          (local.set $b
+            (v128.bitselect (local.get $hundreds)
+              (v128.and (local.get $low)
+                (f32x4.add (local.get $lift) (f32x4.floor (local.get $a))))
+              (local.get $lacks)))
+          (local.set $b
+            (i32x4.shr_s
+              (i32x4.add (local.get $fifties)
+                (i32x4.sub (local.get $b)
+                  (v128.load (i32.add (local.get $evenness) (local.get $at4)))))
+              (i32.const 1)))
+          (local.set $total
+            (v128.bitselect
+              (i32x4.add (local.get $base)
+                (i32x4.add
+                  (i32x4.mul (local.get $total) (local.get $least))
+                  (i32x4.mul (local.get $b) (local.get $balance))))
+              (local.get $out) (local.get $fits)))
+          (v128.store (i32.add (local.get $totals) (local.get $at4)) (local.get $total))
+          (local.set $best (i32x4.max_s (local.get $best) (local.get $total)))
+          (local.set $count (i32x4.sub (local.get $count) (local.get $fits)))
+          (local.set $at8 (i32.add (local.get $at8) (i32.const 32)))
+          (local.set $at4 (i32.add (local.get $at4) (i32.const 16)))
+          (br_if $four (i32.and (local.get $at4) (i32.const 255))))
+        (if (v128.any_true (local.get $unsure))
+          (then
+            (local.set $count (local.get $countBefore))
+            (i32.store (local.get $blockBest) (i32.const -2)))
+          (else
+            (local.set $best
+              (i32x4.max_s (local.get $best)
+                (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15
+                  (local.get $best) (local.get $best))))
+            (local.set $best
+              (i32x4.max_s (local.get $best)
+                (i8x16.shuffle 4 5 6 7 4 5 6 7 4 5 6 7 4 5 6 7
+                  (local.get $best) (local.get $best))))
+            (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $best)))))
+        (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
+        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
+        (br $block)))
+    (i32.add
+      (i32.add
+        (i32x4.extract_lane 0 (local.get $count))
+        (i32x4.extract_lane 1 (local.get $count)))
+      (i32.add
+        (i32x4.extract_lane 2 (local.get $count))
+        (i32x4.extract_lane 3 (local.get $count)))))
+
+  ;; How many rows of one block have a total: four rows a step.
+  (func (export "tally") (param $totals i32) (param $wanted i32) (result i32)
+    (local $end i32) (local $count v128) (local $same v128)
+    (local.set $same (i32x4.splat (local.get $wanted)))
+    (local.set $end (i32.add (local.get $totals) (i32.const 256)))
+    (loop $four
+      (local.set $count
+        (i32x4.sub (local.get $count)
+          (i32x4.eq (local.get $same) (v128.load (local.get $totals)))))
+      (local.set $totals (i32.add (local.get $totals) (i32.const 16)))
+      (br_if $four (i32.lt_u (local.get $totals) (local.get $end))))
+    (i32.add
+      (i32.add
+        (i32x4.extract_lane 0 (local.get $count))
+        (i32x4.extract_lane 1 (local.get $count)))
+      (i32.add
+        (i32x4.extract_lane 2 (local.get $count))
+        (i32x4.extract_lane 3 (local.get $count)))))
+
+  ;; The exact pass: two rows a step, over the Float64 columns.
+  (func (export "placeExactly")
     (param $blocks i32)
     (param $cpuAllocatable i32) (param $cpuRequested i32) (param $cpuNonzero i32)
     (param $memoryAllocatable i32) (param $memoryRequested i32) (param $memoryNonzero i32)

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { Dice } from "../model/generate.ts";
-import { BLOCK_ROWS, HotColumns } from "./place_pod.ts";
+import { BLOCK_ROWS, HotColumns, MOST_CPU_MILLI } from "./place_pod.ts";
 import type { PodAsk } from "./place_pod.ts";
 import { PLACE_POD_WASM } from "./place_pod_wasm.ts";
 
@@ -17,7 +17,7 @@ function fill(dice: Dice, columns: HotColumns): void {
   const amount = (scale: number) => (1 + dice.roll(most)) * scale;
   const twinned = dice.chance(25);
   for (let row = 0; row < CAPACITY; row++) {
-    const cpu = dice.chance(8) ? 0 : amount(1);
+    const cpu = dice.chance(8) ? 0 : Math.min(MOST_CPU_MILLI, amount(1));
     const memory = dice.chance(8) ? 0 : twinned ? cpu * wide : amount(wide);
     columns.offer(row, cpu, memory);
     const share = dice.roll(130) / 100;

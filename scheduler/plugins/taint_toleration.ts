@@ -19,6 +19,7 @@ function judgeLists(
   table: NodeTable,
   judge: (taints: readonly Taint[]) => number,
 ): Int32Array | null {
+  if (table.taintLists.size === 0) return null;
   const judged = new Int32Array(table.taintLists.span);
   let any = false;
   for (let id = 1; id < judged.length; id++) {
