@@ -4,7 +4,6 @@
  * Never: decides anything of the cluster's; it starts parts in order and stops them in reverse.
  */
 import { join, resolve } from "node:path";
-import { denoPorts, openStore, type Store } from "../store/mod.ts";
 import type { UserInfo } from "./api/meta.ts";
 import {
   type ApiServer,
@@ -22,10 +21,8 @@ import { runKubeScheduler } from "./kube_scheduler/run.ts";
 import { KubeletDirectory, startNodes } from "./nodes.ts";
 import { type Log, realClock, stderrLog } from "./ports.ts";
 import { StartupError } from "./startup_error.ts";
+import { type Datastore, openDatastore } from "./up/datastore.ts";
 import { parseTokenFile, type TokenEntry } from "./token_file.ts";
-
-/** Revisions older than this are compacted, as kube-apiserver does to its etcd. */
-const COMPACT_AFTER_MILLIS = 300_000;
 
 export interface RunningCluster {
   /** Resolves when a part failed in a way that the cluster can't go on from. */
@@ -66,12 +63,15 @@ export async function bringUp(
 
 async function start(config: UpConfig, parts: Part[], progress: Progress): Promise<void> {
   const log = stderrLog("warn");
-  const store = await progress.step("store", () => startStore(config));
+  const store = await progress.step("store", async () => {
+    const value = await openDatastore(config);
+    return { value, detail: value.detail };
+  });
   parts.push({ name: "store", stop: () => store.value.close() });
   const kubelets = new KubeletDirectory();
   const server = await progress.step("API server", () =>
     startApiServer(config, {
-      store: store.value,
+      datastore: store.value,
       kubelets,
       log,
     }));
@@ -111,39 +111,8 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
   });
 }
 
-async function startStore(config: UpConfig): Promise<Step<Store>> {
-  const dataDirectory = join(config.dataDir, "store");
-  try {
-    await Deno.mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const store = await openStore({
-      dataDirectory,
-      autoCompactionMode: "periodic",
-      autoCompactionRetention: COMPACT_AFTER_MILLIS,
-    }, denoPorts());
-    return { value: store, detail: `one member in ${dataDirectory}, revision ${store.revision}` };
-  } catch (error) {
-    throw storeProblem(error, config.dataDir);
-  }
-}
-
-/** Every way in which a data directory can refuse, with what to do about it. */
-function storeProblem(error: unknown, dataDir: string): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  const message = error.message.includes(dataDir) ? error.message : `${dataDir}: ${error.message}`;
-  if (/in use/.test(message)) {
-    return new StartupError(message, "stop that process, or choose another --data-dir");
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return new StartupError(message, "make the directory readable and writable, or choose another");
-  }
-  return new StartupError(
-    message,
-    "nothing was changed; restore a copy, or choose another --data-dir",
-  );
-}
-
-async function startApiServer(config: UpConfig, { store, kubelets, log }: {
-  readonly store: Store;
+async function startApiServer(config: UpConfig, { datastore, kubelets, log }: {
+  readonly datastore: Datastore;
   readonly kubelets: KubeletDirectory;
   readonly log: Log;
 }): Promise<Step<{ readonly api: ApiServer; readonly url: string }>> {
@@ -153,8 +122,9 @@ async function startApiServer(config: UpConfig, { store, kubelets, log }: {
     port: config.port,
     pkiDirectory: join(config.dataDir, "pki"),
     staticTokens: await readTokens(config.tokenAuthFile),
+    consistentReads: datastore.consistentReads,
   }, {
-    store,
+    store: datastore.store,
     kubelets,
     log,
     clock: { ...realClock, nowMillis: () => realClock.wallNow() },

@@ -4,10 +4,12 @@
  * Never: knows what its keys mean.
  */
 import { denoPorts, type StorePorts } from "./deno_ports.ts";
+import { EtcdMember } from "./member/etcd/etcd_member.ts";
 import { openMember } from "./member/open.ts";
 import { MemberStore } from "./member/member_store.ts";
 import type { StoreOptions } from "./member/config.ts";
 import type { Store } from "./store.ts";
+import { serveEtcd } from "./wire/serve.ts";
 
 export type * from "./mvcc/types.ts";
 export type * from "./store.ts";
@@ -43,4 +45,43 @@ export async function openStore(
   ports: StorePorts = denoPorts(),
 ): Promise<Store> {
   return new MemberStore(await openMember(options, ports));
+}
+
+/** A store of this process that etcd's clients reach too. */
+export interface ServedStore {
+  /** Closing it stops serving first. */
+  readonly store: Store;
+  /** Ports bound, in the order of the URLs. */
+  readonly ports: readonly number[];
+}
+
+/**
+ * Opens a store as `openStore` does, and serves etcd's API of it.
+ *
+ * @param options as of `openStore`
+ * @param listenClientUrls `http://host:port` or `unix://path`; port 0 = any free one
+ * @param ports effects; default those of this machine
+ * Errors: rejects as `openStore` does, and when a URL can't be bound.
+ */
+export async function openServedStore(
+  options: StoreOptions,
+  listenClientUrls: readonly string[],
+  ports: StorePorts = denoPorts(),
+): Promise<ServedStore> {
+  const opened = await openMember(options, ports);
+  try {
+    const serving = await serveEtcd(
+      { listenClientUrls },
+      new EtcdMember(opened, ports.timer),
+      ports,
+    );
+    const close = async () => {
+      await serving.close();
+      await opened.close();
+    };
+    return { store: new MemberStore({ ...opened, close }), ports: serving.ports };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
 }
