@@ -16,11 +16,11 @@ const ZEROS = new Uint8Array(1024 * 1024);
 const LOCK_NAME = "lock";
 
 /** A sync on the thread may take this long, milliseconds. */
-const QUICK_SYNC_MILLIS = 1;
+const QUICK_SYNC_MILLIS = 2;
 /** So many slow ones in a row mean a slow disk rather than a busy machine. */
-const SLOW_SYNCS = 4;
+const SLOW_SYNCS = 8;
 /** A slow disk is tried again after this long. */
-const RETRY_MILLIS = 5_000;
+const RETRY_MILLIS = 1_000;
 
 /** Keeps syncs on the thread while the disk answers quickly, else sends them off it. */
 export class SyncPace {

@@ -407,8 +407,9 @@ export class Member {
     await this.#snapshotter.adopted(marker, this.#parts.started.wal);
     const conf = this.#snapshotConf;
     if (received !== null || conf === null) return;
-    const compactTo = Math.max(0, marker.index - this.config.snapshotCatchUpEntries);
-    this.#raft.compact({ ...marker, conf }, compactTo);
+    const others = this.membership.list().length - 1;
+    const kept = others === 0 ? 0 : this.#snapshotter.catchUpEntries;
+    this.#raft.compact({ ...marker, conf }, Math.max(0, marker.index - kept));
   }
 
   /** One slice each of snapshot, lagging watchers and reclaiming. @returns whether more waits */

@@ -20,7 +20,11 @@ import type { Disk, Log } from "../ports.ts";
 /** One slice: about 1 ms of encoding and writing. */
 const SLICE_BYTES = 256 * 1024;
 
+/** Entries kept behind a snapshot for slow followers are no more than this, in bytes. */
+const CATCH_UP_BYTES = 32 * 1024 * 1024;
+
 export interface SnapshotPolicy {
+  readonly snapshotCatchUpEntries: number;
   readonly snapshotCount: number;
   readonly snapshotLogBytes: number;
 }
@@ -40,6 +44,8 @@ export class Snapshotter {
   #entries = 0;
   #bytes = 0;
   #lastBytes = 0;
+  /** Of an entry, the mean of late. */
+  #entryBytes = 0;
   #running: Running | null = null;
   #finishing = false;
   /** Overtaken by a received snapshot while it was finishing. */
@@ -76,6 +82,13 @@ export class Snapshotter {
   count(entries: number, bytes: number): void {
     this.#entries += entries;
     this.#bytes += bytes;
+    this.#entryBytes += (bytes / Math.max(1, entries) - this.#entryBytes) / 64;
+  }
+
+  /** Entries worth keeping behind a snapshot while there are followers. */
+  get catchUpEntries(): number {
+    const affordable = Math.ceil(CATCH_UP_BYTES / Math.max(1, this.#entryBytes));
+    return Math.min(this.#policy.snapshotCatchUpEntries, affordable);
   }
 
   /**

@@ -127,7 +127,9 @@ export class EtcdMember implements MemberApi {
   leaseKeepAlive: MemberApi["leaseKeepAlive"] = (id, caller, done) => {
     const refused = this.#member.machine.checkLeaseAccess(id, caller ?? undefined);
     if (refused !== undefined) return done(refused);
-    void this.#opened.leases.keepAlive(id).then(done);
+    const outcome = this.#opened.leases.keepAliveNow(id);
+    if (outcome !== null) done(outcome);
+    else void this.#opened.leases.keepAlive(id).then(done);
   };
 
   leaseTimeToLive: MemberApi["leaseTimeToLive"] = async (id, { keys, caller }) => {
