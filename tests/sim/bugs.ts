@@ -15,8 +15,8 @@ import { LeaseClock } from "../../store/mvcc/lease/lease_clock.ts";
 import { StateMachine } from "../../store/mvcc/state_machine.ts";
 import { WatchHub } from "../../store/mvcc/watch/watch_hub.ts";
 import { RaftState } from "../../store/raft/state.ts";
-import type { FaultKind } from "./faults.ts";
-import type { World } from "./world.ts";
+import type { FaultKind } from "./world/faults.ts";
+import type { World } from "./world/world.ts";
 
 export interface Bug {
   readonly name: string;

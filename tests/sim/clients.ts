@@ -11,13 +11,13 @@ import type {
   StoreFailure,
   TxnResponse,
 } from "../../store/mod.ts";
-import type { LeaseRecord } from "./check_lease.ts";
-import type { OpRecord, Outcome } from "./history.ts";
-import type { Machine } from "./machine.ts";
-import { type KvOp, toAnswer, toCompare, toRequest } from "./model.ts";
+import type { LeaseRecord } from "./checks/check_lease.ts";
+import type { OpRecord, Outcome } from "./checks/history.ts";
+import type { Machine } from "./world/machine.ts";
+import { type KvOp, toAnswer, toCompare, toRequest } from "./checks/model.ts";
 import { OpMaker } from "./op_maker.ts";
-import type { SimRandom } from "./random.ts";
-import type { RunningWatch, World } from "./world.ts";
+import type { SimRandom } from "./world/random.ts";
+import type { RunningWatch, World } from "./world/world.ts";
 
 const CLIENTS = 12;
 const OPERATIONS_PER_SECOND = 100;

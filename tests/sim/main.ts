@@ -7,7 +7,7 @@
  * Never: writes a file or opens a socket.
  */
 import { Coverage } from "./coverage.ts";
-import { type FaultKind, FAULTS } from "./faults.ts";
+import { type FaultKind, FAULTS } from "./world/faults.ts";
 import { replayCommand, type RunOptions, runSeed } from "./run.ts";
 import { runPool } from "./seed_pool.ts";
 

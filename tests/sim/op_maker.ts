@@ -4,9 +4,9 @@
  * In: chance, what the client read before. Out: operations.
  * Never: writes a value twice in a run.
  */
-import type { History } from "./history.ts";
-import type { Answer, Condition, DeleteOp, GetOp, Item, KvOp, PutOp } from "./model.ts";
-import type { SimRandom } from "./random.ts";
+import type { History } from "./checks/history.ts";
+import type { Answer, Condition, DeleteOp, GetOp, Item, KvOp, PutOp } from "./checks/model.ts";
+import type { SimRandom } from "./world/random.ts";
 
 const KEYS = 16;
 const PAIRS = 4;

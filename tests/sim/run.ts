@@ -4,14 +4,14 @@
  * In: a seed and what to switch on. Out: what was covered, or the violation and how to replay it.
  * Never: depends on anything but its arguments.
  */
-import { checkKv } from "./check_kv.ts";
-import { checkKeys } from "./check_linear.ts";
+import { checkKv } from "./checks/check_kv.ts";
+import { checkKeys } from "./checks/check_linear.ts";
 import { Clients } from "./clients.ts";
 import type { Coverage } from "./coverage.ts";
-import { type FaultKind, FAULTS, Faults } from "./faults.ts";
-import { Violation } from "./history.ts";
-import { Model, show } from "./model.ts";
-import { World } from "./world.ts";
+import { type FaultKind, FAULTS, Faults } from "./world/faults.ts";
+import { Violation } from "./checks/history.ts";
+import { Model, show } from "./checks/model.ts";
+import { World } from "./world/world.ts";
 
 export interface RunOptions {
   readonly seed: number;

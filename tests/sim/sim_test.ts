@@ -4,7 +4,7 @@
  */
 import { equal, ok } from "node:assert/strict";
 import { Coverage } from "./coverage.ts";
-import { FAULTS } from "./faults.ts";
+import { FAULTS } from "./world/faults.ts";
 import { type RunOptions, runSeed } from "./run.ts";
 import { runPool } from "./seed_pool.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Everything the clients of one run did and saw, and the one order of changes that watchers agree on.
+ * Everything the clients of one run did and saw, and the order of changes that watchers agree on.
  * In: operations as they begin and end; revisions as any watcher hears them. Out: records for the
  * checkers.
  * Never: lets two watchers disagree about a revision; that is thrown at once.
@@ -7,7 +7,7 @@
 import type { Answer, KvOp, SimChange } from "./model.ts";
 import { sameChanges, show } from "./model.ts";
 
-/** Thrown by every check of the simulation; its message says what was promised and what happened. */
+/** Thrown by every check of the simulation; says what was promised and what happened. */
 export class Violation extends Error {}
 
 export type Outcome =

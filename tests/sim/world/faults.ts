@@ -3,7 +3,7 @@
  * In: the kinds of fault that are switched on. Out: faults against a world, at random moments.
  * Never: harms more members at once, beyond repair, than the cluster can lose.
  */
-import { MAX_DRIFT } from "./check_lease.ts";
+import { MAX_DRIFT } from "../checks/check_lease.ts";
 import type { Machine } from "./machine.ts";
 import type { SimRandom } from "./random.ts";
 import type { World } from "./world.ts";

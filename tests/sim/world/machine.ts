@@ -4,13 +4,13 @@
  * under the invariants.
  * Never: lets anything of a dead process reach the world.
  */
-import { type OpenedMember, openMember } from "../../store/member/open.ts";
-import { MemberStore } from "../../store/member/member_store.ts";
-import type { StoreOptions } from "../../store/member/config.ts";
-import type { LogLevel, PeerNetwork } from "../../store/ports.ts";
-import type { InvariantChecker } from "../../store/raft/invariants.ts";
-import type { RaftCore } from "../../store/raft/types.ts";
-import type { Coverage } from "./coverage.ts";
+import { type OpenedMember, openMember } from "../../../store/member/open.ts";
+import { MemberStore } from "../../../store/member/member_store.ts";
+import type { StoreOptions } from "../../../store/member/config.ts";
+import type { LogLevel, PeerNetwork } from "../../../store/ports.ts";
+import type { InvariantChecker } from "../../../store/raft/invariants.ts";
+import type { RaftCore } from "../../../store/raft/types.ts";
+import type { Coverage } from "../coverage.ts";
 import type { EventQueue } from "./event_queue.ts";
 import { SimClock, SimProcess } from "./process.ts";
 import { SimRandom } from "./random.ts";

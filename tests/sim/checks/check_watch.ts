@@ -1,12 +1,12 @@
 /**
  * What a watch promises: events in order, each once, none missing, revisions whole, progress true.
- * In: a watch's request and its notices as they arrive; in the end the agreed history. Out: nothing,
- * or the broken promise.
+ * In: a watch's request and its notices as they arrive; in the end the agreed history. Out:
+ * nothing, or the broken promise.
  * Never: excuses a gap: what a compaction took away must have been announced.
  * Source: https://etcd.io/docs/v3.6/learning/api_guarantees/ (ordered, unique, reliable, atomic,
  * resumable, bookmarkable).
  */
-import type { StoreEvent, WatchNotice } from "../../store/mod.ts";
+import type { StoreEvent, WatchNotice } from "../../../store/mod.ts";
 import { type History, Violation } from "./history.ts";
 import { isInRange, sameItem, show, type SimChange, toChange } from "./model.ts";
 

@@ -15,7 +15,7 @@ import type {
   ResponseOp,
   StoreEvent,
   TxnResponse,
-} from "../../store/mod.ts";
+} from "../../../store/mod.ts";
 
 export interface PutOp {
   readonly kind: "put";

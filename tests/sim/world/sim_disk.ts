@@ -4,7 +4,7 @@
  * process; what is left after a kill or a power loss.
  * Never: touches a real disk; keeps more than a random part of what was written and not synced.
  */
-import type { Disk, DiskFile } from "../../store/ports.ts";
+import type { Disk, DiskFile } from "../../../store/ports.ts";
 import type { SimProcess } from "./process.ts";
 import { ProcessDead } from "./process.ts";
 import type { SimRandom } from "./random.ts";

@@ -4,7 +4,7 @@
  * in the network does not change what the clients do.
  * Never: draws from anything but the seed. Source: mulberry32; FNV-1a for the names of streams.
  */
-import type { Random } from "../../store/raft/types.ts";
+import type { Random } from "../../../store/raft/types.ts";
 
 export class SimRandom implements Random {
   #state: number;

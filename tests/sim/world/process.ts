@@ -4,7 +4,7 @@
  * after the pause it fell into.
  * Never: runs anything of a dead process.
  */
-import type { Timer } from "../../store/ports.ts";
+import type { Timer } from "../../../store/ports.ts";
 import type { EventQueue } from "./event_queue.ts";
 import type { SimRandom } from "./random.ts";
 

@@ -4,16 +4,16 @@
  * In: a seed and a number of members. Out: the cluster to run clients and faults against.
  * Never: uses anything that the seed does not decide.
  */
-import type { WatchHandle } from "../../store/mod.ts";
-import { InvariantChecker } from "../../store/raft/invariants.ts";
-import type { RaftCore } from "../../store/raft/types.ts";
-import { LeaseBook } from "./check_lease.ts";
-import { WatchLog, type WatchPlan } from "./check_watch.ts";
-import { Coverage } from "./coverage.ts";
+import type { WatchHandle } from "../../../store/mod.ts";
+import { InvariantChecker } from "../../../store/raft/invariants.ts";
+import type { RaftCore } from "../../../store/raft/types.ts";
+import { LeaseBook } from "../checks/check_lease.ts";
+import { WatchLog, type WatchPlan } from "../checks/check_watch.ts";
+import { Coverage } from "../coverage.ts";
 import { EventQueue } from "./event_queue.ts";
-import { History, Violation } from "./history.ts";
+import { History, Violation } from "../checks/history.ts";
 import { Machine } from "./machine.ts";
-import { keyBytes } from "./model.ts";
+import { keyBytes } from "../checks/model.ts";
 import type { SimProcess } from "./process.ts";
 import { Operator } from "./operator.ts";
 import { SimRandom } from "./random.ts";

@@ -4,7 +4,7 @@
  * In: a world. Out: restarts, members added, promoted and removed.
  * Never: removes so many that no majority of sound members is left.
  */
-import type { ClusterOutcome, ClusterRequest } from "../../store/member/cluster.ts";
+import type { ClusterOutcome, ClusterRequest } from "../../../store/member/cluster.ts";
 import type { Machine } from "./machine.ts";
 import type { SimRandom } from "./random.ts";
 import type { World } from "./world.ts";

@@ -4,12 +4,12 @@
  * Never: delivers to a dead process, or lets a removed member in; what a real connection refuses,
  * this one refuses too.
  */
-import type { PeerHost, Peers } from "../../store/ports.ts";
-import { decodeMessages, encodeMessages } from "../../store/peer/codec.ts";
-import { IncomingSnapshot, OutgoingSnapshot } from "../../store/peer/snapshot_transfer.ts";
-import type { Disk } from "../../store/ports.ts";
-import type { Message } from "../../store/raft/types.ts";
-import { Violation } from "./history.ts";
+import type { PeerHost, Peers } from "../../../store/ports.ts";
+import { decodeMessages, encodeMessages } from "../../../store/peer/codec.ts";
+import { IncomingSnapshot, OutgoingSnapshot } from "../../../store/peer/snapshot_transfer.ts";
+import type { Disk } from "../../../store/ports.ts";
+import type { Message } from "../../../store/raft/types.ts";
+import { Violation } from "../checks/history.ts";
 import type { EventQueue } from "./event_queue.ts";
 import type { SimProcess } from "./process.ts";
 import type { SimRandom } from "./random.ts";
@@ -123,7 +123,7 @@ export class SimNetwork {
     return endpoint.isRemoved(from.host.memberId) ? null : endpoint;
   }
 
-  /** Carries messages of one direction. @returns false when the sender notices that they can't go */
+  /** Carries messages of one direction. @returns false when the sender notices a loss */
   carry(from: Endpoint, to: bigint, messages: readonly Message[]): boolean {
     this.counts.messages += messages.length;
     for (const message of messages) if (message.type === "voteResponse") this.#checkVote(message);

@@ -218,7 +218,7 @@ function search(actions: readonly Action[]): "some" | "none" | "givenUp" {
   return "some";
 }
 
-/** Which operations have their place; its text names a state of the search together with a value. */
+/** Which operations have their place; its text names, with a value, a state of the search. */
 class Done {
   readonly #words: Uint32Array;
   #hash = 0;
