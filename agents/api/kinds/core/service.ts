@@ -3,6 +3,7 @@
  * In: drafts. Out: defaults, checks, columns, fields. Never: allocates addresses or node ports.
  * Source: pkg/registry/core/service/strategy.go, ValidateService (v1.36).
  */
+import { checkAddress, checkBlock } from "../../ip.ts";
 import type { KubeObject } from "../../meta.ts";
 import { validateLabels } from "../../object_meta.ts";
 import {
@@ -15,6 +16,12 @@ import type { FieldError, Rules, TableColumn } from "../../resource.ts";
 import type { Service, ServicePort, ServiceSpec } from "../../schema/generated/core_v1.ts";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { Problems } from "../problems.ts";
+import {
+  followFirstAddress,
+  validateAddressChange,
+  validateAddresses,
+  validateClassChange,
+} from "./service_addresses.ts";
 
 export type { Service, ServicePort, ServiceSpec } from "../../schema/generated/core_v1.ts";
 
@@ -58,6 +65,7 @@ function prepareForUpdate(draft: KubeObject, old: KubeObject): void {
   const now = (draft as Service).spec;
   const before = (old as Service).spec;
   draft.status = old.status;
+  followFirstAddress(now, before);
   // Clients that know nothing of allocated values leave them out; they are kept.
   const keepsAddress = now.type !== "ExternalName" && before.type !== "ExternalName";
   if (keepsAddress && !now.clusterIP && !(now.clusterIPs ?? []).length && before.clusterIP) {
@@ -170,6 +178,8 @@ function validate(draft: KubeObject): FieldError[] {
       "may not be set to 'None' for NodePort services",
     );
   }
+  validateAddresses(problems, spec);
+  validateTraffic(problems, spec);
   if (spec.externalTrafficPolicy !== undefined && spec.externalTrafficPolicy !== "") {
     if (isReachableFromOutside(spec)) {
       problems.oneOf("spec.externalTrafficPolicy", spec.externalTrafficPolicy, [
@@ -187,15 +197,49 @@ function validate(draft: KubeObject): FieldError[] {
   return problems.errors;
 }
 
+const TRAFFIC_POLICIES = ["Cluster", "Local"];
+const DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+
+/** Where traffic may come from and go to, besides the policy for traffic from outside. */
+function validateTraffic(problems: Problems, spec: ServiceSpec): void {
+  const { internalTrafficPolicy, healthCheckNodePort, trafficDistribution } = spec;
+  if (internalTrafficPolicy !== undefined) {
+    problems.oneOf("spec.internalTrafficPolicy", internalTrafficPolicy, TRAFFIC_POLICIES);
+  } else if (spec.type !== "ExternalName") problems.required("spec.internalTrafficPolicy");
+  if (trafficDistribution !== undefined) {
+    problems.oneOf("spec.trafficDistribution", trafficDistribution, DISTRIBUTIONS);
+  }
+  const isLocal = spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
+  if (healthCheckNodePort && !isLocal) {
+    problems.invalid(
+      "spec.healthCheckNodePort",
+      healthCheckNodePort,
+      "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+    );
+  }
+  (spec.externalIPs ?? []).forEach((address, index) => {
+    problems.checkName(`spec.externalIPs[${index}]`, address, checkAddress);
+  });
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  const path = "spec.loadBalancerSourceRanges";
+  if (ranges.length > 0 && spec.type !== "LoadBalancer") {
+    problems.forbidden(path, "may only be used when `type` is 'LoadBalancer'");
+  }
+  ranges.forEach((range, index) => problems.checkName(`${path}[${index}]`, range, checkBlock));
+  if (spec.allocateLoadBalancerNodePorts !== undefined && spec.type !== "LoadBalancer") {
+    problems.forbidden(
+      "spec.allocateLoadBalancerNodePorts",
+      "may only be used when `type` is 'LoadBalancer'",
+    );
+  }
+}
+
 function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   const problems = new Problems();
   const now = (draft as Service).spec;
   const before = (old as Service).spec;
-  const keeps = now.type !== "ExternalName" && before.type !== "ExternalName";
-  if (keeps && before.clusterIP && now.clusterIP !== before.clusterIP) {
-    const value = now.clusterIPs ?? [now.clusterIP ?? ""];
-    problems.invalid("spec.clusterIPs[0]", value, "may not change once set");
-  }
+  validateAddressChange(problems, now, before);
+  validateClassChange(problems, now, before);
   return problems.errors;
 }
 

@@ -8,6 +8,7 @@ import type { FieldError, RuleContext, Rules } from "../../resource.ts";
 import type { Pod } from "../../schema/generated/core_v1.ts";
 import { podColumns } from "./columns.ts";
 import { DEFAULT_GRACE_SECONDS, setPodDefaults } from "./defaults.ts";
+import { podParts } from "./parts.ts";
 import { qosClassOf } from "./qos.ts";
 import { validatePod } from "./validate.ts";
 import { validatePodStatusUpdate, validatePodUpdate } from "./validate_update.ts";
@@ -81,6 +82,7 @@ export const podRules: Rules = {
   validate: (draft) => validatePod(draft as Pod),
   validateUpdate: (draft, old): FieldError[] => validatePodUpdate(draft as Pod, old as Pod),
   validateStatusUpdate: (draft, old) => validatePodStatusUpdate(draft as Pod, old as Pod),
+  parts: podParts,
   selectableFields: {
     "spec.nodeName": text((pod) => pod.spec.nodeName),
     "spec.restartPolicy": text((pod) => pod.spec.restartPolicy),

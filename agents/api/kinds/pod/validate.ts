@@ -14,7 +14,9 @@ import type { FieldError } from "../../resource.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "../../schema/generated/core_v1.ts";
 import { Problems } from "../problems.ts";
 import { validateContainers } from "./validate_containers.ts";
+import { validatePodResources, validateResourceClaims } from "./validate_devices.ts";
 import { validatePlacement } from "./validate_placement.ts";
+import { validatePodSecurity } from "./validate_security.ts";
 import { validateVolumes } from "./validate_volumes.ts";
 
 const RESTART_POLICIES = ["Always", "Never", "OnFailure"];
@@ -69,6 +71,9 @@ export function validatePodSpec(problems: Problems, path: string, spec: PodSpec)
   validateLimits(problems, path, spec);
   validateDns(problems, path, spec);
   validatePlacement(problems, path, spec);
+  validateResourceClaims(problems, `${path}.resourceClaims`, spec.resourceClaims ?? []);
+  validatePodResources(problems, `${path}.resources`, spec);
+  validatePodSecurity(problems, `${path}.securityContext`, spec.securityContext);
   if (spec.preemptionPolicy !== undefined) {
     problems.oneOf(`${path}.preemptionPolicy`, spec.preemptionPolicy, PREEMPTION_POLICIES);
   }

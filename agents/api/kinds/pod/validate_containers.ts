@@ -21,7 +21,10 @@ import type {
   VolumeMount,
 } from "../../schema/generated/core_v1.ts";
 import type { Problems } from "../problems.ts";
+import { validateClaimUses, validateResizePolicy } from "./validate_devices.ts";
+import { validateFieldRef, validateResourceFieldRef } from "./validate_references.ts";
 import { validateContainerResources } from "./validate_resources.ts";
+import { validateContainerSecurity } from "./validate_security.ts";
 import { validateLocalPath } from "./validate_volumes.ts";
 
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
@@ -33,6 +36,9 @@ const NOT_FOR_INIT = ["lifecycle", "livenessProbe", "readinessProbe", "startupPr
 interface Context {
   readonly volumes: ReadonlySet<string>;
   readonly names: Set<string>;
+  /** Names of the pod's resource claims. */
+  readonly claims: ReadonlySet<string>;
+  readonly restartPolicy: string;
 }
 
 /** Regular, init and ephemeral containers of one spec. */
@@ -42,7 +48,12 @@ export function validateContainers(
   spec: PodSpec,
   volumes: ReadonlySet<string>,
 ): void {
-  const context: Context = { volumes, names: new Set() };
+  const context: Context = {
+    volumes,
+    names: new Set(),
+    claims: new Set((spec.resourceClaims ?? []).map((claim) => claim.name)),
+    restartPolicy: spec.restartPolicy ?? "Always",
+  };
   const regular = spec.containers ?? [];
   if (regular.length === 0) problems.required(`${path}.containers`);
   regular.forEach((container, index) => {
@@ -114,7 +125,10 @@ function validateContainer(
   validateMounts(problems, `${at}.volumeMounts`, container.volumeMounts ?? [], context.volumes);
   problems.oneOf(`${at}.imagePullPolicy`, container.imagePullPolicy, PULL_POLICIES);
   validateContainerResources(problems, `${at}.resources`, container.resources);
+  validateResizePolicy(problems, `${at}.resizePolicy`, container.resizePolicy ?? [], context);
+  validateClaimUses(problems, `${at}.resources.claims`, container.resources, context.claims);
   const security = container.securityContext;
+  validateContainerSecurity(problems, `${at}.securityContext`, security);
   if (security?.privileged && security.allowPrivilegeEscalation === false) {
     problems.invalid(
       `${at}.securityContext`,
@@ -192,11 +206,12 @@ function validateEnv(problems: Problems, path: string, env: readonly EnvVar[]): 
       if (!reference.key) problems.required(`${from}.${field}.key`);
       else problems.checkName(`${from}.${field}.key`, reference.key, checkConfigKey);
     }
-    if (source.fieldRef !== undefined && !source.fieldRef.fieldPath) {
-      problems.required(`${from}.fieldRef.fieldPath`);
+    if (source.fieldRef !== undefined) {
+      validateFieldRef(problems, `${from}.fieldRef`, source.fieldRef, "env");
     }
-    if (source.resourceFieldRef !== undefined && !source.resourceFieldRef.resource) {
-      problems.required(`${from}.resourceFieldRef.resource`);
+    if (source.resourceFieldRef !== undefined) {
+      const path = `${from}.resourceFieldRef`;
+      validateResourceFieldRef(problems, path, source.resourceFieldRef, "env");
     }
     const count = ENV_SOURCES.filter((field) => source[field] !== undefined).length;
     if (count === 0) {

@@ -5,21 +5,20 @@
  */
 import { checkDns1123Label } from "../../names.ts";
 import { parseQuantity } from "../../quantity.ts";
-import type { HostPathVolumeSource, KeyToPath, Volume } from "../../schema/generated/core_v1.ts";
+import { validateLabels } from "../../object_meta.ts";
+import type { DownwardAPIVolumeFile, KeyToPath, Volume } from "../../schema/generated/core_v1.ts";
 import type { Problems } from "../problems.ts";
+import { validateClaimSpec } from "../storage/persistent_volume_claim.ts";
+import {
+  validateDriverName,
+  validateHostPath,
+  validateSharedSource,
+} from "../storage/volume_sources.ts";
+import { validateFieldRef, validateResourceFieldRef } from "./validate_references.ts";
 
-const HOST_PATH_TYPES = [
-  "",
-  "BlockDevice",
-  "CharDevice",
-  "Directory",
-  "DirectoryOrCreate",
-  "File",
-  "FileOrCreate",
-  "Socket",
-];
 const MAX_MODE = 0o777;
 const MIN_TOKEN_SECONDS = 600;
+const MAX_TOKEN_SECONDS = 2 ** 32;
 
 /** @returns the names of the sound volumes. */
 export function validateVolumes(
@@ -46,7 +45,7 @@ function validateSource(problems: Problems, at: string, volume: Volume): void {
   for (const extra of sources.slice(1)) {
     problems.forbidden(`${at}.${extra}`, "may not specify more than 1 volume type");
   }
-  const { hostPath, secret, configMap, emptyDir, persistentVolumeClaim, nfs, csi } = volume;
+  const { hostPath, secret, configMap, emptyDir, persistentVolumeClaim, csi } = volume;
   if (hostPath !== undefined) validateHostPath(problems, `${at}.hostPath`, hostPath);
   if (secret !== undefined) {
     if (!secret.secretName) problems.required(`${at}.secret.secretName`);
@@ -66,31 +65,23 @@ function validateSource(problems: Problems, at: string, volume: Volume): void {
   if (persistentVolumeClaim !== undefined && !persistentVolumeClaim.claimName) {
     problems.required(`${at}.persistentVolumeClaim.claimName`);
   }
-  if (nfs !== undefined) {
-    if (!nfs.server) problems.required(`${at}.nfs.server`);
-    if (!nfs.path) problems.required(`${at}.nfs.path`);
-    else if (!nfs.path.startsWith("/")) {
-      problems.invalid(`${at}.nfs.path`, nfs.path, "must be an absolute path");
+  if (csi !== undefined) {
+    validateDriverName(problems, `${at}.csi.driver`, csi.driver);
+    if (csi.nodePublishSecretRef !== undefined && !csi.nodePublishSecretRef.name) {
+      problems.required(`${at}.csi.nodePublishSecretRef.name`);
     }
   }
-  if (csi !== undefined && !csi.driver) problems.required(`${at}.csi.driver`);
-  if (volume.ephemeral !== undefined && volume.ephemeral.volumeClaimTemplate === undefined) {
-    problems.required(`${at}.ephemeral.volumeClaimTemplate`);
-  }
+  const template = volume.ephemeral?.volumeClaimTemplate;
+  const templatePath = `${at}.ephemeral.volumeClaimTemplate`;
+  if (template !== undefined) {
+    validateLabels(problems, `${templatePath}.metadata.labels`, template.metadata?.labels);
+    validateClaimSpec(problems, `${templatePath}.spec`, template.spec ?? {});
+  } else if (volume.ephemeral !== undefined) problems.required(templatePath);
+  validateDownward(problems, `${at}.downwardAPI`, volume.downwardAPI);
+  const type = sources[0];
+  const source = volume[type as keyof Volume];
+  validateSharedSource(problems, `${at}.${type}`, { type, source });
   validateProjected(problems, `${at}.projected`, volume);
-}
-
-/** A folder or file of the node. */
-export function validateHostPath(
-  problems: Problems,
-  at: string,
-  { path, type }: HostPathVolumeSource,
-): void {
-  if (!path) problems.required(`${at}.path`);
-  else if (hasBackstep(path)) problems.invalid(`${at}.path`, path, "must not contain '..'");
-  if (type !== undefined && !HOST_PATH_TYPES.includes(type)) {
-    problems.notSupported(`${at}.type`, type, HOST_PATH_TYPES);
-  }
 }
 
 function validateProjected(problems: Problems, at: string, { projected }: Volume): void {
@@ -109,8 +100,18 @@ function validateProjected(problems: Problems, at: string, { projected }: Volume
       if (!source.configMap.name) problems.required(`${path}.configMap.name`);
       validateFiles(problems, `${path}.configMap`, source.configMap);
     }
+    if (source.downwardAPI !== undefined) {
+      validateDownwardFiles(problems, `${path}.downwardAPI`, source.downwardAPI.items ?? []);
+    }
     const token = source.serviceAccountToken;
     if (token === undefined) return;
+    if ((token.expirationSeconds ?? 0) > MAX_TOKEN_SECONDS) {
+      problems.invalid(
+        `${path}.serviceAccountToken.expirationSeconds`,
+        token.expirationSeconds,
+        "may not specify a duration larger than 2^32 seconds",
+      );
+    }
     if ((token.expirationSeconds ?? MIN_TOKEN_SECONDS) < MIN_TOKEN_SECONDS) {
       problems.invalid(
         `${path}.serviceAccountToken.expirationSeconds`,
@@ -121,6 +122,34 @@ function validateProjected(problems: Problems, at: string, { projected }: Volume
     if (!token.path) problems.required(`${path}.serviceAccountToken.path`);
     else validateLocalPath(problems, `${path}.serviceAccountToken.path`, token.path);
   });
+}
+
+function validateDownward(problems: Problems, at: string, source: Volume["downwardAPI"]): void {
+  if (source === undefined) return;
+  validateMode(problems, `${at}.defaultMode`, source.defaultMode);
+  validateDownwardFiles(problems, at, source.items ?? []);
+}
+
+/** Files that show the pod's own fields. Upstream names their list, not the item. */
+function validateDownwardFiles(
+  problems: Problems,
+  at: string,
+  files: readonly DownwardAPIVolumeFile[],
+): void {
+  for (const { path, fieldRef, resourceFieldRef, mode } of files) {
+    if (!path) problems.required(`${at}.path`);
+    else validateLocalPath(problems, `${at}.path`, path);
+    if (fieldRef !== undefined) {
+      validateFieldRef(problems, `${at}.fieldRef`, fieldRef, "volume");
+      if (resourceFieldRef !== undefined) {
+        const detail = "fieldRef and resourceFieldRef can not be specified simultaneously";
+        problems.invalid(at, "resource", detail);
+      }
+    } else if (resourceFieldRef !== undefined) {
+      validateResourceFieldRef(problems, `${at}.resourceFieldRef`, resourceFieldRef, "volume");
+    } else problems.required(at, "one of fieldRef and resourceFieldRef is required");
+    validateMode(problems, `${at}.mode`, mode);
+  }
 }
 
 function validateFiles(
@@ -155,4 +184,5 @@ function hasBackstep(path: string): boolean {
 export function validateLocalPath(problems: Problems, at: string, path: string): void {
   if (path.startsWith("/")) problems.invalid(at, path, "must be a relative path");
   if (hasBackstep(path)) problems.invalid(at, path, "must not contain '..'");
+  else if (path.startsWith("..")) problems.invalid(at, path, "must not start with '..'");
 }

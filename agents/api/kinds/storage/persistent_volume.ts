@@ -11,12 +11,12 @@ import type { PersistentVolume, PersistentVolumeSpec } from "../../schema/genera
 import { formatTime } from "../../time.ts";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { validateNodeSelector } from "../pod/validate_placement.ts";
-import { validateHostPath } from "../pod/validate_volumes.ts";
 import { restoreFields } from "../prepare.ts";
 import { Problems, sameJson } from "../problems.ts";
 import { checkPositive } from "../quantities.ts";
 import {
   validateDriverName,
+  validateHostPath,
   validateSecretReference,
   validateSharedSource,
 } from "./volume_sources.ts";

@@ -42,6 +42,17 @@ const INITIATOR_PATTERNS: Readonly<Record<string, RegExp>> = {
   naa: /^naa.[A-Za-z0-9]{32}$/,
 };
 
+const HOST_PATH_TYPES = [
+  "",
+  "BlockDevice",
+  "CharDevice",
+  "Directory",
+  "DirectoryOrCreate",
+  "File",
+  "FileOrCreate",
+  "Socket",
+];
+
 type Check = (problems: Problems, at: string, source: Source) => void;
 
 function isBlank(value: unknown): boolean {
@@ -205,6 +216,21 @@ export function validateSharedSource(
   CHECKS[type]?.(problems, at, source);
   if (WITH_SECRET.has(type) && source.secretRef !== undefined && !source.secretRef.name) {
     problems.required(`${at}.secretRef.name`);
+  }
+}
+
+/** A folder or file of the node. */
+export function validateHostPath(
+  problems: Problems,
+  at: string,
+  { path, type }: { readonly path?: string; readonly type?: string },
+): void {
+  if (!path) problems.required(`${at}.path`);
+  else if (path.split("/").includes("..")) {
+    problems.invalid(`${at}.path`, path, "must not contain '..'");
+  }
+  if (type !== undefined && !HOST_PATH_TYPES.includes(type)) {
+    problems.notSupported(`${at}.type`, type, HOST_PATH_TYPES);
   }
 }
 

@@ -1,0 +1,112 @@
+/** Tries the corners of pods: debugging, resizing, confinement, devices, references. */
+import assert from "node:assert/strict";
+import type { KubeObject } from "../../meta.ts";
+import { prepared, problems, worded } from "../testing.ts";
+import { pods as row } from "../../resources.ts";
+
+const amounts = (cpu: string) => ({ requests: { cpu }, limits: { cpu: "2" } });
+const container = { name: "c", image: "nginx", resources: amounts("1") };
+
+function pod(spec: Record<string, unknown> = {}): KubeObject {
+  const object = prepared(row, { spec: { containers: [container], ...spec } });
+  row.rules.prepareForCreate?.(object, { nowMillis: 0, newUid: () => "" });
+  return object;
+}
+
+const withContainer = (change: Record<string, unknown>, spec: Record<string, unknown> = {}) =>
+  pod({ containers: [{ ...container, ...change }], ...spec });
+
+Deno.test("debugging containers are added, never changed", () => {
+  const old = pod();
+  const draft = structuredClone(old);
+  draft.spec.nodeName = "elsewhere";
+  draft.spec.ephemeralContainers = [{ name: "debug", image: "busybox" }];
+  const { ephemeralcontainers: part } = row.rules.parts ?? {};
+  part.prepare(draft, old);
+  assert.equal(draft.spec.nodeName, undefined);
+  assert.equal(draft.spec.ephemeralContainers.length, 1);
+  assert.deepEqual(worded(part.validateUpdate?.(draft, old)), []);
+  const gone = pod();
+  assert.match(worded(part.validateUpdate?.(gone, draft))[0], /"debug" may not be removed/);
+});
+
+Deno.test("a resize moves cpu and memory within the pod's class", () => {
+  const { resize: part } = row.rules.parts ?? {};
+  const old = pod();
+  const grown = structuredClone(old);
+  grown.spec.containers[0] = { ...grown.spec.containers[0], image: "x", resources: amounts("2m") };
+  part.prepare(grown, old);
+  assert.equal(grown.spec.containers[0].image, "nginx");
+  assert.deepEqual(worded(part.validateUpdate?.(grown, old)), []);
+  const equal = structuredClone(old);
+  const exact = { cpu: "2", memory: "1Gi" };
+  equal.spec.containers[0].resources = { requests: exact, limits: exact };
+  assert.match(
+    worded(part.validateUpdate?.(equal, old))[0],
+    /Pod QOS Class may not change as a result of resizing/,
+  );
+  const bare = structuredClone(old);
+  bare.spec.containers[0].resources = { limits: { cpu: "2" } };
+  assert.match(worded(part.validateUpdate?.(bare, old)).join(), /requests cannot be removed/);
+});
+
+Deno.test("confinement, devices and references are checked as upstream checks them", () => {
+  const cases: readonly [KubeObject, string][] = [
+    [
+      withContainer({ securityContext: { seccompProfile: { type: "Localhost" } } }),
+      "must be set when seccomp type is Localhost",
+    ],
+    [
+      withContainer({ securityContext: { appArmorProfile: { type: "Odd" } } }),
+      'appArmorProfile.type: Unsupported value: "Odd"',
+    ],
+    [
+      withContainer({ securityContext: { procMount: "Odd" } }),
+      'securityContext.procMount: Unsupported value: "Odd"',
+    ],
+    [pod({ resourceClaims: [{ name: "gpu" }] }), "must specify one of: `resourceClaimName`"],
+    [
+      withContainer({ resources: { claims: [{ name: "gpu" }] } }),
+      "must be one of the names in pod.spec.resourceClaims which is empty",
+    ],
+    [
+      pod({ resources: { requests: { cpu: "500m" } } }),
+      "must be greater than or equal to aggregate container requests of 1",
+    ],
+    [
+      withContainer({ env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "spec.x" } } }] }),
+      "error converting fieldPath: field label not supported: spec.x",
+    ],
+    [
+      withContainer({
+        env: [{ name: "A", valueFrom: { fieldRef: { fieldPath: "metadata.labels" } } }],
+      }),
+      'fieldPath: Unsupported value: "metadata.labels"',
+    ],
+    [
+      withContainer({
+        env: [{ name: "A", valueFrom: { resourceFieldRef: { resource: "limits.bananas" } } }],
+      }),
+      'resource: Unsupported value: "limits.bananas"',
+    ],
+    [
+      withContainer({ resizePolicy: [{ resourceName: "cpu", restartPolicy: "Odd" }] }),
+      'resizePolicy: Unsupported value: "Odd"',
+    ],
+    [pod({ volumes: [{ name: "v", iscsi: {} }] }), "iscsi.targetPortal: Required value"],
+    [
+      pod({ volumes: [{ name: "v", ephemeral: { volumeClaimTemplate: { spec: {} } } }] }),
+      "at least 1 access mode is required",
+    ],
+    [
+      pod({ volumes: [{ name: "v", downwardAPI: { items: [{ path: "a" }] } }] }),
+      "one of fieldRef and resourceFieldRef is required",
+    ],
+  ];
+  for (const [object, expected] of cases) {
+    const found = problems(row, object).join("\n");
+    assert.ok(found.includes(expected), `${expected}\n${found}`);
+  }
+  const label = { fieldRef: { fieldPath: "metadata.labels['app']" } };
+  assert.deepEqual(problems(row, withContainer({ env: [{ name: "A", valueFrom: label }] })), []);
+});
