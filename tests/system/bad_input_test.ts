@@ -4,10 +4,11 @@
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { parse } from "yaml";
-import { clientOf, freePort, makeDataDir, startCluster, type TestCluster } from "./cluster.ts";
+import type { KubeObject } from "../../agents/api/meta.ts";
+import { clientOf, freePort, makeDataDir, run, startCluster, type TestCluster } from "./cluster.ts";
 import { configMaps } from "../../agents/api/resources.ts";
 import { ApiError } from "../../agents/api/status.ts";
-import { systemTest } from "./tools.ts";
+import { requireTool, systemTest } from "./tools.ts";
 
 interface Answer {
   readonly code: number;
@@ -142,6 +143,37 @@ systemTest("bad input gets its Status and the server stays up", [], async (test)
     });
   } finally {
     assert.equal(await cluster.stop(), 0);
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
+
+systemTest("a watch from a compacted revision is gone", ["etcdctl-3.5"], async () => {
+  const dataDir = await makeDataDir();
+  const etcdPort = freePort();
+  const flags = ["--cri", "none", "--hollow-nodes", "0", "--etcd-port", String(etcdPort)];
+  const options = { dataDir, port: freePort(), flags };
+  try {
+    const first = await startCluster(options);
+    const client = await clientOf(first);
+    for (let i = 0; i < 5; i++) {
+      const metadata = { name: `old-${i}`, namespace: "default" };
+      await client.create<KubeObject>(configMaps, { metadata });
+    }
+    const { metadata: { resourceVersion } } = await client.list(configMaps);
+    client.close();
+    const endpoint = `127.0.0.1:${etcdPort}`;
+    const args = ["--endpoints", endpoint, "compaction", String(resourceVersion)];
+    const compacted = await run(requireTool("etcdctl-3.5"), args);
+    assert.equal(compacted.code, 0, compacted.stderr);
+    assert.equal(await first.stop(), 0);
+    const second = await startCluster(options);
+    const ask = await asking(second);
+    const answer = await ask("GET", `${COLLECTION}?watch=true&resourceVersion=2`);
+    assert.equal(answer.code, 410);
+    assert.equal(answer.body.reason, "Expired");
+    assert.match(answer.body.message, /too old resource version: 2 \(\d+\)/);
+    assert.equal(await second.stop(), 0);
+  } finally {
     await Deno.remove(dataDir, { recursive: true });
   }
 });
