@@ -27,13 +27,25 @@ export async function runWorkload(
   }
 }
 
-/** The workloads that a plain run takes: those with a floor. */
-function chosen(patterns: readonly string[]): Selected[] {
+/** One run that was asked for. */
+interface Run {
+  readonly selected: Selected;
+  readonly client: ClientKind;
+}
+
+/** Without names, every workload that has a floor, over HTTPS too where it has one for that. */
+function chosen(patterns: readonly string[], client: ClientKind): Run[] {
   if (patterns.length > 0) {
-    return patterns.flatMap((pattern) => selectWorkloads(TEST_CASES, pattern));
+    return patterns.flatMap((pattern) => selectWorkloads(TEST_CASES, pattern))
+      .map((selected) => ({ selected, client }));
   }
-  return TEST_CASES.flatMap(({ name }) => selectWorkloads(TEST_CASES, name))
-    .filter(({ workload }) => workload.floor !== undefined);
+  const all = TEST_CASES.flatMap(({ name }) => selectWorkloads(TEST_CASES, name));
+  return [
+    ...all.filter(({ workload }) => workload.floor !== undefined)
+      .map((selected): Run => ({ selected, client: "direct" })),
+    ...all.filter(({ workload }) => workload.httpsFloor !== undefined)
+      .map((selected): Run => ({ selected, client: "https" })),
+  ];
 }
 
 /** Runs one workload in a process of its own. @returns its rows, null when it can't run here. */
@@ -53,13 +65,16 @@ async function runApart(name: string, client: ClientKind): Promise<readonly Data
 }
 
 function report(items: readonly DataItem[]): void {
-  const find = (name: string, metric: string) =>
-    items.find(({ labels }) => labels.Name === name && labels.Metric === metric)?.data;
+  const find = (row: DataItem, metric: string) =>
+    items.find(({ labels: { Name, Client, Metric } }) =>
+      Name === row.labels.Name && Client === row.labels.Client && Metric === metric
+    )?.data;
   const number = (value: number | undefined, digits = 0) => value?.toFixed(digits) ?? "-";
   const rows = items.filter(({ labels }) => labels.Metric === "SchedulingThroughput");
   printTable([
     [
       "workload",
+      "client",
       "pods/s",
       "p50",
       "p90",
@@ -70,20 +85,22 @@ function report(items: readonly DataItem[]): void {
       "CPU µs",
       "MiB",
     ],
-    ...rows.map(({ data, labels: { Name } }) => {
-      const attempt = find(Name, "SchedulingAttemptDuration");
+    ...rows.map((row) => {
+      const { data, labels: { Name, Client } } = row;
+      const attempt = find(row, "SchedulingAttemptDuration");
       const { workload } = selectWorkloads(TEST_CASES, Name.slice(0, Name.lastIndexOf("/")))[0];
       return [
         Name,
+        Client,
         number(data.Average),
         number(data.Perc50),
         number(data.Perc90),
         number(data.Perc99),
-        number(workload.floor),
+        number(Client === "https" ? workload.httpsFloor : workload.floor),
         `${number(attempt?.Perc50, 1)}/${number(attempt?.Perc99, 1)}`,
-        number(find(Name, "LongestStall")?.Average),
-        number(find(Name, "CpuPerAttempt")?.Average),
-        number(find(Name, "PeakMemory")?.Average),
+        number(find(row, "LongestStall")?.Average),
+        number(find(row, "CpuPerAttempt")?.Average),
+        number(find(row, "PeakMemory")?.Average),
       ];
     }),
   ]);
@@ -103,15 +120,15 @@ async function main(): Promise<number> {
     console.error(`--client must be direct or https, not ${client}`);
     return 2;
   }
-  const workloads = chosen(values.workload);
-  if (workloads.length === 0) {
+  const runs = chosen(values.workload, client);
+  if (runs.length === 0) {
     console.error(`no workload is named ${values.workload.join(", ")}`);
     return 2;
   }
   const items: DataItem[] = [];
-  for (const selected of workloads) {
+  for (const { selected, client } of runs) {
     try {
-      const rows = workloads.length === 1
+      const rows = runs.length === 1
         ? await runWorkload(selected, client)
         : await runApart(selected.name, client);
       items.push(...rows ?? []);

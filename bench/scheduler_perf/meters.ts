@@ -79,7 +79,10 @@ export function readingItems(name: string, reading: MeterReading, nodeCount: num
     ...(attempts === 0
       ? []
       : [item("SchedulingAttemptDuration", "ms", summarize(reading.attemptMillis))]),
+    item("Attempts", "attempts", single(attempts)),
     item("LongestStall", "ms", single(reading.longestStallMillis)),
+    // Above the number of cores, others had a share of them and the throughput is a lower bound.
+    item("LoadAverage", "processes", single(Deno.loadavg()[0])),
     item("PeakMemory", "MiB", single(reading.peakMemoryBytes / 2 ** 20)),
     item("CpuPerAttempt", "µs", single(reading.cpuSeconds * 1e6 / Math.max(1, attempts))),
     item(

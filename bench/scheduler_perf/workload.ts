@@ -112,6 +112,8 @@ export interface Workload {
   readonly params: Params;
   /** Pods per second that the mean of a direct run should reach; absent = not judged. */
   readonly floor?: number;
+  /** The same over HTTPS. */
+  readonly httpsFloor?: number;
 }
 
 export interface TestCase {

@@ -33,6 +33,7 @@ const basic: TestCase = {
       name: "5000Nodes_10000Pods",
       params: { initNodes: 5000, initPods: 1000, measurePods: 10_000 },
       floor: 8000,
+      httpsFloor: 2500,
     },
     {
       name: "5000Nodes_50000Pods",
