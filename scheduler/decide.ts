@@ -354,6 +354,7 @@ export interface Outcome {
 export function decide(input: DecideInput, scratch: Scratch): Outcome {
   const { table, profile, pod, nominations, seed } = input;
   const { rows } = table;
+  table.trimLabels();
   scratch.fit(rows);
   const { verdicts } = scratch;
   const cycle: Cycle = { table, pod, spec: pod.template.spec, verdicts };

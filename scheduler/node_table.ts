@@ -6,11 +6,11 @@
  */
 
 import { ABSENT, Interner } from "./intern.ts";
-import { HotColumns, MOST_CPU_MILLI } from "./kernels/place_pod.ts";
-import { EXACT_CAPACITY } from "./kernels/two_resources.ts";
+import { HotColumns, isHuge } from "./kernels/place_pod.ts";
 import type { NodeRow, Taint } from "./node_row.ts";
 import { PodIndex } from "./pod_index.ts";
 import type { PodRow, Resources, ScalarAmount } from "./pod_row.ts";
+import { CountedNumbers } from "./structures/counted_numbers.ts";
 import { labelOf } from "./selector.ts";
 import type { LabelColumns } from "./selector.ts";
 
@@ -18,6 +18,8 @@ import type { LabelColumns } from "./selector.ts";
 export interface ScalarColumn {
   allocatable: Float64Array;
   requested: Float64Array;
+  /** Nodes that offer it plus pods that hold it; at 0 the column goes. */
+  users: number;
 }
 
 interface Placed {
@@ -31,6 +33,11 @@ const FIRST_CAPACITY = 64;
 const NO_ROW = -1;
 /** Changed rows remembered for caches that repair themselves; a power of two. */
 export const CHANGE_RING = 4096;
+
+/** Label columns kept; pods with selectors over ever new keys must not fill the memory. */
+const MAX_LABEL_COLUMNS = 256;
+/** Sums this large may have lost small amounts to rounding. */
+const INEXACT_SUM = 2 ** 52;
 
 /** The node table. Columns are public for reading; only this class writes them. */
 export class NodeTable implements LabelColumns {
@@ -78,8 +85,7 @@ export class NodeTable implements LabelColumns {
   readonly #labelColumns = new Map<string, Int32Array>();
   readonly #changes = new Int32Array(CHANGE_RING);
   /** Placed pods by priority. */
-  readonly #priorities = new Map<number, number>();
-  #lowestPriority = Infinity;
+  readonly #priorities = new CountedNumbers();
   #onTrial = false;
   readonly #simd: boolean;
 
@@ -211,7 +217,7 @@ export class NodeTable implements LabelColumns {
 
   /** The lowest priority of any pod on a row, Infinity when there is no pod. */
   get lowestPriority(): number {
-    return this.#lowestPriority;
+    return this.#priorities.lowest;
   }
 
   /** The pods on a row, in no particular order. */
@@ -231,6 +237,22 @@ export class NodeTable implements LabelColumns {
     }
     this.#labelColumns.set(key, ids);
     return ids;
+  }
+
+  get labelColumnCount(): number {
+    return this.#labelColumns.size;
+  }
+
+  /** Drops old label columns when there are too many. Ids read before don't hold any more. */
+  trimLabels(): void {
+    if (this.#labelColumns.size <= MAX_LABEL_COLUMNS) return;
+    for (const [key, ids] of this.#labelColumns) {
+      if (this.#labelColumns.size <= MAX_LABEL_COLUMNS / 2) break;
+      for (let row = 0; row < this.rows; row++) this.#labelValues.release(ids[row]);
+      this.#labelColumns.delete(key);
+    }
+    this.structureGeneration++;
+    this.#changed(NO_ROW);
   }
 
   labelValue(id: number): string | undefined {
@@ -318,7 +340,9 @@ export class NodeTable implements LabelColumns {
     if (isHuge(allocatable)) this.hugeNodes++;
     this.ephemeralAllocatable[row] = allocatable.ephemeralBytes;
     for (const { name, amount } of allocatable.scalars) {
-      this.#scalarColumn(name).allocatable[row] = amount;
+      const column = this.#scalarColumn(name);
+      column.allocatable[row] = amount;
+      column.users++;
     }
   }
 
@@ -328,7 +352,10 @@ export class NodeTable implements LabelColumns {
     this.hot.podsFree[row] = 0;
     this.taintLists.release(this.taintList[row]);
     this.taintList[row] = ABSENT;
-    for (const { name } of node.allocatable.scalars) this.scalars.get(name)!.allocatable[row] = 0;
+    for (const { name } of node.allocatable.scalars) {
+      this.scalars.get(name)!.allocatable[row] = 0;
+      this.#leaveScalar(name);
+    }
     for (const ids of this.#labelColumns.values()) {
       this.#labelValues.release(ids[row]);
       ids[row] = ABSENT;
@@ -359,6 +386,7 @@ export class NodeTable implements LabelColumns {
       column = {
         allocatable: new Float64Array(this.capacity),
         requested: new Float64Array(this.capacity),
+        users: 0,
       };
       this.scalars.set(name, column);
     }
@@ -407,37 +435,45 @@ export class NodeTable implements LabelColumns {
     hot.cpuNonzero[row] += sign * nonzeroCpuMilli;
     hot.memoryRequested[row] += sign * memoryBytes;
     hot.memoryNonzero[row] += sign * nonzeroMemoryBytes;
+    // A sum that was too large to be exact is made anew from what is left.
+    const rounded = hot.memoryNonzero[row] + memoryBytes > INEXACT_SUM ||
+      hot.cpuNonzero[row] + cpuMilli > INEXACT_SUM;
+    if (sign < 0 && rounded) this.#recount(row);
     hot.weigh(row);
     this.ephemeralRequested[row] += sign * requests.ephemeralBytes;
     this.#countScalars(spec.requests.scalars, row, sign);
     for (const { ip, protocol, port } of spec.hostPorts) {
       this.#countPort(`${protocol}/${port}`, ip, row, sign);
     }
-    this.#countPriority(spec.priority, sign);
+    if (sign > 0) this.#priorities.add(spec.priority);
+    else this.#priorities.remove(spec.priority);
     this.index.change(pod, row, sign);
     this.#changed(row);
   }
 
-  #countPriority(priority: number, sign: 1 | -1): void {
-    const count = (this.#priorities.get(priority) ?? 0) + sign;
-    if (count > 0) {
-      this.#priorities.set(priority, count);
-      if (priority < this.#lowestPriority) this.#lowestPriority = priority;
-      return;
-    }
-    this.#priorities.delete(priority);
-    if (priority === this.#lowestPriority) {
-      this.#lowestPriority = Infinity;
-      for (const other of this.#priorities.keys()) {
-        if (other < this.#lowestPriority) this.#lowestPriority = other;
-      }
+  #recount(row: number): void {
+    const { hot } = this;
+    const columns = [hot.cpuRequested, hot.cpuNonzero, hot.memoryRequested, hot.memoryNonzero];
+    for (const column of columns) column[row] = 0;
+    for (const { template: { spec } } of this.#podsAt[row]) {
+      hot.cpuRequested[row] += spec.requests.cpuMilli;
+      hot.cpuNonzero[row] += spec.nonzeroCpuMilli;
+      hot.memoryRequested[row] += spec.requests.memoryBytes;
+      hot.memoryNonzero[row] += spec.nonzeroMemoryBytes;
     }
   }
 
   #countScalars(scalars: readonly ScalarAmount[], row: number, sign: 1 | -1): void {
     for (const { name, amount } of scalars) {
-      this.#scalarColumn(name).requested[row] += sign * amount;
+      const column = this.#scalarColumn(name);
+      column.requested[row] += sign * amount;
+      if (sign > 0) column.users++;
+      else this.#leaveScalar(name);
     }
+  }
+
+  #leaveScalar(name: string): void {
+    if (--this.scalars.get(name)!.users === 0) this.scalars.delete(name);
   }
 
   #countPort(port: string, ip: string, row: number, sign: 1 | -1): void {
@@ -451,10 +487,6 @@ export class NodeTable implements LabelColumns {
     if (ips.size === 0) rows.delete(row);
     if (rows.size === 0) this.ports.delete(port);
   }
-}
-
-function isHuge({ cpuMilli, memoryBytes }: Resources): boolean {
-  return cpuMilli > MOST_CPU_MILLI || memoryBytes > EXACT_CAPACITY;
 }
 
 /** @returns a longer copy of a column. */

@@ -13,6 +13,8 @@ import type { Container, ContainerStatus, Pod, Quantities } from "./kinds.ts";
 /** Resource name -> millicores for cpu, whole units for the rest. */
 type Amounts = Map<string, number>;
 
+/** No node offers this much of anything: 4 PiB, or as many cores. */
+const MOST_AMOUNT = 2 ** 52;
 const MEMO_LIMIT = 4096;
 const memo = new Map<string, number>();
 
@@ -21,11 +23,16 @@ function amountOf(name: string, quantity: string | number): number {
   const key = name === "cpu" ? `c${quantity}` : `${quantity}`;
   let amount = memo.get(key);
   if (amount === undefined) {
-    amount = name === "cpu" ? milliOf(quantity) : unitsOf(quantity);
+    amount = bounded(name === "cpu" ? milliOf(quantity) : unitsOf(quantity));
     if (memo.size >= MEMO_LIMIT) memo.clear();
     memo.set(key, amount);
   }
   return amount;
+}
+
+/** Sums of what validation lets through must stay whole numbers that doubles can hold. */
+function bounded(amount: number): number {
+  return Number.isNaN(amount) ? 0 : Math.min(Math.max(Math.ceil(amount), 0), MOST_AMOUNT);
 }
 
 function toAmounts(quantities: Quantities | undefined): Amounts {

@@ -8,6 +8,7 @@
  */
 
 import { PLACE_POD_WASM } from "./place_pod_wasm.ts";
+import { EXACT_CAPACITY } from "./two_resources.ts";
 
 /** Rows that share one entry of `blockBest`; capacities are whole blocks. */
 export const BLOCK_ROWS = 64;
@@ -48,6 +49,11 @@ interface Kernels {
 const UNSURE = -2;
 /** Most cpu, in thousandths, that the quick pass counts in 32 bits a hundredfold. */
 export const MOST_CPU_MILLI = 2 ** 24;
+/** @returns whether a node offers more than the pass can count exactly. */
+export function isHuge(offered: { readonly cpuMilli: number; readonly memoryBytes: number }) {
+  return offered.cpuMilli > MOST_CPU_MILLI || offered.memoryBytes > EXACT_CAPACITY;
+}
+
 const NOT_ASKED = -(2 ** 31);
 
 let compiled: WebAssembly.Module | undefined;

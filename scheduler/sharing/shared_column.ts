@@ -128,6 +128,7 @@ export class SharedColumn {
   /** @returns a column for the pod's template, null when its decisions can't be shared. */
   static make(input: DecideInput, scratch: Scratch): SharedColumn | null {
     const { table, profile, pod } = input;
+    table.trimLabels();
     scratch.fit(table.rows);
     const { verdicts } = scratch;
     const cycle = { table, pod, spec: pod.template.spec, verdicts };
