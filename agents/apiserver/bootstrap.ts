@@ -15,7 +15,8 @@ import {
 } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
 import { equalJson } from "../api/patch/json_patch.ts";
-import { AUTHENTICATED_GROUP, MASTERS_GROUP } from "./auth/authorize.ts";
+import { APISERVER } from "./auth/authorize.ts";
+import { bootstrapRoles } from "./auth/rbac/bootstrap_roles.ts";
 import { copyJson } from "./registry.ts";
 import { apiVersionOf, cacheOf, type Core, keyOf } from "./verbs/core.ts";
 import { createObject } from "./verbs/create.ts";
@@ -38,13 +39,12 @@ const SYSTEM_CLASSES = [
   },
 ] as const;
 
-const USER = { name: "system:apiserver", groups: [MASTERS_GROUP, AUTHENTICATED_GROUP] };
-
 export async function bootstrap(core: Core): Promise<void> {
   for (const name of SYSTEM_NAMESPACES) await ensure(core, namespaces, { metadata: { name } });
   for (const { name, ...parts } of SYSTEM_CLASSES) {
     await ensure(core, priorityClasses, { metadata: { name }, ...parts });
   }
+  await bootstrapRoles(core);
 }
 
 /** Where the API is reached from inside of the cluster. */
@@ -103,7 +103,7 @@ async function ensure(core: Core, resource: Resource, object: KubeObject): Promi
   if (find(core, resource, object) !== undefined) return;
   const { namespace = "" } = object.metadata;
   const draft = { kind: resource.kind, apiVersion: apiVersionOf(resource), ...copyJson(object) };
-  const target = { resource, subresource: "", namespace, name: "", user: USER };
+  const target = { resource, subresource: "", namespace, name: "", user: APISERVER };
   try {
     await createObject(core, target, draft, {});
   } catch (error) {
@@ -123,5 +123,10 @@ async function keep(
   if (fields.every((field) => equalJson(found[field], object[field]))) return;
   const draft = { ...copyJson(found), ...copyJson(object), metadata: copyJson(found.metadata) };
   const { namespace = "", name = "" } = object.metadata;
-  await updateObject(core, { resource, subresource: "", namespace, name, user: USER }, draft, {});
+  await updateObject(
+    core,
+    { resource, subresource: "", namespace, name, user: APISERVER },
+    draft,
+    {},
+  );
 }

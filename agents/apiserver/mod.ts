@@ -9,8 +9,10 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { ADMISSION_PLUGINS } from "./admission/plugins.ts";
+import { roleEscalation } from "./admission/role_escalation.ts";
 import { ServiceAddresses } from "./admission/service_addresses.ts";
-import { componentAuthorizer } from "./auth/authorize.ts";
+import { followClusterRoles } from "./auth/rbac/aggregate.ts";
+import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
 import { type IsAlive, TokenAuthority } from "./auth/tokens.ts";
 import { bootstrap, publishApiService } from "./bootstrap.ts";
@@ -79,6 +81,7 @@ export async function createApiServer(
   const core = await createCore(config, { ...ports, serviceAccountKey: pki.serviceAccountKey });
   const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
   await bootstrap(core);
+  followClusterRoles(core);
   let listener: Listener | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
@@ -154,6 +157,7 @@ async function createCore(
     clock,
     random,
   });
+  const authorizer = createPolicyAuthorizer(feed);
   const core: Core = {
     store,
     feed,
@@ -161,10 +165,13 @@ async function createCore(
     clock,
     random,
     log,
-    admission: [...ADMISSION_PLUGINS, addresses]
-      .filter(({ name }) => !config.disabledAdmission.includes(name)),
+    admission: [
+      ...[...ADMISSION_PLUGINS, addresses]
+        .filter(({ name }) => !config.disabledAdmission.includes(name)),
+      roleEscalation(authorizer),
+    ],
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
-    authorizer: componentAuthorizer,
+    authorizer,
     tokens,
     get nowMillis() {
       return clock.nowMillis();

@@ -7,6 +7,7 @@ import type { AdmissionPlugin } from "./admission.ts";
 import { defaultTolerationSeconds } from "./default_toleration_seconds.ts";
 import { limitRanger } from "./limit_ranger.ts";
 import { namespaceLifecycle } from "./namespace_lifecycle.ts";
+import { nodeRestriction } from "./node_restriction.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
 import { priority } from "./priority.ts";
 import { serviceAccount } from "./service_account.ts";
@@ -18,4 +19,5 @@ export const ADMISSION_PLUGINS: readonly AdmissionPlugin[] = [
   priority,
   defaultTolerationSeconds,
   podSecurity,
+  nodeRestriction,
 ];

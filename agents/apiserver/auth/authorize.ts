@@ -1,7 +1,7 @@
 /**
- * Who may do what, as an interface, and the built-in policy: the cluster's own components may all.
+ * Who may do what, as an interface, and the names that every cluster knows.
  * In: a user and what it asks for. Out: yes, or no with a reason.
- * Never: reads objects; a policy over roles can stand in its place.
+ * Never: a policy; `rbac/policy_authorizer.ts` is one.
  */
 import type { UserInfo } from "../../api/meta.ts";
 
@@ -15,6 +15,8 @@ export type AccessAttributes =
       readonly subresource: string;
       readonly namespace: string;
       readonly name: string;
+      /** Of a list or a watch. */
+      readonly fieldSelector?: string;
       readonly path?: undefined;
     }
   );
@@ -39,64 +41,8 @@ export const ANONYMOUS: UserInfo = {
   groups: [UNAUTHENTICATED_GROUP],
 };
 
-/** Groups and user names of the cluster's own components. */
-const COMPONENT_GROUPS = new Set([MASTERS_GROUP, "system:nodes"]);
-const COMPONENT_USERS = /^system:(?:kube-|node:|balsa:|apiserver$)/;
-
-/** Paths that say nothing about the cluster's content. */
-const PUBLIC_PATHS = /^\/(?:healthz|livez|readyz)(?:\/|$)|^\/version\/?$/;
-/** What any authenticated user reads to find its way. */
-const DISCOVERY_PATHS =
-  /^\/(?:api|apis|openapi)(?:\/|$)|^\/\.well-known\/openid-configuration$|^\/openid\/v1\/jwks$/;
-
-const SELF_REVIEWS = new Set([
-  "selfsubjectreviews",
-  "selfsubjectaccessreviews",
-  "selfsubjectrulesreviews",
-]);
-
-const ALLOWED: Decision = { allowed: true };
-const REFUSED: Decision = { allowed: false };
-
-function isComponent(user: UserInfo): boolean {
-  return user.groups.some((group) => COMPONENT_GROUPS.has(group)) ||
-    COMPONENT_USERS.test(user.name);
-}
-
-/** The policy of a cluster without roles: components may all, others find their way. */
-export const componentAuthorizer: Authorizer = {
-  authorize(attributes) {
-    const { user } = attributes;
-    if (isComponent(user)) return ALLOWED;
-    if (attributes.path !== undefined) {
-      if (attributes.verb !== "get") return REFUSED;
-      if (PUBLIC_PATHS.test(attributes.path)) return ALLOWED;
-      const isKnown = user.groups.includes(AUTHENTICATED_GROUP);
-      return isKnown && DISCOVERY_PATHS.test(attributes.path) ? ALLOWED : REFUSED;
-    }
-    const isSelf = attributes.verb === "create" && SELF_REVIEWS.has(attributes.resource) &&
-      user.groups.includes(AUTHENTICATED_GROUP);
-    return isSelf ? ALLOWED : REFUSED;
-  },
-
-  rulesFor(user) {
-    const everything = { verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
-    const self = {
-      verbs: ["create"],
-      apiGroups: ["authentication.k8s.io", "authorization.k8s.io"],
-      resources: [...SELF_REVIEWS],
-    };
-    const paths = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi"];
-    return isComponent(user)
-      ? {
-        resourceRules: [everything],
-        nonResourceRules: [{ verbs: ["*"], nonResourceURLs: ["*"] }],
-        incomplete: false,
-      }
-      : {
-        resourceRules: [self],
-        nonResourceRules: [{ verbs: ["get"], nonResourceURLs: [...paths, "/readyz", "/version"] }],
-        incomplete: false,
-      };
-  },
+/** The API server's own hand. */
+export const APISERVER: UserInfo = {
+  name: "system:apiserver",
+  groups: [MASTERS_GROUP, AUTHENTICATED_GROUP],
 };

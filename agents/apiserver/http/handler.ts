@@ -92,7 +92,7 @@ function answer(
   const isWatch = route.isWatchPath || (isTrue(query, "watch") && request.method === "GET");
   const verb = verbOf(request.method, route, isWatch);
   if (verb === null) throw methodNotServed();
-  authorize(core, request, { route, verb });
+  authorize(core, request, { route, verb, query });
   if (CONNECT_PARTS.has(route.subresource)) return parts.connect(request, route);
   if (verb === "watch") return answerWatch(core, request, { route, query });
   return answerCall(core, request, { route, query, verb });
@@ -127,20 +127,34 @@ function answerPath(parts: HandlerParts, request: ApiRequest): ApiResponse {
 export function authorize(
   core: Core,
   request: Pick<ApiRequest, "user">,
-  what: { readonly route: ResourceRoute; readonly verb: Verb },
+  what: {
+    readonly route: ResourceRoute;
+    readonly verb: Verb;
+    /** Of a list or a watch, which may be allowed for a selection alone. */
+    readonly query?: URLSearchParams;
+  },
 ): void {
-  const { route, verb } = what;
+  const { route, verb, query } = what;
+  const isSelecting = verb === "list" || verb === "watch" || verb === "deletecollection";
+  const fieldSelector = isSelecting ? query?.get("fieldSelector") ?? "" : "";
   const access = {
     verb,
     group: route.resource.group,
     resource: route.resource.plural,
     subresource: route.subresource,
     namespace: route.namespace,
-    name: route.name,
+    name: route.name || selectedName(fieldSelector),
+    ...(fieldSelector === "" ? {} : { fieldSelector }),
   };
   const decision = core.authorizer.authorize({ ...access, user: request.user });
   if (decision.allowed) return;
   throw accessForbidden({ ...access, user: request.user.name, reason: decision.reason });
+}
+
+/** A selection of one name speaks of that object. */
+function selectedName(fieldSelector: string): string {
+  if (fieldSelector === "") return "";
+  return /^metadata\.name==?([^,]+)$/.exec(fieldSelector)?.[1] ?? "";
 }
 
 interface Asked {

@@ -307,7 +307,7 @@ apiTest("services get addresses and ports of their own", async (api) => {
 
 apiTest("the verbs of the in-process port leave the caller's objects alone", async (api) => {
   const { configMaps } = await import("../../api/resources.ts");
-  const user = { name: "system:kube-x", groups: [] };
+  const user = { name: "system:kube-x", groups: ["system:masters"] };
   const target = { resource: configMaps, subresource: "", namespace: "default", name: "", user };
   const object = Object.freeze({ metadata: Object.freeze({ name: "a" }), data: { k: "v" } });
   const answer = await api.server.port.call({ ...target, verb: "create", object, options: {} });

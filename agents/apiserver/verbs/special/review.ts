@@ -35,14 +35,25 @@ async function statusOf(
       return await reviewToken(core, spec);
     case "SelfSubjectAccessReview":
       return decide(core, target.user, spec);
-    case "SubjectAccessReview":
     case "LocalSubjectAccessReview":
+      refuseElsewhere(target.namespace, spec);
+      return decide(core, subjectOf(spec), spec);
+    case "SubjectAccessReview":
       return decide(core, subjectOf(spec), spec);
     case "SelfSubjectRulesReview":
       return core.authorizer.rulesFor(target.user, spec.namespace ?? "");
     default:
       throw badRequest(`${target.resource.kind} can't be reviewed`);
   }
+}
+
+/** A review in a namespace is about that namespace. Errors: throws ApiError 400. */
+function refuseElsewhere(namespace: string, spec: Record<string, unknown>): void {
+  const asked = spec.resourceAttributes as { namespace?: string } | undefined;
+  if (asked?.namespace === namespace) return;
+  throw badRequest(
+    `spec.resourceAttributes.namespace must match namespace: ${JSON.stringify(namespace)}`,
+  );
 }
 
 function describeUser(user: UserInfo): Record<string, unknown> {

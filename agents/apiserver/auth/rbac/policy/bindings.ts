@@ -1,0 +1,135 @@
+/**
+ * Who holds the default roles.
+ * In: nothing. Out: a table in the short form that `parse_policy.ts` reads.
+ * Never: hand-edited apart from upstream: names, verbs and resources are upstream's facts.
+ * Source: plugin/pkg/auth/authorizer/rbac/bootstrappolicy (v1.36), default features.
+ */
+export const CLUSTER_BINDINGS = `
+cluster-admin ClusterRole
+ Group system:masters
+system:basic-user ClusterRole
+ Group system:authenticated
+system:discovery ClusterRole
+ Group system:authenticated
+system:kube-controller-manager ClusterRole
+ User system:kube-controller-manager
+system:kube-dns ClusterRole
+ ServiceAccount kube-system/kube-dns
+system:kube-scheduler ClusterRole
+ User system:kube-scheduler
+system:monitoring ClusterRole
+ Group system:monitoring
+system:node ClusterRole
+system:node-proxier ClusterRole
+ User system:kube-proxy
+system:openshift:public-info-viewer ClusterRole
+ Group system:authenticated
+ Group system:unauthenticated
+system:public-info-viewer ClusterRole
+ Group system:authenticated
+ Group system:unauthenticated
+system:service-account-issuer-discovery ClusterRole
+ Group system:serviceaccounts
+system:volume-scheduler ClusterRole
+ User system:kube-scheduler
+system:controller:attachdetach-controller ClusterRole
+ ServiceAccount kube-system/attachdetach-controller
+system:controller:certificate-controller ClusterRole
+ ServiceAccount kube-system/certificate-controller
+system:controller:clusterrole-aggregation-controller ClusterRole
+ ServiceAccount kube-system/clusterrole-aggregation-controller
+system:controller:cronjob-controller ClusterRole
+ ServiceAccount kube-system/cronjob-controller
+system:controller:daemon-set-controller ClusterRole
+ ServiceAccount kube-system/daemon-set-controller
+system:controller:deployment-controller ClusterRole
+ ServiceAccount kube-system/deployment-controller
+system:controller:device-taint-eviction-controller ClusterRole
+ ServiceAccount kube-system/device-taint-eviction-controller
+system:controller:disruption-controller ClusterRole
+ ServiceAccount kube-system/disruption-controller
+system:controller:endpoint-controller ClusterRole
+ ServiceAccount kube-system/endpoint-controller
+system:controller:endpointslice-controller ClusterRole
+ ServiceAccount kube-system/endpointslice-controller
+system:controller:endpointslicemirroring-controller ClusterRole
+ ServiceAccount kube-system/endpointslicemirroring-controller
+system:controller:ephemeral-volume-controller ClusterRole
+ ServiceAccount kube-system/ephemeral-volume-controller
+system:controller:expand-controller ClusterRole
+ ServiceAccount kube-system/expand-controller
+system:controller:generic-garbage-collector ClusterRole
+ ServiceAccount kube-system/generic-garbage-collector
+system:controller:horizontal-pod-autoscaler ClusterRole
+ ServiceAccount kube-system/horizontal-pod-autoscaler
+system:controller:job-controller ClusterRole
+ ServiceAccount kube-system/job-controller
+system:controller:legacy-service-account-token-cleaner ClusterRole
+ ServiceAccount kube-system/legacy-service-account-token-cleaner
+system:controller:namespace-controller ClusterRole
+ ServiceAccount kube-system/namespace-controller
+system:controller:node-controller ClusterRole
+ ServiceAccount kube-system/node-controller
+system:controller:persistent-volume-binder ClusterRole
+ ServiceAccount kube-system/persistent-volume-binder
+system:controller:pod-garbage-collector ClusterRole
+ ServiceAccount kube-system/pod-garbage-collector
+system:controller:pv-protection-controller ClusterRole
+ ServiceAccount kube-system/pv-protection-controller
+system:controller:pvc-protection-controller ClusterRole
+ ServiceAccount kube-system/pvc-protection-controller
+system:controller:replicaset-controller ClusterRole
+ ServiceAccount kube-system/replicaset-controller
+system:controller:replication-controller ClusterRole
+ ServiceAccount kube-system/replication-controller
+system:controller:resource-claim-controller ClusterRole
+ ServiceAccount kube-system/resource-claim-controller
+system:controller:resourcequota-controller ClusterRole
+ ServiceAccount kube-system/resourcequota-controller
+system:controller:root-ca-cert-publisher ClusterRole
+ ServiceAccount kube-system/root-ca-cert-publisher
+system:controller:route-controller ClusterRole
+ ServiceAccount kube-system/route-controller
+system:controller:selinux-warning-controller ClusterRole
+ ServiceAccount kube-system/selinux-warning-controller
+system:controller:service-account-controller ClusterRole
+ ServiceAccount kube-system/service-account-controller
+system:controller:service-ca-cert-publisher ClusterRole
+ ServiceAccount kube-system/service-ca-cert-publisher
+system:controller:service-cidrs-controller ClusterRole
+ ServiceAccount kube-system/service-cidrs-controller
+system:controller:service-controller ClusterRole
+ ServiceAccount kube-system/service-controller
+system:controller:statefulset-controller ClusterRole
+ ServiceAccount kube-system/statefulset-controller
+system:controller:ttl-after-finished-controller ClusterRole
+ ServiceAccount kube-system/ttl-after-finished-controller
+system:controller:ttl-controller ClusterRole
+ ServiceAccount kube-system/ttl-controller
+system:controller:validatingadmissionpolicy-status-controller ClusterRole
+ ServiceAccount kube-system/validatingadmissionpolicy-status-controller
+system:controller:volumeattributesclass-protection-controller ClusterRole
+ ServiceAccount kube-system/volumeattributesclass-protection-controller
+`;
+
+export const NAMESPACE_BINDINGS = `
+kube-public/system:controller:bootstrap-signer Role
+ ServiceAccount kube-system/bootstrap-signer
+kube-system/system::extension-apiserver-authentication-reader Role
+ role extension-apiserver-authentication-reader
+ User system:kube-controller-manager
+ User system:kube-scheduler
+kube-system/system::leader-locking-kube-controller-manager Role
+ User system:kube-controller-manager
+ ServiceAccount kube-system/kube-controller-manager
+ ServiceAccount kube-system/leader-election-controller
+kube-system/system::leader-locking-kube-scheduler Role
+ User system:kube-scheduler
+ ServiceAccount kube-system/kube-scheduler
+kube-system/system:controller:bootstrap-signer Role
+ ServiceAccount kube-system/bootstrap-signer
+kube-system/system:controller:cloud-provider Role
+ ServiceAccount kube-system/cloud-provider
+kube-system/system:controller:token-cleaner Role
+ ServiceAccount kube-system/token-cleaner
+`;

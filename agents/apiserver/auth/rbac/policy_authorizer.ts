@@ -1,0 +1,93 @@
+/**
+ * The authorizer of a cluster: masters, then nodes, then roles.
+ * In: the caches. Out: an Authorizer that also knows who may grant what.
+ * Never: waits; a decision is made on the caches as they are.
+ * Source: the order of `--authorization-mode=Node,RBAC` (v1.36).
+ */
+import type { KubeObject, UserInfo } from "../../../api/meta.ts";
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  pods,
+  roleBindings,
+  roles,
+} from "../../../api/resources.ts";
+import type { Resource } from "../../../api/resource.ts";
+import type { PolicyRule } from "../../../api/schema/generated/rbac_v1.ts";
+import type { Feed } from "../../cache/feed.ts";
+import { storageKey } from "../../registry.ts";
+import { prefixOf } from "../../verbs/core.ts";
+import {
+  type AccessAttributes,
+  type Authorizer,
+  type Decision,
+  MASTERS_GROUP,
+} from "../authorize.ts";
+import { authorizeNode, nodeOf } from "../node_authorizer.ts";
+import { parseRoles } from "./parse_policy.ts";
+import { CLUSTER_ROLES } from "./policy/cluster_roles.ts";
+import { RoleAuthorizer } from "./role_authorizer.ts";
+
+/** An Authorizer that can say why somebody may not hand out rights. */
+export interface PolicyAuthorizer extends Authorizer {
+  readonly roles: RoleAuthorizer;
+}
+
+const EVERYTHING: PolicyRule = { verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
+const EVERY_PATH: PolicyRule = { verbs: ["*"], nonResourceURLs: ["*"] };
+const ALLOWED: Decision = { allowed: true };
+
+export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
+  const roleAuthorizer = new RoleAuthorizer({
+    clusterRole: (name) => find(feed, clusterRoles, "", name),
+    role: (namespace, name) => find(feed, roles, namespace, name),
+    clusterRoleBindings: () => all(feed, clusterRoleBindings, ""),
+    roleBindings: (namespace) => all(feed, roleBindings, namespace),
+  });
+  const nodeRules = parseRoles(CLUSTER_ROLES)
+    .find((role) => role.metadata.name === "system:node")!.rules!;
+  const podsOf = (nodeName: string) => {
+    const selection = { keyPrefix: prefixOf(pods), indexValue: nodeName };
+    return feed.cache(prefixOf(pods)).select(selection).map((stored) => stored.object);
+  };
+  return {
+    roles: roleAuthorizer,
+    authorize(asked: AccessAttributes): Decision {
+      if (isMaster(asked.user)) return ALLOWED;
+      const byRole = roleAuthorizer.authorize(asked);
+      if (byRole.allowed || nodeOf(asked.user) === null) return byRole;
+      return authorizeNode(asked, { podsOf, nodeRules });
+    },
+    rulesFor(user: UserInfo, namespace: string) {
+      const rules = isMaster(user)
+        ? [EVERYTHING, EVERY_PATH]
+        : roleAuthorizer.rulesOf(user, namespace);
+      return {
+        resourceRules: rules.filter((rule) => rule.resources !== undefined),
+        nonResourceRules: rules.filter((rule) => rule.nonResourceURLs !== undefined),
+        // What the node authorizer would allow can't be listed.
+        incomplete: nodeOf(user) !== null,
+      };
+    },
+  };
+}
+
+export function isMaster(user: UserInfo): boolean {
+  return user.groups.includes(MASTERS_GROUP);
+}
+
+function find(
+  feed: Feed,
+  resource: Resource,
+  namespace: string,
+  name: string,
+): KubeObject | undefined {
+  const prefix = prefixOf(resource);
+  return feed.cache(prefix).get(storageKey(prefix, namespace, name))?.object;
+}
+
+function* all(feed: Feed, resource: Resource, namespace: string): Generator<KubeObject> {
+  const prefix = prefixOf(resource);
+  const keyPrefix = namespace === "" ? prefix : `${prefix}${namespace}/`;
+  for (const stored of feed.cache(prefix).select({ keyPrefix })) yield stored.object;
+}
