@@ -71,7 +71,8 @@ export class HttpsTransport {
   send<T>(request: TransportRequest): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const timeoutMillis = this.#options.timeoutMillis ?? 60_000;
-      const outgoing = this.#open(request, this.#requests, (response) => {
+      const body = encodeBody(request);
+      const outgoing = this.#open({ ...request, body }, this.#requests, (response) => {
         const chunks: Uint8Array[] = [];
         response.on("data", (chunk: Uint8Array) => chunks.push(chunk));
         response.on("error", (error: Error) => reject(unreachable(error)));
@@ -85,13 +86,13 @@ export class HttpsTransport {
         outgoing.destroy(new Error(`no answer within ${timeoutMillis} ms`));
       });
       outgoing.on("error", (error: Error) => reject(unreachable(error)));
-      outgoing.end(encodeBody(request));
+      outgoing.end(body);
     });
   }
 
   /** Errors: rejects with ApiError when refused; later failures end the iteration with one. */
   watch<T extends KubeObject>(path: string): Promise<WatchStream<T>> {
-    const request: TransportRequest = { method: "GET", path };
+    const request = { method: "GET", path };
     return new Promise((resolve, reject) => {
       const outgoing = this.#open(request, this.#watches, (response) => {
         if (response.statusCode === 200) {
@@ -133,20 +134,20 @@ export class HttpsTransport {
   }
 
   #open(
-    request: TransportRequest,
+    request: TransportRequest & { readonly body?: Uint8Array },
     agent: http.Agent,
     onResponse: (response: http.IncomingMessage) => void,
   ): http.ClientRequest {
     const { token, userAgent = "balsa" } = this.#options;
     const bearer = typeof token === "function" ? token() : token;
-    const body = encodeBody(request);
+    const { body } = request;
     const headers: Record<string, string | number> = {
       accept: "application/json",
       "user-agent": userAgent,
       ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
       ...(body === undefined ? {} : {
         "content-type": request.mediaType ?? "application/json",
-        "content-length": new TextEncoder().encode(body).byteLength,
+        "content-length": body.byteLength,
       }),
     };
     const prefix = this.#base.pathname.replace(/\/$/, "");
@@ -164,8 +165,10 @@ export class HttpsTransport {
   }
 }
 
-function encodeBody(request: TransportRequest): string | undefined {
-  return request.body === undefined ? undefined : JSON.stringify(request.body);
+const encoder = new TextEncoder();
+
+function encodeBody({ body }: TransportRequest): Uint8Array | undefined {
+  return body === undefined ? undefined : encoder.encode(JSON.stringify(body));
 }
 
 function decodeText(chunks: readonly Uint8Array[]): string {
