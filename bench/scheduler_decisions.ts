@@ -132,7 +132,10 @@ function schedulerOf(nodes: number): Scheduler {
   return scheduler;
 }
 
-function runRound(kind: string, { nodes, pods }: DecisionsOptions): Round {
+function runRound(kind: string, options: DecisionsOptions): Round {
+  const { nodes } = options;
+  // One a host is all that fits.
+  const pods = kind.startsWith("anti-affinity") ? Math.min(nodes, options.pods) : options.pods;
   const specOf = WORKLOADS[kind];
   const bare = schedulerOf(nodes);
   const rows = Array.from({ length: pods }, (_, i) => podOf(i, bare.templates.intern(specOf(i))));
@@ -250,7 +253,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       nodes: { type: "string", default: "5000" },
-      pods: { type: "string", default: "10000" },
+      pods: { type: "string", default: "20000" },
       rounds: { type: "string", default: "3" },
       big: { type: "string", default: "1000000" },
       only: { type: "string", default: "" },

@@ -276,10 +276,10 @@ export class Scheduler {
     });
   }
 
+  /** Keeps to a placement that is in the table already. */
   #assume(entry: QueuedPod, nodeName: string): Action {
     const { pod } = entry;
     this.#nominate(pod, "");
-    if (this.table.pod(pod.uid) === undefined) this.table.addPod(pod, nodeName);
     this.#gangs.place(pod);
     this.#assumed.set(pod.uid, entry);
     return { kind: "bind", entry, nodeName };
@@ -302,6 +302,7 @@ export class Scheduler {
     const { decision } = outcome;
     switch (decision.kind) {
       case "placed":
+        this.table.addPod(entry.pod, decision.nodeName);
         return this.#assume(entry, decision.nodeName);
       case "noNodes": {
         // Nothing rejected it, yet only a node can help: the name plugin's hint is just that.

@@ -79,7 +79,7 @@ export class HotColumns {
   readonly podsFree: Int32Array;
   /** 50..100: how evenly cpu and memory are in use as things stand. */
   readonly evenness: Int32Array;
-  /** Made from the columns above for the quick pass: what is free, left for scores, shares in use. */
+  /** Made from the columns above for the quick pass: free, left for scores, shares in use. */
   readonly #memoryFree: Float64Array;
   readonly #cpuFree: Int32Array;
   readonly #cpuLeft: Int32Array;
