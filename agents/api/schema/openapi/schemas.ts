@@ -1,8 +1,10 @@
 /**
  * Describes tabled types as OpenAPI schemas, in the words of version 2 or 3.
  * In: names of types. Out: one schema for each type that they reach.
- * Never: descriptions; upstream's sentences are not ours. Source: kube-openapi's generators.
+ * Version 3, which `kubectl explain` reads, has descriptions, in our own words.
+ * Never: upstream's sentences. Source: kube-openapi's generators.
  */
+import { describeField, describeType } from "../descriptions/descriptions.ts";
 import { type Field, groupTypes, mustTypeInfo, type TypeInfo } from "../fields.ts";
 
 export type Schema = Record<string, unknown>;
@@ -87,10 +89,14 @@ function typeSchema(type: TypeInfo, dialect: Dialect): Schema {
   const properties: Record<string, Schema> = {};
   const required: string[] = [];
   for (const [name, field] of [...type.byName].sort(([a], [b]) => a < b ? -1 : 1)) {
-    properties[name] = fieldSchema(field, dialect);
+    const description = dialect.version === 3 ? describeField(type.fullName, name) : "";
+    const schema = fieldSchema(field, dialect);
+    properties[name] = description === "" ? schema : { description, ...schema };
     if (field.required) required.push(name);
   }
+  const description = dialect.version === 3 ? describeType(type.fullName) : "";
   return {
+    ...(description === "" ? {} : { description }),
     type: "object",
     ...(Object.keys(properties).length > 0 ? { properties } : {}),
     ...(required.length > 0 ? { required } : {}),
