@@ -38,6 +38,8 @@ export interface ByteSocket {
   close(): void;
 }
 
+/** What an idle connection holds; one whose read fills it goes on with the larger buffer. */
+const FIRST_READ_BYTES = 2 * 1024;
 const READ_BYTES = 64 * 1024;
 
 const ANONYMOUS = { commonName: null, organizations: [], certificate: null } as const;
@@ -78,7 +80,7 @@ async function readLoop(
   conn: Deno.Conn,
   onRead: (bytes: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
-  const buffer = new Uint8Array(READ_BYTES);
+  let buffer = new Uint8Array(FIRST_READ_BYTES);
   for (;;) {
     let count: number | null;
     try {
@@ -89,6 +91,9 @@ async function readLoop(
     if (count === null) return;
     const busy = onRead(buffer.subarray(0, count));
     if (busy !== undefined) await busy;
+    if (count === FIRST_READ_BYTES && buffer.length < READ_BYTES) {
+      buffer = new Uint8Array(READ_BYTES);
+    }
   }
 }
 

@@ -1,11 +1,10 @@
 /** kill -9 again and again under load, and writes torn by hand: nothing acknowledged is lost. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openRemoteStore } from "../../../store/client.ts";
-import { denoPorts, type Store } from "../../../store/mod.ts";
+import type { Store } from "../../../store/mod.ts";
 import { freePort } from "../cluster.ts";
 import { systemTest } from "../tools.ts";
-import { MemberProcess, pause, withFolder } from "./member_process.ts";
+import { connect, MemberProcess, pause, withFolder } from "./member_process.ts";
 
 const ROUNDS = 50;
 const LOAD_MILLIS = 300;
@@ -13,17 +12,10 @@ const WRITERS = 16;
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-export interface Acknowledged {
+interface Acknowledged {
   readonly key: string;
   readonly value: string;
   readonly revision: number;
-}
-
-export async function connect(...endpoints: string[]): Promise<Store> {
-  const ports = { timer: denoPorts().timer, log: () => {} };
-  const store = await openRemoteStore({ endpoints, requestTimeoutMillis: 3_000 }, ports);
-  assert("put" in store, JSON.stringify(store));
-  return store;
 }
 
 /** Writes as fast as it is answered until `isOver` or a refusal. */

@@ -5,6 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { openRemoteStore } from "../../../store/client.ts";
+import { denoPorts, type Store } from "../../../store/mod.ts";
 import { projectRoot } from "../../source_tree.ts";
 import { type CommandResult, freePort, run } from "../cluster.ts";
 import { requireTool, type Tool } from "../tools.ts";
@@ -197,6 +199,14 @@ export class Etcdctl {
       stderr: "piped",
     }).spawn();
   }
+}
+
+/** A store over the wire. Errors: fails the test when nobody answers. */
+export async function connect(...endpoints: string[]): Promise<Store> {
+  const ports = { timer: denoPorts().timer, log: () => {} };
+  const store = await openRemoteStore({ endpoints, requestTimeoutMillis: 3_000 }, ports);
+  assert("put" in store, JSON.stringify(store));
+  return store;
 }
 
 /** Runs with a folder that is removed afterwards. */
