@@ -21,7 +21,7 @@ const FULL: Scale = {
   leases: 10_000,
   rate: USUAL_RATE,
 };
-const QUICK: Scale = { seconds: 1, keys: 20_000, watchers: 50, leases: 200, rate: 1_000 };
+export const QUICK: Scale = { seconds: 1, keys: 20_000, watchers: 50, leases: 200, rate: 1_000 };
 
 const ROWS: readonly Row[] = [...LOAD_ROWS, ...STREAM_ROWS, ...SIZE_ROWS];
 

@@ -1,7 +1,8 @@
 /**
  * Unary calls without a stream: the request came whole, the answer leaves whole.
  * In: request heads, bodies that came in one frame. Out: `UnaryCall`s handed to methods.
- * Never: takes a call with a deadline or an encoding, which the ordinary road has; decodes messages.
+ * Never: takes a call with a deadline or an encoding, which the ordinary road has; decodes
+ * messages.
  * Source: PROTOCOL-HTTP2.md.
  */
 import type { ProtoWriter } from "../../mvcc/proto.ts";
