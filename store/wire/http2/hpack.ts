@@ -7,14 +7,14 @@
  * Source: RFC 7541.
  */
 import { OutputBuffer } from "./frames.ts";
-import { huffmanDecode, huffmanEncode, huffmanLength } from "./huffman.ts";
+import { huffmanDecode, huffmanEncode, huffmanLength } from "./tables/huffman.ts";
 import {
   STATIC_COUNT,
   STATIC_NAMES,
   STATIC_VALUES,
   staticIndexOfField,
   staticIndexOfName,
-} from "./hpack_static.ts";
+} from "./tables/hpack_static.ts";
 
 const ENTRY_OVERHEAD_BYTES = 32;
 const DEFAULT_TABLE_BYTES = 4096;

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { OutputBuffer } from "./frames.ts";
 import { parseHeaderBlock } from "./header_block.ts";
 import { encodeStateless, HpackDecoder, HpackEncoder } from "./hpack.ts";
-import { huffmanDecode, huffmanEncode, huffmanLength } from "./huffman.ts";
+import { huffmanDecode, huffmanEncode, huffmanLength } from "./tables/huffman.ts";
 
 function bytesOf(hex: string): Uint8Array {
   return Uint8Array.from(hex.replace(/\s/g, "").match(/../g) ?? [], (pair) => parseInt(pair, 16));

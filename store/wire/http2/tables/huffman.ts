@@ -5,7 +5,7 @@
  * Never: accepts an end-of-string symbol or a padding that is not a short run of ones.
  * Source: RFC 7541 section 5.2 and appendix B.
  */
-import type { OutputBuffer } from "./frames.ts";
+import type { OutputBuffer } from "../frames.ts";
 
 /** Code length in bits of symbols 0..256, one base-36 digit each; 256 is the end of string. */
 const CODE_LENGTHS = "dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6ca" +
