@@ -16,13 +16,14 @@ import type { SharedRefusal } from "./sharing/shared_column.ts";
 /** Rows times columns that a cache keeps at most: 8 Mi, about 200 MB. */
 const MAX_CELLS = 8 * 1024 * 1024;
 const MAX_COLUMNS = 64;
+const MET = 16_384;
 
 /** Decides like `decide`, remembering columns of templates from pod to pod. */
 export class BatchDecider {
   readonly #scratch = new Scratch();
   readonly #columns = new Map<Profile, Map<PodTemplate, SharedColumn>>();
-  /** Templates met before: a column pays off from the second pod on. */
-  readonly #met = new WeakSet<PodTemplate>();
+  /** Ids of templates met lately, by their low bits: a column pays off from the second pod on. */
+  readonly #met = new Float64Array(MET);
   /** Templates that could not be shared while the nodes were as they are. */
   readonly #unshared = new WeakMap<PodTemplate, number>();
   readonly #refusals = new WeakMap<SharedRefusal, Outcome>();
@@ -64,8 +65,8 @@ export class BatchDecider {
   #make(columns: Map<PodTemplate, SharedColumn>, input: DecideInput): SharedColumn | undefined {
     const { pod: { template }, table } = input;
     if (table.nodeCount === 0) return undefined;
-    if (!this.#met.has(template)) {
-      this.#met.add(template);
+    if (this.#met[template.id % MET] !== template.id) {
+      this.#met[template.id % MET] = template.id;
       return undefined;
     }
     if (this.#unshared.get(template) === table.structureGeneration) return undefined;

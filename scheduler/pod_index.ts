@@ -85,6 +85,13 @@ function termsOf(spec: PodSpecRow): readonly TemplateTerm[] {
   ];
 }
 
+const NO_TERMS: readonly TemplateTerm[] = [];
+
+function hasOwnTerms(spec: PodSpecRow): boolean {
+  return spec.requiredAntiAffinity.length > 0 || spec.requiredAffinity.length > 0 ||
+    spec.preferredAffinity.length > 0 || spec.preferredAntiAffinity.length > 0;
+}
+
 /** Selector counters and term columns over the rows of one table. */
 export class PodIndex {
   /** Moves when a term column comes or goes. */
@@ -214,6 +221,7 @@ export class PodIndex {
   }
 
   #templateTerms(template: PodTemplate): readonly TemplateTerm[] {
+    if (!hasOwnTerms(template.spec)) return NO_TERMS;
     let terms = this.#termsOf.get(template);
     if (terms === undefined) {
       terms = termsOf(template.spec);

@@ -42,7 +42,7 @@ export interface PodAsk {
 interface Kernels {
   placeQuickly(...numbers: number[]): number;
   placeExactly(...numbers: number[]): number;
-  tally(totals: number, wanted: number): number;
+  tally(...numbers: number[]): number;
 }
 
 /** In `blockBest`: the quick pass could not tell. */
@@ -90,7 +90,7 @@ export class HotColumns {
   /** Written by `place`. */
   readonly totals: Int32Array;
   readonly blockBest: Int32Array;
-  /** Written by `pickPlaced`. */
+  /** Written by `tally`. */
   readonly blockTies: Int32Array;
   readonly #kernels: Kernels | null;
 
@@ -98,7 +98,7 @@ export class HotColumns {
   constructor(capacity: number, simd = true) {
     this.capacity = capacity;
     const blocks = capacity / BLOCK_ROWS;
-    const bytes = capacity * (8 * DOUBLE_COLUMNS + 4 * WORD_COLUMNS) + 4 * blocks;
+    const bytes = capacity * (8 * DOUBLE_COLUMNS + 4 * WORD_COLUMNS) + 8 * blocks;
     let buffer: ArrayBuffer;
     if (simd && capacity >= SIMD_ROWS) {
       const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
@@ -132,7 +132,7 @@ export class HotColumns {
     this.#memoryShare = floats(9);
     this.#memoryLeft = floats(10);
     this.blockBest = words(11, blocks);
-    this.blockTies = new Int32Array(blocks);
+    this.blockTies = new Int32Array(buffer, this.blockBest.byteOffset + 4 * blocks, blocks);
   }
 
   /** Takes over what another, smaller set of columns holds. */
@@ -194,17 +194,24 @@ export class HotColumns {
     return count;
   }
 
-  /** @returns how many rows of a block have the total. */
-  tally(block: number, wanted: number): number {
-    const { totals } = this;
+  /** Fills `blockTies` of the blocks whose best is the wanted total. @returns their sum. */
+  tally(blocks: number, wanted: number): number {
+    const { totals, blockBest, blockTies } = this;
     if (this.#kernels !== null) {
-      return this.#kernels.tally(totals.byteOffset + 4 * BLOCK_ROWS * block, wanted);
+      const offsets = [totals.byteOffset, blockBest.byteOffset, blockTies.byteOffset] as const;
+      return this.#kernels.tally(blocks, ...offsets, wanted);
     }
-    let count = 0;
-    for (let row = block * BLOCK_ROWS; row < (block + 1) * BLOCK_ROWS; row++) {
-      if (totals[row] === wanted) count++;
+    let sum = 0;
+    for (let block = 0; block < blocks; block++) {
+      if (blockBest[block] !== wanted) continue;
+      let ties = 0;
+      for (let row = block * BLOCK_ROWS; row < (block + 1) * BLOCK_ROWS; row++) {
+        if (totals[row] === wanted) ties++;
+      }
+      blockTies[block] = ties;
+      sum += ties;
     }
-    return count;
+    return sum;
   }
 
   #placeQuickly(kernels: Kernels, blocks: number, ask: PodAsk): number {
@@ -319,13 +326,7 @@ export function pickPlaced(
   const blocks = Math.ceil(rows / BLOCK_ROWS);
   let best = -1;
   for (let block = 0; block < blocks; block++) if (blockBest[block] > best) best = blockBest[block];
-  let ties = 0;
-  for (let block = 0; block < blocks; block++) {
-    if (blockBest[block] !== best) continue;
-    const count = columns.tally(block, best);
-    blockTies[block] = count;
-    ties += count;
-  }
+  const ties = columns.tally(blocks, best);
   let rank = rankOf(ties);
   for (let block = 0; block < blocks; block++) {
     if (blockBest[block] !== best) continue;

@@ -193,24 +193,45 @@
         (i32x4.extract_lane 2 (local.get $count))
         (i32x4.extract_lane 3 (local.get $count)))))
 
-  ;; How many rows of one block have a total: four rows a step.
-  (func (export "tally") (param $totals i32) (param $wanted i32) (result i32)
-    (local $end i32) (local $count v128) (local $same v128)
+  ;; How many rows of each block have the best total, where the block has any: four rows a step.
+  ;; Writes a count for each such block; returns their sum.
+  (func (export "tally")
+    (param $blocks i32) (param $totals i32) (param $blockBest i32) (param $blockTies i32)
+    (param $wanted i32)
+    (result i32)
+    (local $at i32) (local $end i32) (local $sum i32) (local $ties i32)
+    (local $count v128) (local $same v128)
     (local.set $same (i32x4.splat (local.get $wanted)))
-    (local.set $end (i32.add (local.get $totals) (i32.const 256)))
-    (loop $four
-      (local.set $count
-        (i32x4.sub (local.get $count)
-          (i32x4.eq (local.get $same) (v128.load (local.get $totals)))))
-      (local.set $totals (i32.add (local.get $totals) (i32.const 16)))
-      (br_if $four (i32.lt_u (local.get $totals) (local.get $end))))
-    (i32.add
-      (i32.add
-        (i32x4.extract_lane 0 (local.get $count))
-        (i32x4.extract_lane 1 (local.get $count)))
-      (i32.add
-        (i32x4.extract_lane 2 (local.get $count))
-        (i32x4.extract_lane 3 (local.get $count)))))
+    (block $done
+      (loop $block
+        (br_if $done (i32.eqz (local.get $blocks)))
+        (local.set $end (i32.add (local.get $totals) (i32.const 256)))
+        (if (i32.eq (i32.load (local.get $blockBest)) (local.get $wanted))
+          (then
+            (local.set $count (v128.const i32x4 0 0 0 0))
+            (local.set $at (local.get $totals))
+            (loop $four
+              (local.set $count
+                (i32x4.sub (local.get $count)
+                  (i32x4.eq (local.get $same) (v128.load (local.get $at)))))
+              (local.set $at (i32.add (local.get $at) (i32.const 16)))
+              (br_if $four (i32.lt_u (local.get $at) (local.get $end))))
+            (local.set $ties
+              (i32.add
+                (i32.add
+                  (i32x4.extract_lane 0 (local.get $count))
+                  (i32x4.extract_lane 1 (local.get $count)))
+                (i32.add
+                  (i32x4.extract_lane 2 (local.get $count))
+                  (i32x4.extract_lane 3 (local.get $count)))))
+            (i32.store (local.get $blockTies) (local.get $ties))
+            (local.set $sum (i32.add (local.get $sum) (local.get $ties)))))
+        (local.set $totals (local.get $end))
+        (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
+        (local.set $blockTies (i32.add (local.get $blockTies) (i32.const 4)))
+        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
+        (br $block)))
+    (local.get $sum))
 
   ;; The exact pass: two rows a step, over the Float64 columns.
   (func (export "placeExactly")

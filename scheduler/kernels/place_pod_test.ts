@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { Dice } from "../model/generate.ts";
-import { BLOCK_ROWS, HotColumns, MOST_CPU_MILLI } from "./place_pod.ts";
+import { BLOCK_ROWS, HotColumns, MOST_CPU_MILLI, pickPlaced } from "./place_pod.ts";
 import type { PodAsk } from "./place_pod.ts";
 import { PLACE_POD_WASM } from "./place_pod_wasm.ts";
 
@@ -64,6 +64,17 @@ Deno.test("the kernel gives the same bits as its scalar twin", () => {
       assert.deepEqual(simd.totals, scalar.totals, `seed ${seed}`);
       assert.deepEqual(simd.blockBest, scalar.blockBest, `seed ${seed}`);
       fitted += count;
+      if (count === 0) continue;
+      const best = Math.max(...scalar.blockBest.subarray(0, Math.ceil(rows / BLOCK_ROWS)));
+      const blocks = Math.ceil(rows / BLOCK_ROWS);
+      const ties = scalar.totals.subarray(0, blocks * BLOCK_ROWS).filter((it) => it === best);
+      assert.equal(simd.tally(blocks, best), ties.length);
+      assert.equal(scalar.tally(blocks, best), ties.length);
+      for (const rank of [0, ties.length - 1]) {
+        const row = pickPlaced(simd, rows, () => rank);
+        assert.equal(row, pickPlaced(scalar, rows, () => rank));
+        assert.equal(scalar.totals[row], best);
+      }
     }
   }
   assert.ok(fitted > 100 * CAPACITY, "some rows fit");
