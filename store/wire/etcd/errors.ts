@@ -124,6 +124,11 @@ export function statusOf(failure: MemberFailure): GrpcStatus {
     case "member":
       return toStatus(MEMBER[failure.reason]);
     case "invalidRequest":
+      // A message that can't be decoded is refused before etcd sees it, in grpc-go's words.
+      if (failure.detail.startsWith("malformed ")) {
+        const message = `grpc: error unmarshalling request: ${failure.detail}`;
+        return { code: GrpcCode.internal, message };
+      }
       return { code: invalidArgument, message: `etcdserver: ${failure.detail}` };
     default:
       return toStatus(STORE[failure.kind]);

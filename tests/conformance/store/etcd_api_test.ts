@@ -218,7 +218,9 @@ async function checkRefusals(store: Store, member: MemberProcess): Promise<void>
     // Unknown fields are passed over, as protobuf asks.
     const unknown = encodeFields([[1, "a"], [900, "later"], [901, 5]]);
     expect(await ask("KV/Range", unknown), "message");
-    expect(await ask("KV/Range", Uint8Array.of(10, 200, 1)), "status");
+    const torn = expect(await ask("KV/Range", Uint8Array.of(10, 200, 1)), "status");
+    assert.equal(torn.status.code, 13);
+    assert.match(torn.status.message, /^grpc: error unmarshalling request: /);
     assert.equal(expect(await store.range(range("a")), "range").revision, before);
   } finally {
     channel.close();
