@@ -7,6 +7,8 @@ import type { UserInfo } from "../../api/meta.ts";
 import { accessForbidden, badRequest } from "../../api/status.ts";
 import { AUTHENTICATED_GROUP, type Authorizer } from "./authorize.ts";
 
+const ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
+
 type Header = (name: string) => string | undefined;
 
 /**
@@ -24,23 +26,29 @@ export function impersonate(user: UserInfo, header: Header, authorizer: Authoriz
   const groups = (groupText ?? "").split(",").map((text) => text.trim()).filter((text) =>
     text !== ""
   );
-  const isAllowed = (resource: string, value: string) => {
+  const isAllowed = (resource: string, value: string, namespace = "") => {
     const access = {
       verb: "impersonate",
       group: "",
       resource,
       subresource: "",
-      namespace: "",
+      namespace,
       name: value,
     };
     const decision = authorizer.authorize({ ...access, user });
     if (decision.allowed) return;
     throw accessForbidden({ ...access, user: user.name, reason: decision.reason });
   };
-  isAllowed("users", name);
+  const account = ACCOUNT.exec(name);
+  if (account === null) isAllowed("users", name);
+  else isAllowed("serviceaccounts", account[2], account[1]);
   for (const group of groups) isAllowed("groups", group);
   if (uid !== undefined) isAllowed("uids", uid);
   const isAnonymous = name === "system:anonymous";
+  // An account that is meant without groups has those of its place.
+  if (account !== null && groups.length === 0) {
+    groups.push("system:serviceaccounts", `system:serviceaccounts:${account[1]}`);
+  }
   return {
     name,
     groups: isAnonymous ? groups : [...new Set([...groups, AUTHENTICATED_GROUP])],

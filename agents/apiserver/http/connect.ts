@@ -1,5 +1,6 @@
 /**
- * Requests that a kubelet answers: logs here, exec and attach over an upgrade (`upgrade.ts`).
+ * Requests that a kubelet answers: logs here, proxied HTTP in `proxy/`, exec, attach and
+ * port-forward over an upgrade (`upgrade.ts`).
  * In: a route to a pod and the kubelets' port. Out: a streamed log, or what to ask the kubelet.
  * Never: lets a request pass that was not authorized.
  */
@@ -9,6 +10,7 @@ import type { Core } from "../verbs/core.ts";
 import { refuseVerb } from "../verbs/call.ts";
 import { readStored } from "../verbs/get.ts";
 import type { ApiRequest, ApiResponse, ByteStream } from "./message.ts";
+import { proxyRequest } from "./proxy/proxy.ts";
 import { parseQuery } from "./query.ts";
 import type { ResourceRoute } from "./route.ts";
 
@@ -19,6 +21,7 @@ export function createConnect(core: Core, kubelets: KubeletPort) {
       subresource: route.subresource,
       verb: request.method === "GET" ? "get" : "create",
     });
+    if (route.subresource === "proxy") return await proxyRequest(core, kubelets, request, route);
     if (route.subresource !== "log") throw badRequest("Upgrade request required");
     const kubelet = await kubeletRequest(core, request, route);
     const abort = new AbortController();
