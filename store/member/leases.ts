@@ -49,7 +49,7 @@ export class Leases {
     if (typeof answer.ttlSeconds === "number") {
       return { kind: "lease", id, ttlSeconds: answer.ttlSeconds };
     }
-    return { kind: answer.failure === "notLeader" ? "notLeader" : "leaseNotFound" };
+    return { kind: answer.failure === "leaseNotFound" ? "leaseNotFound" : "notLeader" };
   }
 
   /** As `keepAlive`, without a promise; null when it has to wait for another member or the log. */
