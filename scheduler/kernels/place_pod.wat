@@ -28,7 +28,7 @@
     (local $best v128) (local $count v128) (local $countBefore v128)
     (local $zero v128) (local $one v128) (local $hundred v128) (local $fifty v128)
     (local $lift v128) (local $low v128) (local $hundreds v128) (local $fifties v128)
-    (local $out v128) (local $epsilon v128) (local $balanceEpsilon v128)
+    (local $out v128) (local $epsilon v128) (local $slack v128)
     (local $cpuFits v128) (local $memoryFits v128) (local $cpuTakes v128)
     (local $memoryTakes v128) (local $cpuAdds v128) (local $memoryAdds v128)
     (local $least v128) (local $balance v128) (local $base v128)
@@ -42,9 +42,10 @@
     (local.set $low (i32x4.splat (i32.const 1023)))
     (local.set $out (i32x4.splat (i32.const -1)))
     (local.set $epsilon (f32x4.splat (f32.const 0.0001)))
-    (local.set $balanceEpsilon
-      (v128.and (local.get $epsilon)
-        (i32x4.ne (i32x4.splat (local.get $balanceWeight)) (local.get $zero))))
+    ;; Without a say of evenness nothing about it is unsure.
+    (local.set $slack
+      (v128.and (local.get $one)
+        (i32x4.eq (i32x4.splat (local.get $balanceWeight)) (local.get $zero))))
     (local.set $cpuFits (i32x4.splat (local.get $cpuFit)))
     (local.set $memoryFits (f64x2.splat (local.get $memoryFit)))
     (local.set $cpuTakes (i32x4.splat (local.get $cpuScored)))
@@ -108,13 +109,10 @@
               (f32x4.pmax (local.get $zero)
                 (f32x4.sub (v128.load (i32.add (local.get $memoryLeft) (local.get $at4)))
                   (f32x4.mul (local.get $memoryTakes) (local.get $otherInverse))))))
-          (local.set $near (f32x4.nearest (local.get $a)))
-          (local.set $unsure
-            (v128.or (local.get $unsure)
-              (v128.and
-                (v128.and (local.get $fits) (f32x4.ne (local.get $near) (local.get $zero)))
-                (f32x4.lt (f32x4.abs (f32x4.sub (local.get $a) (local.get $near)))
-                  (local.get $epsilon)))))
+          (local.set $near
+            (f32x4.abs
+              (f32x4.sub (local.get $a)
+                (f32x4.pmax (local.get $one) (f32x4.nearest (local.get $a))))))
           (local.set $total
             (i32x4.add (local.get $total)
               (v128.and (local.get $low)
@@ -139,11 +137,13 @@
                         (f32x4.mul (local.get $memoryAdds) (local.get $otherInverse)))))))))
           (local.set $unsure
             (v128.or (local.get $unsure)
-              (v128.and
-                (v128.andnot (local.get $fits) (local.get $lacks))
+              (v128.and (local.get $fits)
                 (f32x4.lt
-                  (f32x4.abs (f32x4.sub (local.get $a) (f32x4.nearest (local.get $a))))
-                  (local.get $balanceEpsilon)))))
+                  (f32x4.pmin (local.get $near)
+                    (f32x4.add (local.get $slack)
+                      (f32x4.abs
+                        (f32x4.sub (local.get $a) (f32x4.nearest (local.get $a))))))
+                  (local.get $epsilon)))))
           (local.set $b
             (v128.bitselect (local.get $hundreds)
               (v128.and (local.get $low)
