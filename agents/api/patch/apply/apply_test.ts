@@ -299,6 +299,25 @@ Deno.test("the quick look at a new object sees what the comparison sees", () => 
   ]);
 });
 
+Deno.test("objects that are built alike share their fields, others do not", () => {
+  const fields = (object: KubeObject) =>
+    update(null, object, "maker").metadata.managedFields![0].fieldsV1;
+  const one = fields(deployment(podSpec({ name: "a", image: "a:1" })));
+  assert.equal(fields(deployment(podSpec({ name: "a", image: "a:2" }))), one);
+  const others = [
+    deployment(podSpec({ name: "b", image: "a:1" })),
+    deployment(podSpec({ name: "a" })),
+    deployment(podSpec({ name: "a", image: "a:1", tty: true })),
+    deployment(podSpec({ name: "a", image: "a:1" }, { name: "b", image: "a:1" })),
+    deployment(podSpec({ name: "a", image: "a:1" }), { labels: {} }),
+    deployment({ template: { spec: { containers: null } } }),
+    deployment(podSpec({ name: "a", image: "a:1" }), { finalizers: ["x/a"] }),
+    deployment(podSpec({ name: "a", image: "a:1" }), { finalizers: ["x/b"] }),
+  ];
+  const seen = [one, ...others.map(fields)].map((found) => JSON.stringify(found));
+  assert.equal(new Set(seen).size, seen.length);
+});
+
 Deno.test("removal by an update leaves no owner, and [] forgets everybody", () => {
   const created = update(null, deployment({ replicas: 1, paused: true }), "maker");
   const removed = update(created, deployment({ replicas: 1 }), "other");

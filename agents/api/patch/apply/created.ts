@@ -1,6 +1,7 @@
 /**
  * The fields of an object that has just been made: the comparison with nothing, in one pass.
- * In: a value and its shape. Out: a FieldsV1 document; its empty parts are one frozen object.
+ * In: a value and its shape. Out: a FieldsV1 document, frozen; objects that are built alike, as
+ * those of one controller are, share one.
  * Never: builds a set; every create over HTTP passes here, and most are never looked at.
  * Source: structured-merge-diff's compare of an empty object with a new one; the fields that
  * nobody owns are those of util/managedfields/internal/stripmeta.go (v1.36).
@@ -27,6 +28,15 @@ const UNOWNED_META: ReadonlySet<string> = new Set([
 ]);
 const NONE: ReadonlySet<string> = new Set();
 
+/** The last object of each type whose fields were written out. */
+interface Memory {
+  readonly ignored: string;
+  readonly object: Json;
+  readonly fields: FieldsV1 | null;
+}
+
+const memories = new WeakMap<Shape, Memory>();
+
 /**
  * @param ignored top-level fields that a create does not write
  * @returns null when there is nothing to own
@@ -37,6 +47,69 @@ export function createdFields(
   object: Json,
   ignored: readonly string[],
 ): FieldsV1 | null {
+  const last = memories.get(shape);
+  const key = ignored.join();
+  if (last?.ignored === key && isBuiltAlike(shape, last.object, object)) return last.fields;
+  const fields = topFields(shape, object, ignored);
+  freezeFields(fields);
+  memories.set(shape, { ignored: key, object: structuredClone(object), fields });
+  return fields;
+}
+
+/** Whether two values have the same fields, whatever stands in them. */
+function isBuiltAlike(shape: Shape, a: Json, b: Json): boolean {
+  switch (shape.kind) {
+    case "scalar":
+    case "atomic":
+      return (a === undefined) === (b === undefined);
+    case "map":
+    case "untyped":
+      if (isObject(a) && isObject(b)) return hasLikeMembers(shape, a, b);
+      return isObject(a) === isObject(b) && (a === undefined) === (b === undefined);
+    case "keyed":
+    case "set":
+      if (Array.isArray(a) && Array.isArray(b)) return hasLikeItems(shape, a, b);
+      return Array.isArray(a) === Array.isArray(b) && (a === undefined) === (b === undefined);
+  }
+}
+
+function hasLikeMembers(shape: Shape, a: Record<string, Json>, b: Record<string, Json>): boolean {
+  let count = 0;
+  for (const name in a) {
+    if (!Object.hasOwn(b, name)) return false;
+    count++;
+    const inner = memberShape(shape, name);
+    if (inner !== undefined && !isBuiltAlike(inner, a[name], b[name])) return false;
+  }
+  for (const _ in b) count--;
+  return count === 0;
+}
+
+function hasLikeItems(
+  shape: Extract<Shape, { kind: "keyed" | "set" }>,
+  a: readonly Json[],
+  b: readonly Json[],
+): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (shape.kind === "set") {
+      if (a[i] !== b[i]) return false;
+      continue;
+    }
+    if (!isObject(a[i]) || !isObject(b[i])) return false;
+    for (const key of shape.keys) if (a[i][key] !== b[i][key]) return false;
+    if (!isBuiltAlike(shape.item, a[i], b[i])) return false;
+  }
+  return true;
+}
+
+function freezeFields(fields: FieldsV1 | null): void {
+  if (fields === null || Object.isFrozen(fields)) return;
+  Object.freeze(fields);
+  for (const element in fields) freezeFields(fields[element]);
+}
+
+function topFields(shape: Shape, object: Json, ignored: readonly string[]): FieldsV1 | null {
   const out: FieldsV1 = {};
   let isAny = false;
   for (const name of Object.keys(object)) {
