@@ -72,7 +72,6 @@ export const priorityClassRules: Rules = {
       "PreemptionPolicy",
       "Whether its pods may displace others.",
       (item) => item.preemptionPolicy ?? "",
-      { wide: true },
     ),
   ],
 };

@@ -1,7 +1,8 @@
 /**
  * Checks what pods and containers say of their confinement: users, profiles, mounts of /proc.
  * In: security contexts. Out: field errors. Never: confines anything.
- * Source: ValidateSecurityContext, validateSeccompProfileField, ValidateAppArmorProfileField (v1.36).
+ * Source: ValidateSecurityContext, validateSeccompProfileField and ValidateAppArmorProfileField
+ * of pkg/apis/core/validation (v1.36).
  */
 import { rangeMessage } from "../../names.ts";
 import type {

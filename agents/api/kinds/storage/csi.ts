@@ -284,7 +284,10 @@ function validateAttachment(draft: KubeObject): FieldError[] {
 
 export const volumeAttachmentRules: Rules = {
   setDefaults: (draft) => {
-    const inline = (draft as VolumeAttachment).spec?.source?.inlineVolumeSpec;
+    const attachment = draft as VolumeAttachment;
+    attachment.spec ??= {} as VolumeAttachment["spec"];
+    attachment.spec.source ??= {};
+    const inline = attachment.spec.source.inlineVolumeSpec;
     if (inline !== undefined) inline.volumeMode ??= "Filesystem";
   },
   ...ownStatus(() => ({ attached: false })),
