@@ -7,9 +7,11 @@
  */
 import type { LabelSelector } from "../api/meta.ts";
 import { parseMillis } from "../api/time.ts";
+import { findResource } from "../api/resources.ts";
 import { NO_VOLUMES } from "../../scheduler/mod.ts";
 import type {
   DisruptionBudget,
+  GroupPolicy,
   HostPort,
   NodeRow,
   NodeTerm,
@@ -30,6 +32,7 @@ import type {
   Pod,
   PodAffinityTerm,
   PodDisruptionBudget,
+  PodGroup,
   TopologySpreadConstraint,
   WeightedPodAffinityTerm,
 } from "./kinds.ts";
@@ -201,6 +204,19 @@ function isEvicted(pod: Pod): boolean {
   return target?.status === "True" && target.reason === "PreemptionByScheduler";
 }
 
+/** Pod groups, where the API serves them; elsewhere the field of a pod means nothing. */
+export const POD_GROUPS = findResource("scheduling.k8s.io", "v1alpha2", "podgroups");
+
+function groupOf({ metadata, spec }: Pod): string {
+  const name = spec.schedulingGroup?.podGroupName;
+  return name && POD_GROUPS !== undefined ? `${metadata.namespace}/${name}` : "";
+}
+
+/** @returns what a pod group asks for; 0 = its pods need not start together. */
+export function encodeGroup(group: PodGroup): GroupPolicy {
+  return { minCount: group.spec?.schedulingPolicy?.gang?.minCount ?? 0 };
+}
+
 /** @returns the row of one pod with its interned spec. */
 export function encodePod(pod: Pod, template: PodTemplate): PodRow {
   const { metadata, status } = pod;
@@ -213,7 +229,7 @@ export function encodePod(pod: Pod, template: PodTemplate): PodRow {
     evicted: isEvicted(pod),
     nominatedNode: status?.nominatedNodeName ?? "",
     startMs: Number.isNaN(startMs) ? 0 : startMs,
-    group: "",
+    group: groupOf(pod),
   };
 }
 

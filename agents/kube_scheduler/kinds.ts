@@ -104,6 +104,7 @@ export interface PodSpec {
   }[];
   readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[];
   readonly schedulingGates?: readonly { readonly name: string }[];
+  readonly schedulingGroup?: { readonly podGroupName?: string };
   readonly volumes?: readonly Volume[];
 }
 
@@ -153,6 +154,12 @@ export interface PodDisruptionBudget extends KubeObject {
   readonly status?: {
     readonly disruptionsAllowed?: number;
     readonly disruptedPods?: Readonly<Record<string, string>>;
+  };
+}
+
+export interface PodGroup extends KubeObject {
+  readonly spec?: {
+    readonly schedulingPolicy?: { readonly gang?: { readonly minCount?: number } };
   };
 }
 

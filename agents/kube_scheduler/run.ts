@@ -14,8 +14,8 @@ import type { Change } from "../client/informer.ts";
 import { InformerSet } from "../client/informer_set.ts";
 import { Scheduler } from "../../scheduler/mod.ts";
 import type { Action, SchedulerConfig } from "../../scheduler/mod.ts";
-import { encodeBudget, encodeNode, isFinished } from "./encode.ts";
-import type { Node, Pod, PodDisruptionBudget, Selecting } from "./kinds.ts";
+import { encodeBudget, encodeGroup, encodeNode, isFinished, POD_GROUPS } from "./encode.ts";
+import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "./kinds.ts";
 import { PodEncoder } from "./pod_encoder.ts";
 import { PodReporter } from "./pod_reporter.ts";
 import type { Selectors } from "./spread_selector.ts";
@@ -110,6 +110,7 @@ class Runner implements RunningKubeScheduler {
       findResource("policy", "v1", "poddisruptionbudgets"),
       (change) => this.#observeBudget(change),
     );
+    this.#on<PodGroup>(POD_GROUPS, (change) => this.#observeGroup(change));
     for (const resource of this.#selecting()) {
       this.#on<Selecting>(resource, (change) => this.#observeSelecting(change));
     }
@@ -201,6 +202,12 @@ class Runner implements RunningKubeScheduler {
   #observeBudget({ type, object }: Change<PodDisruptionBudget>): void {
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
     this.scheduler.setBudget(key, type === "delete" ? null : encodeBudget(object));
+  }
+
+  #observeGroup({ type, object }: Change<PodGroup>): void {
+    const key = `${object.metadata.namespace}/${object.metadata.name}`;
+    const policy = type === "delete" ? null : encodeGroup(object);
+    this.scheduler.setGroup(key, policy, this.#clock.nowMillis());
   }
 
   #observeSelecting({ type, object, old }: Change<Selecting>): void {
