@@ -59,6 +59,10 @@ systemTest(
           });
         }
       }
+      await test.step("get --raw through the proxy of a pod", async () => {
+        const url = "/api/v1/namespaces/default/pods/web:8080/proxy/index.html";
+        assert.equal(await kubectl.ok(`get --raw ${url}`), "from the pod\n");
+      });
       await kubectl.ok("delete pod web reader --timeout=60s");
     } finally {
       assert.equal(await cluster.stop(), 0);
