@@ -36,7 +36,7 @@ export interface WalIdentity {
 export interface WalWrite {
   readonly hardState: HardState | null;
   readonly entries: readonly Entry[];
-  /** Names a snapshot whose file is durable already. */
+  /** Names a snapshot whose file is durable already; a received one may come with what follows. */
   readonly marker: SnapshotMarker | null;
 }
 
@@ -123,10 +123,14 @@ export class Wal {
       this.#batch.hardState(hardState);
       this.#hardState = hardState;
     }
-    for (const entry of write.entries) this.#batch.entry(entry);
-    if (write.marker !== null) this.#batch.marker(write.marker);
-    const last = write.entries.at(-1)?.index ?? this.#lastIndex;
-    this.#lastIndex = Math.max(last, write.marker?.index ?? 0);
+    const { entries, marker } = write;
+    // Recovery reads in order: a leader's snapshot first, then the entries that continue it.
+    const continues = marker !== null && entries.length > 0 && marker.index < entries[0].index;
+    if (continues) this.#batch.marker(marker);
+    for (const entry of entries) this.#batch.entry(entry);
+    if (marker !== null && !continues) this.#batch.marker(marker);
+    const last = entries.at(-1)?.index ?? this.#lastIndex;
+    this.#lastIndex = Math.max(last, marker?.index ?? 0);
     return this.#flush();
   }
 

@@ -69,6 +69,26 @@ Deno.test("a leader's snapshot replaces the log, our own does not", async () => 
   deepEqual(contents.markers.map((marker) => marker.index), [2, 90]);
 });
 
+Deno.test("a leader's snapshot may be written together with the entries that follow it", async () => {
+  const disk = new FakeDisk();
+  const wal = await startWal(disk);
+  await wal.append(write([entry(1), entry(2), entry(3)]));
+  await wal.append({ ...write([entry(91), entry(92)], 90), marker: { index: 90, term: 1 } });
+  const { contents } = opened(await openWal(disk.crash(), DIRECTORY, options()));
+  deepEqual(contents.entries, [entry(91), entry(92)]);
+  deepEqual(contents.markers, [{ index: 90, term: 1 }]);
+});
+
+Deno.test("a member's own snapshot may be written together with the entries it holds", async () => {
+  const disk = new FakeDisk();
+  const wal = await startWal(disk);
+  await wal.append(write([entry(1), entry(2)]));
+  await wal.append({ ...write([entry(3), entry(4)], 4), marker: { index: 3, term: 1 } });
+  await wal.append({ ...write([entry(5)], 4), marker: { index: 4, term: 1 } });
+  const { contents } = opened(await openWal(disk.crash(), DIRECTORY, options()));
+  deepEqual(contents.entries, [1, 2, 3, 4, 5].map((index) => entry(index)));
+});
+
 Deno.test("release removes whole segments before a snapshot, and the log still opens", async () => {
   const disk = new FakeDisk();
   const wal = await startWal(disk);
