@@ -2,7 +2,7 @@
  * The default roles and bindings of a new cluster, and of one that comes from an older version.
  * In: a Core whose caches are loaded. Out: the objects, created, or completed with what they lack.
  * Never: takes a right or a subject away, or touches an object whose `autoupdate` annotation is
- * "false". Source: pkg/registry/rbac/rest/storage_rbac.go, component-helpers auth/rbac/reconciliation
+ * "false". Source: pkg/registry/rbac/rest/storage_rbac.go and component-helpers' reconciliation
  * (v1.36).
  */
 import type { KubeObject } from "../../../api/meta.ts";
