@@ -47,7 +47,15 @@ export async function benchStore(options: StoreBenchOptions): Promise<DataItem[]
   const items: DataItem[] = [];
   for (const row of ROWS) {
     if (only.length > 0 && !only.includes(row.id)) continue;
-    const [ours, theirs] = await measureRow(row, sides, { ...options, scale });
+    let samples: (readonly number[])[][];
+    try {
+      samples = await measureRow(row, sides, { ...options, scale });
+    } catch (error) {
+      // The other rows still count; this one is missing from the result.
+      say(`${row.id} failed: ${error instanceof Error ? error.message : String(error)}`);
+      continue;
+    }
+    const [ours, theirs] = samples;
     for (const [i, figure] of row.figures.entries()) {
       const values = { ours: ours.map((one) => one[i]), theirs: theirs?.map((one) => one[i]) };
       const item = itemOf(figure, { ...values, peerName });
