@@ -96,7 +96,7 @@ Deno.test({
     assert.ok(folder !== undefined, "BALSA_K8S_TESTDATA must name upstream's golden objects");
     for (const row of resources) {
       const group = row.group === "" ? "core" : row.group;
-      const file = `${folder}/${group}.${row.version}.${row.kind}.json`;
+      const file: string = `${folder}/${group}.${row.version}.${row.kind}.json`;
       if (group.startsWith("api")) continue;
       const golden = JSON.parse(Deno.readTextFileSync(file));
       const whole = decoded(row, structuredClone(golden));

@@ -214,7 +214,8 @@ systemTest(
       try {
         const { stdout, stderr } = await new Etcdctl("3.5", member.url)
           .try(["check", "perf", "--load=s"]);
-        // The slowest of 9,000 requests tells of the machine's other work, so it is not judged here.
+        // The slowest of 9,000 requests tells of the machine's other work, so it is not judged
+        // here.
         assert.match(stdout, /PASS: Throughput is 1[45]\d writes\/s/);
         assert.doesNotMatch(stdout + stderr, /Too many errors/i);
       } finally {
