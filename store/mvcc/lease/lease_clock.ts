@@ -25,15 +25,24 @@ interface Timed {
   readonly at: number;
 }
 
-/** A binary heap of moments, soonest first; outdated entries are passed over when they come up. */
+/**
+ * A binary heap of moments, soonest first, with one that counts per lease. A later moment for a
+ * lease that waits already is not queued: a keep-alive a second would fill the heap with the past.
+ */
 class TimeHeap {
   readonly #items: Timed[] = [];
+  /** The moment of a lease that counts; others of it are passed over when they come up. */
+  readonly #queued = new Map<bigint, number>();
 
   get first(): Timed | undefined {
     return this.#items[0];
   }
 
+  /** Queues a moment, unless an earlier one of the same lease waits. */
   push(item: Timed): void {
+    const waiting = this.#queued.get(item.id);
+    if (waiting !== undefined && waiting <= item.at) return;
+    this.#queued.set(item.id, item.at);
     const items = this.#items;
     let at = items.push(item) - 1;
     while (at > 0) {
@@ -45,7 +54,16 @@ class TimeHeap {
     items[at] = item;
   }
 
-  pop(): void {
+  /** @returns the lease of the first moment where that is the one that counts, else undefined. */
+  pop(): bigint | undefined {
+    const { at: moment, id } = this.#items[0];
+    this.#dropFirst();
+    if (this.#queued.get(id) !== moment) return undefined;
+    this.#queued.delete(id);
+    return id;
+  }
+
+  #dropFirst(): void {
     const items = this.#items;
     const last = items.pop();
     if (last === undefined || items.length === 0) return;
@@ -157,15 +175,16 @@ export class LeaseClock {
     while (ids.length < limit) {
       const first = this.#expiries.first;
       if (first === undefined || first.at > now) break;
-      this.#expiries.pop();
-      const deadline = this.#deadlines.get(first.id);
+      const id = this.#expiries.pop();
+      if (id === undefined) continue;
+      const deadline = this.#deadlines.get(id);
       if (deadline === undefined) continue;
-      if (!this.#table().has(first.id)) {
-        this.#deadlines.delete(first.id);
+      if (!this.#table().has(id)) {
+        this.#deadlines.delete(id);
       } else if (deadline <= now) {
-        ids.push(first.id);
-        this.#expiries.push({ id: first.id, at: now + this.#retryMillis });
-      }
+        ids.push(id);
+        this.#expiries.push({ id, at: now + this.#retryMillis });
+      } else this.#expiries.push({ id, at: deadline });
     }
     return ids;
   }
@@ -219,15 +238,16 @@ export class LeaseClock {
     while (due.length < limit) {
       const first = this.#checkpoints.first;
       if (first === undefined || first.at > now) break;
-      this.#checkpoints.pop();
-      const lease = this.#table().get(first.id);
-      const deadline = this.#deadlines.get(first.id);
+      const id = this.#checkpoints.pop();
+      if (id === undefined) continue;
+      const lease = this.#table().get(id);
+      const deadline = this.#deadlines.get(id);
       if (lease === undefined || deadline === undefined || deadline <= now) continue;
       const remainingTtlSeconds = Math.ceil((deadline - now) / 1000);
       if (remainingTtlSeconds >= lease.ttlSeconds) continue;
-      due.push({ id: first.id, remainingTtlSeconds });
+      due.push({ id, remainingTtlSeconds });
       if (deadline - now > this.#checkpointMillis) {
-        this.#checkpoints.push({ id: first.id, at: now + this.#checkpointMillis });
+        this.#checkpoints.push({ id, at: now + this.#checkpointMillis });
       }
     }
     return due;

@@ -65,3 +65,18 @@ Deno.test("a new leader extends leases, or keeps what a checkpoint left", () => 
   assert.deepEqual(clock.expired(89_000, 10), []);
   assert.deepEqual(clock.expired(90_000, 10), [1n]);
 });
+
+Deno.test("a lease renewed all the time is found once, when its last renewal runs out", () => {
+  const drive = new Drive();
+  const clock = new LeaseClock(() => drive.machine.leases);
+  clock.promote(0);
+  drive.grant(1n, 10);
+  let renewedAt = 0;
+  for (let now = 0; now < 60_000; now += 500) {
+    assert.deepEqual(clock.expired(now, 10), []);
+    clock.renew(1n, now);
+    renewedAt = now;
+  }
+  assert.deepEqual(clock.expired(renewedAt + 9_999, 10), []);
+  assert.deepEqual(clock.expired(renewedAt + 10_000, 10), [1n]);
+});
