@@ -71,13 +71,34 @@ export function createVolumeRestrictions(): Plugin {
   };
 }
 
-/** @returns how many of the volumes are not attached to the row yet, beyond what it may attach. */
+/**
+ * Counts every attachment as one of its own. Where even that stays within the limits, which volumes
+ * pods share need not be asked, and that is nearly everywhere.
+ */
+function mayExceed(
+  table: NodeTable,
+  row: number,
+  attachments: VolumeNeeds["attachments"],
+): boolean {
+  const limits = table.nodes[row]!.attachLimits;
+  let least = Infinity;
+  for (const { driver } of attachments) {
+    if (driver in limits && limits[driver] < least) least = limits[driver];
+  }
+  if (least === Infinity) return false;
+  let count = attachments.length;
+  for (const pod of table.podsAt(row)) count += pod.template.spec.volumes.attachments.length;
+  return count > least;
+}
+
+/** @returns whether the volumes, those shared counted once, are more than the row may attach. */
 function exceedsLimit(
   table: NodeTable,
   row: number,
   attachments: VolumeNeeds["attachments"],
 ): boolean {
   const limits = table.nodes[row]!.attachLimits;
+  if (!mayExceed(table, row, attachments)) return false;
   const attached = new Map<string, Set<string>>();
   const attach = (driver: string, handle: string) => {
     let handles = attached.get(driver);
