@@ -182,6 +182,14 @@ async function resume(
       problems.push(`the log starts at ${entries[0].index}, the snapshot ends at ${marker.index}`);
       break;
     }
+    // A received snapshot replaced the log before it: without its file, what this member
+    // acknowledged is gone.
+    const end = entries.at(-1)?.index ?? marker.index;
+    const named = contents.markers.reduce((most, { index }) => Math.max(most, index), 0);
+    if (end < named) {
+      problems.push(`the log ends at ${end}, yet it names a snapshot of ${named}`);
+      break;
+    }
     const commit = Math.max(contents.hardState.commit, marker.index);
     const term = Math.max(contents.hardState.term, marker.term);
     const initial: RaftInitialState = {

@@ -6,6 +6,8 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { FakeDisk } from "../../tests/fakes/disk.ts";
 import { FakeTimer, seededRandom, settle } from "../../tests/fakes/timer.ts";
+import { snapshotName, SnapshotWriter } from "../disk/snapshot_file.ts";
+import { openWal } from "../disk/wal_open.ts";
 import type { Store, StoreOptions } from "../mod.ts";
 import { openStore } from "../mod.ts";
 
@@ -110,6 +112,29 @@ Deno.test("a damaged newest snapshot is passed over for the one before", async (
   const { store: again } = await open(after);
   equal(again.revision, store.revision);
   await again.close();
+});
+
+Deno.test("a damaged snapshot that a leader sent is refused, for nothing else holds its entries", async () => {
+  const disk = new FakeDisk();
+  const { store } = await open(disk);
+  await put(store, "k10");
+  await store.close();
+  const log = await openWal(disk, "/data/log", { segmentBytes: 65536, newSalt: () => 1 });
+  if (log.kind !== "opened") throw new Error(log.detail);
+  const received = { index: 90, term: 2 };
+  const writer = new SnapshotWriter(disk, "/data/snapshots", {
+    ...received,
+    membership: bytes(""),
+  });
+  await writer.finish();
+  // What is durable of the commit index may lie before every snapshot.
+  const hardState = { ...log.contents.hardState, commit: 1 };
+  await log.wal.append({ hardState, entries: [], marker: received });
+  log.wal.close();
+  disk.damage(`/data/snapshots/${snapshotName(received)}`, (content) => {
+    content[0] ^= 1;
+  });
+  await rejects(open(disk), /the log ends at 1, yet it names a snapshot of 90/);
 });
 
 Deno.test("damaged data refuses to start, naming file and offset", async () => {
