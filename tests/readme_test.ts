@@ -7,7 +7,8 @@ import { tables } from "../bench/readme.ts";
 import { projectRoot } from "./source_tree.ts";
 
 const readme = Deno.readTextFileSync(join(projectRoot(), "README.md"));
-const squeeze = (text: string) => text.replace(/[ -]+/g, " ");
+// The formatter aligns columns and sets tables apart.
+const squeeze = (text: string) => text.replace(/[ -]+/g, " ").replace(/\n+/g, "\n");
 
 Deno.test("the README opens with the two commands", () => {
   assert.match(
