@@ -78,7 +78,7 @@ function performOnPart(core: Core, call: ApiCall): Promise<VerbAnswer> {
     if (part === "token") return createToken(core, call, call.object);
   }
   if (call.verb === "get") return getObject(core, call, call.resourceVersion);
-  // status, finalize, ephemeralcontainers, resize: the whole object, of which a part is kept.
+  // status, approval, finalize, resize and their like: the whole object, of which a part is kept.
   if (call.verb === "update") return updateObject(core, call, call.object, call.options);
   if (call.verb === "patch") return patchObject(core, call, call);
   throw methodNotAllowed(groupResourceOf(call.resource), call.verb);

@@ -5,7 +5,7 @@
  */
 import type { Store, StoreFailure } from "../../../store/mod.ts";
 import type { ApiAnswer, CallTarget } from "../../api/call.ts";
-import type { KubeObject, ListMeta } from "../../api/meta.ts";
+import type { KubeObject, ListMeta, UserInfo } from "../../api/meta.ts";
 import type { Resource, RuleContext } from "../../api/resource.ts";
 import {
   type ApiError,
@@ -50,6 +50,11 @@ export type VerbAnswer =
   | { readonly kind: "stored"; readonly stored: StoredObject; readonly created: boolean }
   | { readonly kind: "plain"; readonly object: KubeObject; readonly created: boolean }
   | { readonly kind: "list"; readonly items: readonly StoredObject[]; readonly metadata: ListMeta };
+
+/** What a kind's rules may know about a request. */
+export function ruleContextOf(core: Core, user: UserInfo): RuleContext {
+  return { nowMillis: core.nowMillis, newUid: core.newUid, user };
+}
 
 export function groupResourceOf(resource: Resource): GroupResource {
   return { group: resource.group, resource: resource.plural };

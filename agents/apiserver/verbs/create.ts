@@ -17,6 +17,7 @@ import {
   type Core,
   groupResourceOf,
   keyOf,
+  ruleContextOf,
   type VerbAnswer,
 } from "./core.ts";
 import { type ChangeOptions, trackDraft } from "./apply/managed.ts";
@@ -130,6 +131,8 @@ async function prepareDraft(
   metadata.uid = core.random.uuid();
   metadata.creationTimestamp = formatTime(core.clock.nowMillis());
   delete metadata.generation;
+  // An empty one passes; the rules take an object with one for an update's.
+  delete metadata.resourceVersion;
   rules.setDefaults?.(draft);
   trackDraft(core, { target, options, draft, old: null });
   await admit(core, {
@@ -143,10 +146,13 @@ async function prepareDraft(
     old: null,
     dryRun: options.dryRun === true,
   });
-  rules.prepareForCreate?.(draft, core);
+  rules.prepareForCreate?.(draft, ruleContextOf(core, target.user));
   const counted = rules.generationFields ?? ["spec"];
   if (counted.some((field) => draft[field] !== undefined)) metadata.generation ??= 1;
-  const errors = [...validateMeta(resource, draft), ...validateContent(core, resource, draft)];
+  const errors = [
+    ...validateMeta(resource, draft, null),
+    ...validateContent(core, resource, draft),
+  ];
   if (errors.length > 0) throw invalid(resource, metadata.name ?? "", errors);
 }
 

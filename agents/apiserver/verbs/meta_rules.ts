@@ -21,18 +21,39 @@ export function formatTime(millis: number): string {
   return lastTime.text;
 }
 
-/** Checks names, labels, annotations, owners and finalizers of a draft. */
-export function validateMeta(resource: Resource, draft: KubeObject): FieldError[] {
-  return validateObjectMeta(draft, resource);
+/**
+ * Checks names, labels, annotations, owners and finalizers of a draft.
+ * @param old what the draft replaces; null on create. Its identity has been carried over.
+ */
+export function validateMeta(
+  resource: Resource,
+  draft: KubeObject,
+  old: KubeObject | null,
+): FieldError[] {
+  const errors = validateObjectMeta(draft, resource);
+  if (old?.metadata.deletionTimestamp === undefined) return errors;
+  const known = new Set(old.metadata.finalizers);
+  const added = [...new Set(draft.metadata.finalizers)].filter((name) => !known.has(name)).sort();
+  if (added.length > 0) {
+    const listed = added.map((name) => JSON.stringify(name)).join(", ");
+    errors.push({
+      type: "forbidden",
+      path: "metadata.finalizers",
+      detail: "no new finalizers can be added if the object is being deleted, " +
+        `found new finalizers []string{${listed}}`,
+    });
+  }
+  return errors;
 }
 
-/** Restores what an update may not change. */
+/** Restores what an update may not change; which version a draft names has been looked at. */
 export function carryMeta(draft: KubeObject, old: KubeObject): void {
   const { metadata } = draft;
   const before = old.metadata;
   metadata.name = before.name;
   restore(metadata, before, "namespace");
   restore(metadata, before, "uid");
+  restore(metadata, before, "resourceVersion");
   restore(metadata, before, "creationTimestamp");
   restore(metadata, before, "deletionTimestamp");
   restore(metadata, before, "deletionGracePeriodSeconds");

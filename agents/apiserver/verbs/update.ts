@@ -7,17 +7,26 @@
 import type { CallTarget, WriteOptions } from "../../api/call.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { equalJson } from "../../api/patch/json_patch.ts";
+import type { FieldError, RuleContext } from "../../api/resource.ts";
+import { services } from "../../api/resources.ts";
 import { badRequest, conflict, invalid, uidConflict } from "../../api/status.ts";
 import { admit } from "../admission/admission.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
 import { deepFreeze } from "../registry.ts";
 import { commitDelete, commitPut } from "./commit.ts";
-import { type Core, groupResourceOf, keyOf, serve, type VerbAnswer } from "./core.ts";
+import {
+  type Core,
+  groupResourceOf,
+  keyOf,
+  ruleContextOf,
+  serve,
+  type VerbAnswer,
+} from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { readStored } from "./get.ts";
 import { type ChangeOptions, trackDraft } from "./apply/managed.ts";
 import { carryMeta, moveGeneration, validateMeta } from "./meta_rules.ts";
-import { isPart, keepAllButPart } from "./parts.ts";
+import { partRulesOf } from "./parts.ts";
 
 /** How often a change without a resourceVersion is tried against newer versions. */
 const MAX_ATTEMPTS = 6;
@@ -65,10 +74,7 @@ export async function changeObject(
     const draft = makeDraft(old);
     const isPinned = refuseStale(target, draft, stored);
     await prepareUpdate(core, { target, options, draft, old });
-    if (options.dryRun) {
-      draft.metadata.resourceVersion = old.metadata.resourceVersion;
-      return { kind: "plain", object: deepFreeze(draft), created: false };
-    }
+    if (options.dryRun) return { kind: "plain", object: deepFreeze(draft), created: false };
     const answer = await writeUpdate(core, { target, draft, old, stored });
     if (answer !== null) return answer;
     if (isPinned || attempt === MAX_ATTEMPTS) {
@@ -100,14 +106,9 @@ interface UpdateParts {
 async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
   const { target, draft, old } = parts;
   const { resource, subresource } = target;
-  const { rules } = resource;
   carryMeta(draft, old);
-  if (subresource === "status") keepAllButStatus(target, draft, old);
-  else if (isPart(subresource)) keepAllButPart(subresource, draft, old);
-  else {
-    rules.setDefaults?.(draft);
-    rules.prepareForUpdate?.(draft, old, core);
-  }
+  applyRules(core, parts);
+  if (resource === services && subresource === "") refuseChange(parts);
   trackDraft(core, parts);
   await admit(core, {
     operation: "UPDATE",
@@ -121,19 +122,59 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
     dryRun: parts.options.dryRun === true,
   });
   if (subresource !== "status") moveGeneration(resource, draft, old);
-  const errors = validateMeta(resource, draft);
-  if (subresource === "status") errors.push(...(rules.validateStatusUpdate?.(draft, old) ?? []));
-  else if (isPart(subresource)) errors.push(...(rules.validate?.(draft) ?? []));
-  else {
-    errors.push(...(rules.validate?.(draft) ?? []), ...(rules.validateUpdate?.(draft, old) ?? []));
-  }
-  if (errors.length > 0) throw invalid(resource, target.name, errors);
+  refuseInvalid(parts);
 }
 
-function keepAllButStatus(target: CallTarget, draft: KubeObject, old: KubeObject): void {
+/** Fills defaults and puts back what the endpoint does not write. */
+function applyRules(core: Core, { target, draft, old }: UpdateParts): void {
+  const { rules } = target.resource;
+  const context = ruleContextOf(core, target.user);
+  if (target.subresource === "status") {
+    keepAllButStatus(target, { draft, old, context });
+    return;
+  }
+  rules.setDefaults?.(draft);
+  const part = partRulesOf(target);
+  if (part === undefined) rules.prepareForUpdate?.(draft, old, context);
+  else part.prepare(draft, old, context);
+}
+
+/**
+ * Refuses a change that a service may not make before admission claims addresses for it. The other
+ * rules wait: admission also drops the addresses that a service's new type has no use for.
+ */
+function refuseChange(parts: UpdateParts): void {
+  const errors = parts.target.resource.rules.validateUpdate?.(parts.draft, parts.old) ?? [];
+  if (errors.length > 0) refuseInvalid(parts);
+}
+
+/** Errors: throws ApiError 422. */
+function refuseInvalid(parts: UpdateParts): void {
+  const { resource, name } = parts.target;
+  const errors = ruleErrors(parts);
+  if (errors.length > 0) throw invalid(resource, name, errors);
+}
+
+function ruleErrors({ target, draft, old }: UpdateParts): readonly FieldError[] {
+  const { resource, subresource } = target;
+  const { rules } = resource;
+  const errors = validateMeta(resource, draft, old);
+  if (subresource === "status") errors.push(...(rules.validateStatusUpdate?.(draft, old) ?? []));
+  else {
+    const { validateUpdate } = partRulesOf(target) ?? rules;
+    errors.push(...(rules.validate?.(draft) ?? []), ...(validateUpdate?.(draft, old) ?? []));
+  }
+  return errors;
+}
+
+function keepAllButStatus(
+  target: CallTarget,
+  parts: { readonly draft: KubeObject; readonly old: KubeObject; readonly context: RuleContext },
+): void {
+  const { draft, old, context } = parts;
   const { prepareForStatusUpdate } = target.resource.rules;
   if (prepareForStatusUpdate !== undefined) {
-    prepareForStatusUpdate(draft, old);
+    prepareForStatusUpdate(draft, old, context);
     return;
   }
   for (const field of new Set([...Object.keys(draft), ...Object.keys(old)])) {
@@ -159,7 +200,6 @@ async function writeUpdate(
 ): Promise<VerbAnswer | null> {
   const { target, draft, old, stored } = parts;
   const { resource } = target;
-  draft.metadata.resourceVersion = old.metadata.resourceVersion;
   if (isFinished(draft)) {
     const revision = await commitDelete(core, { resource, current: stored });
     if (revision === null) return null;
