@@ -42,6 +42,7 @@ export class Machine {
   readonly #random: SimRandom;
   #process: SimProcess | null = null;
   #opened: OpenedMember | null = null;
+  #id: bigint | null = null;
   #store: MemberStore | null = null;
   #starts = 0;
   /** What the invariants last looked at. */
@@ -84,8 +85,9 @@ export class Machine {
     return this.opened === null ? null : this.opened.member.raft as RaftCore;
   }
 
+  /** The member on this machine's disk, null before its first start was done. */
   get id(): bigint | null {
-    return this.#opened?.member.id ?? null;
+    return this.#id;
   }
 
   get isDown(): boolean {
@@ -127,6 +129,7 @@ export class Machine {
       this.#watchCore(core);
       this.#parts.onCore(core, this);
       this.#opened = opened;
+      this.#id = opened.member.id;
       this.#store = new MemberStore(opened);
       this.onStart(this);
     } catch (error) {
