@@ -18,14 +18,25 @@ export function tables(readme: string): string {
   });
 }
 
-function formatTable({ commit, dataItems, date, deno, machine }: BenchResult): string {
+/** Of scheduler_perf's many metrics the README shows one a workload. */
+const SHOWN_METRICS: readonly (string | undefined)[] = [
+  undefined,
+  "SchedulingThroughput",
+  "decide",
+];
+
+function formatTable({ commit, date, deno, machine, ...result }: BenchResult): string {
+  const dataItems = result.dataItems.filter(({ labels }) => SHOWN_METRICS.includes(labels.Metric));
   const peer = dataItems.some((item) => item.labels.Peer !== undefined);
   const head = peer
     ? "| what | Balsa | peer | ratio |\n|---|---|---|---|"
     : "| what | |\n|---|---|";
   const rows = dataItems.map(({ data, labels, unit }) => {
-    const value = `${formatNumber(data.Perc50 ?? data.Average)} ${unit}`;
-    if (!peer) return `| ${labels.Name} | ${value} |`;
+    // A throughput is the mean over its run, as scheduler_perf judges it.
+    const isMean = labels.Metric === "SchedulingThroughput" || data.Perc50 === undefined;
+    const value = `${formatNumber(isMean ? data.Average : data.Perc50)} ${unit}`;
+    const client = labels.Client === "https" ? ", over HTTPS" : "";
+    if (!peer) return `| ${labels.Name}${client} | ${value} |`;
     const other = data.Peer === undefined ? "" : `${formatNumber(data.Peer)} ${unit}`;
     const ratio = data.Ratio === undefined ? "" : `${data.Ratio.toFixed(2)}×`;
     return `| ${labels.Name} | ${value} | ${other} | ${ratio} |`;
@@ -33,7 +44,9 @@ function formatTable({ commit, dataItems, date, deno, machine }: BenchResult): s
   const peerName = dataItems.find((item) => item.labels.Peer !== undefined)?.labels.Peer;
   const against = peerName === undefined ? "" : ` Peer: ${peerName}.`;
   const where = `${machine.cores} cores (${machine.cpu}), ${machine.memoryGib} GiB, Deno ${deno}`;
-  return `${head}\n${rows.join("\n")}\n\n${where}; commit ${commit}, ${date}. Medians.${against}\n`;
+  const isThroughput = dataItems.some(({ labels }) => labels.Metric === "SchedulingThroughput");
+  const kind = isThroughput ? "Means" : "Medians";
+  return `${head}\n${rows.join("\n")}\n\n${where}; commit ${commit}, ${date}. ${kind}.${against}\n`;
 }
 
 function formatNumber(value: number): string {
