@@ -280,7 +280,11 @@ class Side {
       text += decoder.decode(chunk, { stream: true });
       if (lines > 0 && text.split("\n").length > lines) break;
     }
-    if (lines > 0) child.kill("SIGKILL");
+    if (lines > 0) {
+      child.kill("SIGKILL");
+      // A chunk may hold more lines than were asked for.
+      text = `${text.split("\n").slice(0, lines).join("\n")}\n`;
+    }
     const said = lines > 0 ? "" : await new Response(child.stderr).text();
     if (lines > 0) await child.stderr.cancel();
     await child.stdin.close();
