@@ -132,8 +132,11 @@ export function groupTypes(key: string): ReadonlyMap<string, TypeInfo> | undefin
  */
 export function typeOfKind(apiVersion: string, kind: string): TypeInfo | undefined {
   const slash = apiVersion.indexOf("/");
-  const group = slash < 0 ? "core" : apiVersion.slice(0, slash).split(".")[0];
-  const own = groupTypes(`${group}.${apiVersion.slice(slash + 1)}`)?.get(kind);
+  const group = slash < 0 ? "core" : apiVersion.slice(0, slash);
+  // Somebody's `apps.example.com` is not `apps`.
+  const isBuiltIn = !group.includes(".") || group.endsWith(".k8s.io");
+  const key = `${group.split(".")[0]}.${apiVersion.slice(slash + 1)}`;
+  const own = isBuiltIn ? groupTypes(key)?.get(kind) : undefined;
   return own ?? groupTypes("meta.v1")?.get(kind);
 }
 

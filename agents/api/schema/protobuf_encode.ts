@@ -12,18 +12,30 @@ import { ProtobufWriter } from "./protobuf_wire.ts";
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
+/** What the envelope says of the message in it. */
+export interface Identity {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
 /**
  * One object in its envelope.
  * @param typeName full name of the object's type; the object says apiVersion and kind.
  */
 export function encodeObject(typeName: string, object: Json): Uint8Array {
+  const { apiVersion = "", kind = "" } = object;
+  return encodeEnvelope({ apiVersion, kind }, encodeMessage(typeName, object));
+}
+
+/** A message that is encoded already, in its envelope. */
+export function encodeEnvelope({ apiVersion, kind }: Identity, message: Uint8Array): Uint8Array {
   const meta = new ProtobufWriter();
-  meta.stringField(1, object.apiVersion ?? "");
-  meta.stringField(2, object.kind ?? "");
+  meta.stringField(1, apiVersion);
+  meta.stringField(2, kind);
   const envelope = new ProtobufWriter();
   envelope.raw(MAGIC);
   envelope.bytesField(1, meta.finish());
-  envelope.bytesField(2, encodeMessage(typeName, object));
+  envelope.bytesField(2, message);
   envelope.bytesField(3, new Uint8Array(0));
   envelope.bytesField(4, new Uint8Array(0));
   return envelope.finish();

@@ -17,16 +17,11 @@ import { impersonate } from "../auth/impersonate.ts";
 import { perform, refuseVerb } from "../verbs/call.ts";
 import type { Core, VerbAnswer } from "../verbs/core.ts";
 import { watchObjects } from "../verbs/watch.ts";
-import { decodeBody, decodeDeleteOptions, decodePatch } from "./body.ts";
-import { encodeAnswer, includeOf } from "./encode.ts";
-import {
-  type ApiRequest,
-  type ApiResponse,
-  errorResponse,
-  JSON_TYPE,
-  NO_HEADERS,
-} from "./message.ts";
-import { negotiate } from "./negotiate.ts";
+import { decodeBody, decodeDeleteOptions, decodePatch } from "./formats/body.ts";
+import { encodeAnswer, encodeValue, includeOf } from "./formats/encode.ts";
+import { type ApiRequest, type ApiResponse, errorResponse, NO_HEADERS } from "./message.ts";
+import { negotiate, negotiateStatus, OFFERS, STREAM_TYPES } from "./formats/negotiate.ts";
+import { hasProtobuf } from "./formats/protobuf.ts";
 import {
   deleteOptions,
   isTrue,
@@ -36,7 +31,7 @@ import {
   writeOptions,
 } from "./query.ts";
 import { parseRoute, type ResourceRoute, verbOf } from "./route.ts";
-import { watchStream } from "./watch_stream.ts";
+import { watchStream } from "./formats/watch_stream.ts";
 
 export type Handler = (request: ApiRequest) => Promise<ApiResponse>;
 
@@ -72,13 +67,15 @@ export function createHandler(parts: HandlerParts): Handler {
 
 /** The response to whatever a verb threw; what is not an ApiError is our own bug. */
 export function failed(core: Core, request: ApiRequest, error: unknown): ApiResponse {
-  if (error instanceof ApiError) return errorResponse(error);
+  const encode = (code: number, status: unknown) =>
+    encodeValue(code, status, { format: negotiateStatus(request.header("accept")) });
+  if (error instanceof ApiError) return errorResponse(error, encode);
   core.log("error", "request failed", {
     method: request.method,
     path: request.path,
     error: error instanceof Error ? error.stack ?? error.message : String(error),
   });
-  return errorResponse(internalError("the server met an unexpected condition"));
+  return errorResponse(internalError("the server met an unexpected condition"), encode);
 }
 
 function answer(
@@ -169,8 +166,8 @@ async function answerWatch(
 ): Promise<ApiResponse> {
   const target = targetOf(request, route);
   refuseVerb({ ...target, verb: "watch" });
-  const { format, shape } = negotiate(request.header("accept"));
-  if (format !== "json") throw badRequest("a watch is served as JSON only");
+  const offer = hasProtobuf(route.resource) ? OFFERS.typedStream : OFFERS.untypedStream;
+  const representation = negotiate(request.header("accept"), offer);
   const options = watchOptions(query);
   const timeoutSeconds = options.timeoutSeconds ||
     WATCH_SECONDS + core.random.integer(WATCH_SECONDS);
@@ -178,12 +175,13 @@ async function answerWatch(
   const stream = watchStream({
     watcher,
     resource: route.resource,
-    shape,
+    representation,
     include: includeOf(query),
     nowMillis: () => core.clock.nowMillis(),
   });
   const body = { kind: "stream" as const, stream };
-  return { status: 200, contentType: JSON_TYPE, headers: NO_HEADERS, body };
+  const contentType = STREAM_TYPES[representation.format];
+  return { status: 200, contentType, headers: NO_HEADERS, body };
 }
 
 async function answerCall(
@@ -192,7 +190,8 @@ async function answerCall(
   asked: Asked & { readonly verb: Verb },
 ): Promise<ApiResponse> {
   const { route, query } = asked;
-  const representation = negotiate(request.header("accept"));
+  const offer = hasProtobuf(route.resource) ? OFFERS.typed : OFFERS.untyped;
+  const representation = negotiate(request.header("accept"), offer);
   const { call, warnings } = decodeCall(request, asked);
   const answered: VerbAnswer = await perform(core, call);
   return encodeAnswer(answered, {

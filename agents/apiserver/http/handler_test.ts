@@ -147,7 +147,7 @@ const CASES: readonly Case[] = [
     name: "a representation that is not made",
     method: "GET",
     url: MAPS,
-    options: { headers: { accept: "application/vnd.kubernetes.protobuf" } },
+    options: { headers: { accept: "application/xml" } },
     code: 406,
     reason: "NotAcceptable",
     message: /only the following media types are accepted: application\/json/,

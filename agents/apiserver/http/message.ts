@@ -45,12 +45,15 @@ export const NO_HEADERS: readonly string[] = [];
 const encoder = new TextEncoder();
 
 export function textResponse(status: number, text: string, contentType: string): ApiResponse {
-  return {
-    status,
-    contentType,
-    headers: NO_HEADERS,
-    body: { kind: "bytes", bytes: encoder.encode(text) },
-  };
+  return bytesResponse(status, encoder.encode(text), contentType);
+}
+
+export function bytesResponse(
+  status: number,
+  bytes: Uint8Array,
+  contentType: string,
+): ApiResponse {
+  return { status, contentType, headers: NO_HEADERS, body: { kind: "bytes", bytes } };
 }
 
 export function jsonResponse(status: number, value: unknown, isPretty = false): ApiResponse {
@@ -58,9 +61,12 @@ export function jsonResponse(status: number, value: unknown, isPretty = false): 
   return textResponse(status, text, JSON_TYPE);
 }
 
-/** The response to a failure. */
-export function errorResponse(error: ApiError, isPretty = false): ApiResponse {
-  const response = jsonResponse(error.code, error.status, isPretty);
+/** The response to a failure, as JSON or as what `encode` makes of its Status. */
+export function errorResponse(
+  error: ApiError,
+  encode: (code: number, status: ApiError["status"]) => ApiResponse = jsonResponse,
+): ApiResponse {
+  const response = encode(error.code, error.status);
   const headers: string[] = [];
   const retryAfter = error.status.details?.retryAfterSeconds;
   if (retryAfter) headers.push("retry-after", String(retryAfter));

@@ -4,13 +4,22 @@
  * Never: encodes an object again whose bytes the cache holds.
  */
 import { stringify as stringifyYaml } from "yaml";
-import type { KubeObject, ListMeta } from "../../api/meta.ts";
-import type { Resource } from "../../api/resource.ts";
-import { badRequest, notAcceptable } from "../../api/status.ts";
-import type { StoredObject } from "../cache/stored_object.ts";
-import { apiVersionOf, serve, type VerbAnswer } from "../verbs/core.ts";
-import { type ApiResponse, JSON_TYPE, jsonResponse, NO_HEADERS, textResponse } from "./message.ts";
-import type { Representation } from "./negotiate.ts";
+import { encodeCbor } from "../../../api/schema/cbor.ts";
+import type { KubeObject, ListMeta } from "../../../api/meta.ts";
+import type { Resource } from "../../../api/resource.ts";
+import { badRequest, notAcceptable } from "../../../api/status.ts";
+import type { StoredObject } from "../../cache/stored_object.ts";
+import { apiVersionOf, serve, type VerbAnswer } from "../../verbs/core.ts";
+import {
+  type ApiResponse,
+  bytesResponse,
+  JSON_TYPE,
+  jsonResponse,
+  NO_HEADERS,
+  textResponse,
+} from "../message.ts";
+import { type Format, MEDIA_TYPES, type Representation } from "./negotiate.ts";
+import { listProtobuf, protobufOf, storedProtobuf } from "./protobuf.ts";
 import { type IncludeObject, partialListOf, partialOf, tableOf } from "./table.ts";
 
 export interface EncodeParts {
@@ -45,19 +54,34 @@ function encodeBody(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
   if (format === "json" && shape === "object" && !isPretty) {
     if (answer.kind === "list") return encodeList(answer, parts.resource);
     if (answer.kind === "stored" && parts.resource.storedAs === undefined) {
-      return {
-        status,
-        contentType: JSON_TYPE,
-        headers: NO_HEADERS,
-        body: { kind: "bytes", bytes: answer.stored.json },
-      };
+      return bytesResponse(status, answer.stored.json, JSON_TYPE);
     }
   }
-  const value = shapeAnswer(answer, parts);
-  if (format === "yaml") {
-    return textResponse(status, stringifyYaml(value, { lineWidth: 0 }), "application/yaml");
+  if (format === "protobuf" && shape === "object" && answer.kind !== "plain") {
+    const bytes = answer.kind === "list"
+      ? listProtobuf(parts.resource, answer.items, answer.metadata)
+      : storedProtobuf(parts.resource, answer.stored);
+    return bytesResponse(status, bytes, MEDIA_TYPES.protobuf);
   }
-  return jsonResponse(status, value, isPretty);
+  return encodeValue(status, shapeAnswer(answer, parts), { format, isPretty });
+}
+
+/** A value that no cache holds, in any format. */
+export function encodeValue(
+  status: number,
+  value: unknown,
+  { format, isPretty = false }: { readonly format: Format; readonly isPretty?: boolean },
+): ApiResponse {
+  switch (format) {
+    case "json":
+      return jsonResponse(status, value, isPretty);
+    case "yaml":
+      return textResponse(status, stringifyYaml(value, { lineWidth: 0 }), MEDIA_TYPES.yaml);
+    case "cbor":
+      return bytesResponse(status, encodeCbor(value), MEDIA_TYPES.cbor);
+    case "protobuf":
+      return bytesResponse(status, protobufOf(value as KubeObject), MEDIA_TYPES.protobuf);
+  }
 }
 
 function wantsPretty(query: URLSearchParams): boolean {

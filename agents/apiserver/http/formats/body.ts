@@ -1,24 +1,27 @@
 /**
- * Reads request bodies: JSON, YAML, Kubernetes protobuf; patches; delete options.
+ * Reads request bodies: JSON, YAML, CBOR, Kubernetes protobuf; patches; delete options.
  * In: bytes, a Content-Type, how strict to be with unknown fields. Out: drafts this side owns, and
  * warnings for the client.
  * Never: accepts what it can't read: 400, 413, 415 as upstream words them.
  */
 import { parse as parseYaml } from "yaml";
-import type { DeleteOptions, PatchType, WriteOptions } from "../../api/call.ts";
-import type { KubeObject } from "../../api/meta.ts";
-import { decodeObject, hasMagic } from "../../api/schema/protobuf.ts";
-import { findDuplicates } from "../../api/schema/duplicates.ts";
-import { checkDecoded, strictMessage } from "../../api/schema/strict.ts";
-import { badRequest, requestEntityTooLarge, unsupportedMediaType } from "../../api/status.ts";
-import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
-import { PATCH_TYPES } from "../verbs/patch.ts";
+import type { DeleteOptions, PatchType, WriteOptions } from "../../../api/call.ts";
+import type { KubeObject } from "../../../api/meta.ts";
+import { decodeCbor, isSelfDescribed } from "../../../api/schema/cbor.ts";
+import { decodeObject, hasMagic } from "../../../api/schema/protobuf.ts";
+import { findDuplicates } from "../../../api/schema/duplicates.ts";
+import { checkDecoded, strictMessage } from "../../../api/schema/strict.ts";
+import { badRequest, requestEntityTooLarge, unsupportedMediaType } from "../../../api/status.ts";
+import { BODY_LIMIT_BYTES } from "../../verbs/core.ts";
+import { PATCH_TYPES } from "../../verbs/patch.ts";
+import { MEDIA_TYPES } from "./negotiate.ts";
 
-const OBJECT_TYPES = [
-  "application/json",
-  "application/yaml",
-  "application/vnd.kubernetes.protobuf",
-] as const;
+const OBJECT_TYPES = Object.values(MEDIA_TYPES);
+
+/** Apply is one type of patch, in two media types. */
+const APPLY_YAML = "application/apply-patch+yaml";
+const APPLY_CBOR = "application/apply-patch+cbor";
+const PATCH_MEDIA_TYPES = [...PATCH_TYPES, APPLY_CBOR];
 
 const DELETE_OPTIONS = {
   kind: "DeleteOptions",
@@ -52,13 +55,14 @@ export function decodeBody(parts: BodyParts): DecodedBody {
   const { bytes } = parts;
   refuseLargeBody(bytes);
   const type = mediaType(parts.contentType);
-  if (type === "application/vnd.kubernetes.protobuf" || (type === "" && hasMagic(bytes))) {
+  if (type === MEDIA_TYPES.protobuf || (type === "" && hasMagic(bytes))) {
     const decoded = decodeObject(bytes);
     if (decoded.kind === "malformed") throw badRequest(decoded.message);
     return { object: decoded.value as KubeObject, warnings: [] };
   }
-  const text = readText(bytes);
-  const value = decodeText(type, text, OBJECT_TYPES);
+  const isCbor = type === MEDIA_TYPES.cbor || (type === "" && isSelfDescribed(bytes));
+  const text = isCbor ? "" : readText(bytes);
+  const value = isCbor ? readCbor(bytes) : decodeText(type, text, OBJECT_TYPES);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badRequest(
       "couldn't get version/kind; json parse error: json: cannot unmarshal " +
@@ -66,7 +70,8 @@ export function decodeBody(parts: BodyParts): DecodedBody {
         '"json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
     );
   }
-  const isJson = type !== "application/yaml";
+  // Of the others, keys that stand twice are refused by their readers.
+  const isJson = type !== MEDIA_TYPES.yaml && !isCbor;
   const warnings = checkBody(parts, value, isJson ? text : "");
   const object = value as KubeObject;
   object.metadata ??= {};
@@ -111,8 +116,14 @@ function readText(bytes: Uint8Array): string {
 
 function decodeText(type: string, text: string, accepted: readonly string[]): unknown {
   if (type === "" || type === "application/json" || type.endsWith("+json")) return readJson(text);
-  if (type === "application/yaml" || type === "application/apply-patch+yaml") return readYaml(text);
+  if (type === MEDIA_TYPES.yaml || type === APPLY_YAML) return readYaml(text);
   throw unsupportedMediaType(accepted);
+}
+
+function readCbor(bytes: Uint8Array): unknown {
+  const decoded = decodeCbor(bytes);
+  if (decoded.kind === "malformed") throw badRequest(decoded.message);
+  return decoded.value;
 }
 
 function readJson(text: string): unknown {
@@ -138,8 +149,10 @@ export function decodePatch(
 ): { readonly patchType: PatchType; readonly patch: unknown } {
   refuseLargeBody(bytes);
   const type = mediaType(contentType);
-  if (!PATCH_TYPES.includes(type)) throw unsupportedMediaType(PATCH_TYPES);
-  return { patchType: type as PatchType, patch: decodeText(type, readText(bytes), PATCH_TYPES) };
+  if (type === APPLY_CBOR) return { patchType: APPLY_YAML, patch: readCbor(bytes) };
+  if (!PATCH_TYPES.includes(type)) throw unsupportedMediaType(PATCH_MEDIA_TYPES);
+  const patch = decodeText(type, readText(bytes), PATCH_TYPES);
+  return { patchType: type as PatchType, patch };
 }
 
 /** The optional body of a delete. Errors: throws ApiError. */

@@ -3,8 +3,8 @@
  * In: objects and their resource's columns. Out: meta.k8s.io/v1 Table and PartialObjectMetadata.
  * Never: formats for a screen; cells are values. Source: meta/v1 Table, printers' default columns.
  */
-import type { KubeObject, ListMeta } from "../../api/meta.ts";
-import type { Resource, TableColumn } from "../../api/resource.ts";
+import type { KubeObject, ListMeta } from "../../../api/meta.ts";
+import type { Resource, TableColumn } from "../../../api/resource.ts";
 
 /** How much of each object a row carries. */
 export type IncludeObject = "None" | "Metadata" | "Object";

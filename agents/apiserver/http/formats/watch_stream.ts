@@ -1,21 +1,23 @@
 /**
- * A running watch as bytes: one JSON line per event, one chunk per batch.
- * In: a Watcher and the representation that the client wants. Out: a ByteStream.
+ * A running watch as bytes: one JSON line, CBOR item or length-prefixed message per event, one
+ * chunk per batch. In: a Watcher and the representation that the client wants. Out: a ByteStream.
  * Never: encodes an object whose frame the cache holds, or buffers beyond the watcher's own queue.
  */
-import type { KubeObject, WatchEvent } from "../../api/meta.ts";
-import type { Resource } from "../../api/resource.ts";
-import { ObjectEvent } from "../cache/stored_object.ts";
-import type { Watcher } from "../cache/watcher.ts";
-import { apiVersionOf } from "../verbs/core.ts";
-import type { ByteStream } from "./message.ts";
-import type { Shape } from "./negotiate.ts";
+import type { KubeObject, WatchEvent } from "../../../api/meta.ts";
+import type { Resource } from "../../../api/resource.ts";
+import { encodeCbor } from "../../../api/schema/cbor.ts";
+import { ObjectEvent } from "../../cache/stored_object.ts";
+import type { Watcher } from "../../cache/watcher.ts";
+import { apiVersionOf } from "../../verbs/core.ts";
+import type { ByteStream } from "../message.ts";
+import type { Representation } from "./negotiate.ts";
+import { eventFrame, protobufOf, storedProtobuf } from "./protobuf.ts";
 import { type IncludeObject, partialOf, tableOf } from "./table.ts";
 
 export interface WatchStreamParts {
   readonly watcher: Watcher;
   readonly resource: Resource;
-  readonly shape: Shape;
+  readonly representation: Representation;
   readonly include: IncludeObject;
   readonly nowMillis: () => number;
 }
@@ -47,15 +49,26 @@ async function* encodeBatches(parts: WatchStreamParts): AsyncIterator<Uint8Array
 }
 
 function frameOf(parts: WatchStreamParts, event: WatchEvent, isFirst: boolean): Uint8Array {
-  const { resource, shape } = parts;
-  if (event instanceof ObjectEvent && shape === "object" && resource.storedAs === undefined) {
-    return event.frame;
+  const { resource } = parts;
+  const { format, shape } = parts.representation;
+  if (event instanceof ObjectEvent && shape === "object") {
+    if (format === "protobuf") {
+      return eventFrame(event.type, storedProtobuf(resource, event.stored));
+    }
+    if (format === "json" && resource.storedAs === undefined) return event.frame;
   }
   const served = event instanceof ObjectEvent && resource.storedAs !== undefined
     ? resource.storedAs.fromStored(event.object)
     : event.object;
   const object = event.type === "ERROR" ? served : shapeEvent(parts, event, served, isFirst);
-  return encoder.encode(JSON.stringify({ type: event.type, object }) + "\n");
+  switch (format) {
+    case "cbor":
+      return encodeCbor({ type: event.type, object });
+    case "protobuf":
+      return eventFrame(event.type, protobufOf(object as KubeObject));
+    default:
+      return encoder.encode(JSON.stringify({ type: event.type, object }) + "\n");
+  }
 }
 
 function shapeEvent(
@@ -64,7 +77,8 @@ function shapeEvent(
   object: KubeObject,
   withColumns: boolean,
 ): unknown {
-  const { resource, shape } = parts;
+  const { resource } = parts;
+  const { shape } = parts.representation;
   if (shape === "partial" || shape === "partialList") return partialOf(object);
   if (shape === "object") {
     if (object.kind === resource.kind) return object;

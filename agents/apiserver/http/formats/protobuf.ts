@@ -1,0 +1,87 @@
+/**
+ * Answers and watch frames in Kubernetes protobuf.
+ * In: objects, lists of stored objects, watch events. Out: bytes in the `k8s\0` envelope; frames
+ * of a stream with their length in four bytes before them.
+ * Never: encodes a stored object a second time; lists and frames copy its message.
+ * Source: apimachinery runtime/serializer/protobuf, meta/v1 generated.proto.
+ */
+import type { ListMeta } from "../../../api/meta.ts";
+import type { Resource } from "../../../api/resource.ts";
+import { typeInfo, typeOfKind } from "../../../api/schema/fields.ts";
+import {
+  encodeEnvelope,
+  encodeMessage,
+  encodeObject,
+  type Identity,
+} from "../../../api/schema/protobuf_encode.ts";
+import { ProtobufWriter } from "../../../api/schema/protobuf_wire.ts";
+import type { StoredObject } from "../../cache/stored_object.ts";
+import { apiVersionOf, serve } from "../../verbs/core.ts";
+
+const META_TYPES = "io.k8s.apimachinery.pkg.apis.meta.v1.";
+const LENGTH_BYTES = 4;
+
+/** Messages of stored objects by the object: made once, shared by every list and watch. */
+const messages = new WeakMap<StoredObject, Uint8Array>();
+
+/** One object of any kind that has a message. */
+export function protobufOf(object: Partial<Identity>): Uint8Array {
+  const type = typeOfKind(object.apiVersion ?? "", object.kind ?? "");
+  if (type === undefined) throw new Error(`assertion: no message for ${object.kind}`);
+  return encodeObject(type.fullName, object);
+}
+
+/** One stored object, as its resource serves it. */
+export function storedProtobuf(resource: Resource, stored: StoredObject): Uint8Array {
+  return encodeEnvelope(identityOf(resource), messageOf(resource, stored));
+}
+
+/** A list of stored objects. */
+export function listProtobuf(
+  resource: Resource,
+  items: readonly StoredObject[],
+  metadata: ListMeta,
+): Uint8Array {
+  const writer = new ProtobufWriter();
+  writer.bytesField(1, encodeMessage(META_TYPES + "ListMeta", metadata));
+  for (const stored of items) writer.bytesField(2, messageOf(resource, stored));
+  const { apiVersion, kind } = identityOf(resource);
+  return encodeEnvelope({ apiVersion, kind: `${kind}List` }, writer.finish());
+}
+
+/**
+ * One event of a watch.
+ * @param object the bytes of its object in its envelope
+ */
+export function eventFrame(type: string, object: Uint8Array): Uint8Array {
+  const raw = new ProtobufWriter();
+  raw.bytesField(1, object);
+  const event = new ProtobufWriter();
+  event.stringField(1, type);
+  event.bytesField(2, raw.finish());
+  const message = event.finish();
+  const frame = new Uint8Array(LENGTH_BYTES + message.length);
+  new DataView(frame.buffer).setUint32(0, message.length);
+  frame.set(message, LENGTH_BYTES);
+  return frame;
+}
+
+function messageOf(resource: Resource, stored: StoredObject): Uint8Array {
+  if (resource.storedAs !== undefined) {
+    return encodeMessage(resource.typeName, serve(resource, stored));
+  }
+  const known = messages.get(stored);
+  if (known !== undefined) return known;
+  const message = encodeMessage(resource.typeName, stored.object);
+  messages.set(stored, message);
+  return message;
+}
+
+function identityOf(resource: Resource): Identity {
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind };
+}
+
+/** Whether objects of a resource have a message at all: custom resources have none. */
+export function hasProtobuf(resource: Resource): boolean {
+  return typeInfo(resource.typeName) !== undefined;
+}
