@@ -4,6 +4,7 @@
  * naming the flag to change. Never: touches disk or network.
  */
 import { z } from "zod";
+import { SECURITY_SHAPE, type SecurityConfig, securityConfigOf } from "./security_flags.ts";
 
 /** What `balsa up` needs to know. */
 export interface UpConfig {
@@ -27,6 +28,8 @@ export interface UpConfig {
   readonly datastoreEndpoints: readonly string[];
   /** CSV file of bearer tokens that don't expire; null = none. Source: --token-auth-file. */
   readonly tokenAuthFile: string | null;
+  /** Who may come in, and what is kept of it. */
+  readonly security: SecurityConfig;
 }
 
 /** One complaint about one flag. */
@@ -75,6 +78,7 @@ const FLAGS = z.strictObject({
   etcdPort: wholeNumber(0, 65_535).optional(),
   datastoreEndpoint: endpoints.optional(),
   tokenAuthFile: path.optional(),
+  ...SECURITY_SHAPE,
 });
 
 /** Raw values by commander's camelCase names; an absent flag is undefined. */
@@ -99,6 +103,8 @@ export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem
       message: "opens the own store to clients, which --datastore-endpoint replaces: drop one",
     }];
   }
+  const security = securityConfigOf(flags);
+  if (isProblemList(security)) return security;
   return {
     dataDir: flags.dataDir,
     bind: flags.bind,
@@ -109,7 +115,12 @@ export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem
     etcdPort: flags.etcdPort ?? null,
     datastoreEndpoints: flags.datastoreEndpoint ?? [],
     tokenAuthFile: flags.tokenAuthFile ?? null,
+    security,
   };
+}
+
+function isProblemList(value: object): value is readonly FlagProblem[] {
+  return Array.isArray(value);
 }
 
 /** `dataDir` → `--data-dir`. */

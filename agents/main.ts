@@ -6,6 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { type FlagProblem, type RawFlags, validateUpConfig } from "./config.ts";
 import { type ExplainFlags, runExplain } from "./kube_scheduler/explain_command.ts";
+import { SECURITY_OPTIONS } from "./security_flags.ts";
 import { StartupError } from "./startup_error.ts";
 import { bringUp } from "./up.ts";
 import { BALSA_VERSION, KUBERNETES_VERSION } from "./version.ts";
@@ -22,7 +23,7 @@ function program(): Command {
     )
     .exitOverride()
     .showHelpAfterError("(balsa help shows every command)");
-  balsa.command("up")
+  const upCommand = balsa.command("up")
     .description("Bring up a one-machine cluster and keep it running until Ctrl-C")
     .option("--data-dir <path>", "everything that must outlive a restart (default: .balsa)")
     .option("--bind <address>", "address the API server listens on (default: 127.0.0.1)")
@@ -34,6 +35,7 @@ function program(): Command {
     .option("--datastore-endpoint <urls>", "run on an existing etcd: http(s)://HOST:PORT[,…]")
     .option("--token-auth-file <path>", 'bearer tokens: lines of token,user,uid[,"group1,group2"]')
     .action(up);
+  for (const [flags, help] of SECURITY_OPTIONS) upCommand.option(flags, help);
   balsa.command("explain")
     .description("Tell why a pod is, or would be, on its node: every verdict and score")
     .argument("<kind>", "pod")

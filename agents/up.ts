@@ -22,6 +22,7 @@ import { KubeletDirectory, startNodes } from "./nodes.ts";
 import { type Log, realClock, stderrLog } from "./ports.ts";
 import { StartupError } from "./startup_error.ts";
 import { type Datastore, openDatastore } from "./up/datastore.ts";
+import { readSecurity } from "./up/security_files.ts";
 import { parseTokenFile, type TokenEntry } from "./token_file.ts";
 
 export interface RunningCluster {
@@ -122,6 +123,7 @@ async function startApiServer(config: UpConfig, { datastore, kubelets, log }: {
     port: config.port,
     pkiDirectory: join(config.dataDir, "pki"),
     staticTokens: await readTokens(config.tokenAuthFile),
+    ...await readSecurity(config.security),
     consistentReads: datastore.consistentReads,
   }, {
     store: datastore.store,

@@ -50,6 +50,8 @@ export interface CallTarget {
   /** "" for a collection. */
   readonly name: string;
   readonly user: UserInfo;
+  /** What admission wants to have written down of the request; absent where nothing is. */
+  readonly auditAnnotations?: Map<string, string>;
 }
 
 export type ApiCall =

@@ -3,6 +3,8 @@
  * In: an ApiServerConfig. Out: every problem at once, each naming its field.
  * Never: reads files or flags.
  */
+import type { AuditLogOptions } from "./audit/log_file.ts";
+import type { AuditPolicy } from "./audit/plan_level.ts";
 import type { StaticToken } from "./auth/authenticate.ts";
 
 export interface ApiServerConfig {
@@ -35,6 +37,8 @@ export interface ApiServerConfig {
   readonly consistentReads: "applied" | "quorum";
   /** Admission plugins to leave out, as --disable-admission-plugins. Default none. */
   readonly disabledAdmission: readonly string[];
+  /** What is written down of requests, and where; null = nothing. Default null. */
+  readonly audit: { readonly policy: AuditPolicy; readonly log: AuditLogOptions } | null;
 }
 
 export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
@@ -50,6 +54,7 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   watchQueue: 8192,
   consistentReads: "applied",
   disabledAdmission: [],
+  audit: null,
 };
 
 /** @returns one line per problem, naming the field */

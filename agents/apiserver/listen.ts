@@ -7,11 +7,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { Http2Server } from "../../store/wire/http2/server.ts";
+import type { PeerIdentity } from "../../store/wire/http2/socket.ts";
 import type { UserInfo } from "../api/meta.ts";
 import { requestEntityTooLarge, unauthorized } from "../api/status.ts";
 import { authenticate, type StaticToken, userOfPeer } from "./auth/authenticate.ts";
 import type { PemPair } from "./auth/certificates.ts";
 import type { TokenAuthority } from "./auth/tokens.ts";
+import type { RequestHead } from "./audit/audit.ts";
 import type { Handler } from "./http/handler.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./http/message.ts";
 import { serveStream } from "./http/http2_face.ts";
@@ -26,6 +28,8 @@ export interface ListenOptions {
   /** PEM of the authority of client certificates. */
   readonly clientCa: string;
   readonly handler: Handler;
+  /** Told of requests that were not let in, before they are answered so. */
+  readonly onRefused?: (request: RequestHead) => void;
   /** Takes over an HTTP/1.1 connection that asks for an upgrade. */
   readonly upgrade: (request: UpgradeRequest) => void;
   readonly tokens: TokenAuthority;
@@ -39,6 +43,8 @@ export interface UpgradeRequest {
   readonly socket: Duplex;
   readonly head: Uint8Array;
   readonly user: UserInfo;
+  /** Of the peer, without its port. */
+  readonly address: string;
 }
 
 export interface Listener {
@@ -55,11 +61,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const streams = new Set<ByteStream>();
   const who = (peer: UserInfo | null, authorization: string | undefined) =>
     authenticate(peer, authorization, { tokens, staticTokens });
-  const face = { handler, who, streams, log };
+  const face = { handler, who, onRefused: options.onRefused ?? (() => {}), streams, log };
   const http1 = createHttp1(options, face);
   const server = new Http2Server({
     now: () => performance.now(),
-    onStream: (stream, peer) => serveStream(face, stream, userOfPeer(peer)),
+    onStream: (stream, identity) => serveStream(face, stream, peerOf(identity)),
     onHttp1Tls: (socket) => void http1.emit("connection", socket),
     onSocketError: (detail) => log("debug", "connection failed", { detail }),
   });
@@ -87,6 +93,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 /** What both protocols share. */
 export interface Face {
   readonly handler: Handler;
+  readonly onRefused: (request: RequestHead) => void;
   readonly who: (
     peer: UserInfo | null,
     authorization: string | undefined,
@@ -115,13 +122,33 @@ function createHttp1(options: ListenOptions, face: Face): Server {
   return server;
 }
 
-/** Who is at the other end of a connection never changes, and asking takes a while. */
-const peerUsers = new WeakMap<TLSSocket, UserInfo | null>();
+/** The other end of a connection. */
+export interface Peer {
+  /** Whom its certificate names; null = nobody. */
+  readonly user: UserInfo | null;
+  /** Without the port. */
+  readonly address: string;
+}
 
-function peerUserOf(socket: TLSSocket): UserInfo | null {
-  let user = peerUsers.get(socket);
-  if (user === undefined) peerUsers.set(socket, user = readPeerUser(socket));
-  return user;
+/** Who is at the other end of a connection never changes, and asking takes a while. */
+const peers = new WeakMap<TLSSocket | PeerIdentity, Peer>();
+
+function peerOfSocket(socket: TLSSocket): Peer {
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    peer = { user: readPeerUser(socket), address: socket.remoteAddress ?? "" };
+    peers.set(socket, peer);
+  }
+  return peer;
+}
+
+function peerOf(identity: PeerIdentity): Peer {
+  let peer = peers.get(identity);
+  if (peer === undefined) {
+    const address = identity.address.replace(/:\d+$/, "");
+    peers.set(identity, peer = { user: userOfPeer(identity), address });
+  }
+  return peer;
 }
 
 /** The subject of a certificate that verified; anything less is nobody. */
@@ -142,26 +169,34 @@ async function serveMessage(
   message: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const peer = peerUserOf(message.socket as TLSSocket);
-  const who = await face.who(peer, message.headers.authorization);
-  if (who.kind === "refused") return writeResponse(face, response, UNAUTHORIZED);
+  const peer = peerOfSocket(message.socket as TLSSocket);
+  const head = headOf(message, peer);
+  const who = await face.who(peer.user, message.headers.authorization);
+  if (who.kind === "refused") {
+    face.onRefused(head);
+    return writeResponse(face, response, UNAUTHORIZED);
+  }
   const body = await readBody(message);
   if (body === null) {
     // The rest of the body is not worth reading.
     response.setHeader("connection", "close");
     return writeResponse(face, response, errorResponse(requestEntityTooLarge(BODY_LIMIT_BYTES)));
   }
+  await writeResponse(face, response, await face.handler({ ...head, body, user: who.user }));
+}
+
+/** What a message says before its body; nobody sent it yet. */
+export function headOf(message: IncomingMessage, peer: Pick<Peer, "address">) {
   const url = message.url ?? "/";
   const mark = url.indexOf("?");
-  const answer = await face.handler({
+  return {
     method: message.method ?? "GET",
     path: mark < 0 ? url : url.slice(0, mark),
     query: mark < 0 ? "" : url.slice(mark + 1),
-    header: (name) => message.headers[name] as string | undefined,
-    body,
-    user: who.user,
-  });
-  await writeResponse(face, response, answer);
+    header: (name: string) => message.headers[name] as string | undefined,
+    remoteAddress: peer.address,
+    user: null,
+  };
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -245,11 +280,12 @@ async function upgradeMessage(
   face: Face,
   parts: { message: IncomingMessage; socket: Duplex; head: Uint8Array },
 ): Promise<void> {
-  const peer = peerUserOf(parts.message.socket as TLSSocket);
-  const who = await face.who(peer, parts.message.headers.authorization);
+  const peer = peerOfSocket(parts.message.socket as TLSSocket);
+  const who = await face.who(peer.user, parts.message.headers.authorization);
   if (who.kind === "refused") {
+    face.onRefused(headOf(parts.message, peer));
     parts.socket.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     return;
   }
-  options.upgrade({ ...parts, user: who.user });
+  options.upgrade({ ...parts, user: who.user, address: peer.address });
 }

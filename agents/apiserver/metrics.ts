@@ -1,12 +1,15 @@
 /**
  * The server's own numbers in Prometheus' text format.
- * In: the caches and the store. Out: the text of /metrics.
+ * In: the caches and the store, and who else has numbers. Out: the text of /metrics.
  * Never: counts per request on the hot path; what is shown is read when asked.
  */
 import type { Core } from "./verbs/core.ts";
 
 /** @returns a function that writes the text of now */
-export function createMetrics(core: Core): () => string {
+export function createMetrics(
+  core: Core,
+  others: readonly (() => readonly string[])[] = [],
+): () => string {
   return () => {
     const lines: string[] = [];
     const gauge = (name: string, help: string) => {
@@ -26,6 +29,7 @@ export function createMetrics(core: Core): () => string {
     const { dbSizeBytes } = core.store.status();
     gauge("apiserver_storage_size_bytes", "Size of the store.");
     lines.push(`apiserver_storage_size_bytes ${dbSizeBytes}`);
+    for (const other of others) lines.push(...other());
     return lines.join("\n") + "\n";
   };
 }

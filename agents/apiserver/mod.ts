@@ -8,6 +8,8 @@ import type { ApiPort } from "../api/call.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
+import { Audit } from "./audit/audit.ts";
+import { openAuditLog } from "./audit/log_file.ts";
 import { ADMISSION_PLUGINS } from "./admission/plugins.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
 import { ServiceAddresses } from "./admission/service_addresses.ts";
@@ -85,12 +87,14 @@ export async function createApiServer(
   let listener: Listener | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
+  const audit = await openAudit(config, ports);
   const handler = createHandler({
     core,
+    audit,
     paths: createPaths({
       core,
       serverAddress,
-      metrics: createMetrics(core),
+      metrics: createMetrics(core, [() => audit?.metrics() ?? []]),
       checks: {
         etcd: () => ports.store.status().leaderId === 0n ? "no leader" : null,
         shutdown: () => isClosing ? "shutting down" : null,
@@ -109,7 +113,8 @@ export async function createApiServer(
         server: pki.server,
         clientCa: pki.ca.certificate,
         handler,
-        upgrade: createUpgrade(core, ports.kubelets),
+        onRefused: (request) => void audit?.refused(request, 401),
+        upgrade: createUpgrade(core, ports.kubelets, audit),
         tokens: core.tokens,
         staticTokens: config.staticTokens,
         log: ports.log,
@@ -123,8 +128,19 @@ export async function createApiServer(
       stopBookmarks();
       core.feed.close();
       await listener?.close();
+      await audit?.close();
     },
   };
+}
+
+async function openAudit(
+  { audit }: ApiServerConfig,
+  { clock, log, random }: ApiServerPorts,
+): Promise<Audit | null> {
+  if (audit === null) return null;
+  const sink = await openAuditLog(audit.log, { clock, log });
+  const nowMillis = () => clock.nowMillis();
+  return new Audit({ policy: audit.policy, sink, nowMillis, newId: () => random.uuid() });
 }
 
 async function createCore(

@@ -21,6 +21,8 @@ export interface AdmissionRequest {
   /** The object as it is; null for a create. */
   readonly old: KubeObject | null;
   readonly dryRun: boolean;
+  /** A plugin's own words for the audit log: `NAME.example.com/what` to a short text. */
+  readonly auditAnnotations?: Map<string, string>;
 }
 
 export interface AdmissionPlugin {

@@ -13,6 +13,8 @@ import {
   methodNotServed,
   unknownPath,
 } from "../../api/status.ts";
+import type { Audit } from "../audit/audit.ts";
+import { answeredObject, followAnswer, recordRequest } from "../audit/follow.ts";
 import { impersonate } from "../auth/impersonate.ts";
 import { perform, refuseVerb } from "../verbs/call.ts";
 import type { Core, VerbAnswer } from "../verbs/core.ts";
@@ -40,6 +42,8 @@ const WATCH_SECONDS = 1800;
 
 export interface HandlerParts {
   readonly core: Core;
+  /** Null where no request leaves a trail. */
+  readonly audit: Audit | null;
   readonly paths: (request: ApiRequest) => ApiResponse | null;
   /** GET of a log and the like: resources whose answer comes from a kubelet. */
   readonly connect: (request: ApiRequest, route: ResourceRoute) => Promise<ApiResponse>;
@@ -55,27 +59,42 @@ export const CONNECT_PARTS: ReadonlySet<string> = new Set([
 ]);
 
 export function createHandler(parts: HandlerParts): Handler {
+  const { audit } = parts;
+  if (audit === null) return (request) => serve(parts, request);
   return async (request) => {
-    try {
-      const user = impersonate(request.user, request.header, parts.core.authorizer);
-      return await answer(parts, user === request.user ? request : { ...request, user });
-    } catch (error) {
-      return failed(parts.core, request, error);
-    }
+    const trail = audit.begin(request);
+    if (trail === undefined) return serve(parts, request);
+    return followAnswer(trail, await serve(parts, { ...request, trail }));
   };
+}
+
+async function serve(parts: HandlerParts, request: ApiRequest): Promise<ApiResponse> {
+  try {
+    const user = impersonate(request.user, request.header, parts.core.authorizer);
+    if (user === request.user) return await answer(parts, request);
+    request.trail?.impersonated(user);
+    return await answer(parts, { ...request, user });
+  } catch (error) {
+    return failed(parts.core, request, error);
+  }
 }
 
 /** The response to whatever a verb threw; what is not an ApiError is our own bug. */
 export function failed(core: Core, request: ApiRequest, error: unknown): ApiResponse {
   const encode = (code: number, status: unknown) =>
     encodeValue(code, status, { format: negotiateStatus(request.header("accept")) });
-  if (error instanceof ApiError) return errorResponse(error, encode);
+  if (error instanceof ApiError) {
+    request.trail?.failed(error.status);
+    return errorResponse(error, encode);
+  }
   core.log("error", "request failed", {
     method: request.method,
     path: request.path,
     error: error instanceof Error ? error.stack ?? error.message : String(error),
   });
-  return errorResponse(internalError("the server met an unexpected condition"), encode);
+  const answered = internalError("the server met an unexpected condition");
+  request.trail?.panicked(answered.status);
+  return errorResponse(answered, encode);
 }
 
 function answer(
@@ -102,6 +121,7 @@ function answerPath(parts: HandlerParts, request: ApiRequest): ApiResponse {
     verb,
     path: request.path,
   });
+  request.trail?.decided(decision);
   if (!decision.allowed) {
     throw accessForbidden({
       user: request.user.name,
@@ -123,7 +143,7 @@ function answerPath(parts: HandlerParts, request: ApiRequest): ApiResponse {
 /** Errors: throws ApiError 403. */
 export function authorize(
   core: Core,
-  request: Pick<ApiRequest, "user">,
+  request: Pick<ApiRequest, "user" | "trail">,
   what: {
     readonly route: ResourceRoute;
     readonly verb: Verb;
@@ -144,6 +164,7 @@ export function authorize(
     ...(fieldSelector === "" ? {} : { fieldSelector }),
   };
   const decision = core.authorizer.authorize({ ...access, user: request.user });
+  request.trail?.decided(decision);
   if (decision.allowed) return;
   throw accessForbidden({ ...access, user: request.user.name, reason: decision.reason });
 }
@@ -193,7 +214,9 @@ async function answerCall(
   const offer = hasProtobuf(route.resource) ? OFFERS.typed : OFFERS.untyped;
   const representation = negotiate(request.header("accept"), offer);
   const { call, warnings } = decodeCall(request, asked);
+  if (request.trail !== undefined) recordRequest(request.trail, call);
   const answered: VerbAnswer = await perform(core, call);
+  request.trail?.responded(() => answeredObject(route.resource, answered));
   return encodeAnswer(answered, {
     resource: route.resource,
     representation,
@@ -205,7 +228,9 @@ async function answerCall(
 
 function targetOf(request: ApiRequest, route: ResourceRoute): CallTarget {
   const { resource, subresource, namespace, name } = route;
-  return { resource, subresource, namespace, name, user: request.user };
+  const target = { resource, subresource, namespace, name, user: request.user };
+  const { trail } = request;
+  return trail === undefined ? target : { ...target, auditAnnotations: trail.annotations };
 }
 
 type Call = Parameters<typeof perform>[1];

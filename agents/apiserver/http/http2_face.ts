@@ -4,16 +4,15 @@
  * Never: holds a body beyond the limit, or writes to a stream whose queue is full.
  */
 import type { Http2Stream } from "../../../store/wire/http2/stream.ts";
-import type { UserInfo } from "../../api/meta.ts";
 import { requestEntityTooLarge, unauthorized } from "../../api/status.ts";
-import type { Face } from "../listen.ts";
+import type { Face, Peer } from "../listen.ts";
 import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./message.ts";
 
 const NO_BODY = new Uint8Array(0);
 
 /** Answers one stream; returns once its callbacks are set. */
-export function serveStream(face: Face, stream: Http2Stream, peer: UserInfo | null): void {
+export function serveStream(face: Face, stream: Http2Stream, peer: Peer): void {
   const chunks: Uint8Array[] = [];
   let size = 0;
   stream.onData = (bytes) => {
@@ -45,25 +44,28 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
 async function answer(
   face: Face,
   stream: Http2Stream,
-  parts: { readonly peer: UserInfo | null; readonly body: Uint8Array | null },
+  parts: { readonly peer: Peer; readonly body: Uint8Array | null },
 ): Promise<void> {
-  const header = (name: string) => stream.headers.get(name) ?? undefined;
-  const pending = face.who(parts.peer, header("authorization"));
-  const who = pending instanceof Promise ? await pending : pending;
-  if (who.kind === "refused") return write(face, stream, errorResponse(unauthorized()));
-  if (parts.body === null) {
-    return write(face, stream, errorResponse(requestEntityTooLarge(BODY_LIMIT_BYTES)));
-  }
+  const { peer } = parts;
   const mark = stream.path.indexOf("?");
-  const response = await face.handler({
+  const head = {
     method: stream.method,
     path: mark < 0 ? stream.path : stream.path.slice(0, mark),
     query: mark < 0 ? "" : stream.path.slice(mark + 1),
-    header,
-    body: parts.body,
-    user: who.user,
-  });
-  return write(face, stream, response);
+    header: (name: string) => stream.headers.get(name) ?? undefined,
+    remoteAddress: peer.address,
+  };
+  const pending = face.who(peer.user, head.header("authorization"));
+  const who = pending instanceof Promise ? await pending : pending;
+  if (who.kind === "refused") {
+    face.onRefused({ ...head, user: null });
+    return write(face, stream, errorResponse(unauthorized()));
+  }
+  if (parts.body === null) {
+    return write(face, stream, errorResponse(requestEntityTooLarge(BODY_LIMIT_BYTES)));
+  }
+  const { body } = parts;
+  return write(face, stream, await face.handler({ ...head, body, user: who.user }));
 }
 
 async function write(face: Face, stream: Http2Stream, response: ApiResponse): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import type { UserInfo } from "../../api/meta.ts";
 import type { ApiError } from "../../api/status.ts";
+import type { AuditTrail } from "../audit/trail.ts";
 
 export interface ApiRequest {
   /** `GET` */
@@ -17,6 +18,10 @@ export interface ApiRequest {
   readonly header: (name: string) => string | undefined;
   readonly body: Uint8Array;
   readonly user: UserInfo;
+  /** Address of the peer, without its port. */
+  readonly remoteAddress?: string;
+  /** What is written down of the request; absent where nothing is. */
+  readonly trail?: AuditTrail;
 }
 
 /** Bytes of a watch or a log, until it ends or is closed. */

@@ -9,7 +9,9 @@ import type { Buffer } from "node:buffer";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
 import { ApiError, badRequest, internalError, unknownPath } from "../../api/status.ts";
-import type { UpgradeRequest } from "../listen.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { AuditTrail } from "../audit/trail.ts";
+import { headOf, type UpgradeRequest } from "../listen.ts";
 import type { ExecOutcome, KubeletPort, KubeletRequest } from "../ports.ts";
 import { impersonate } from "../auth/impersonate.ts";
 import { refuseVerb } from "../verbs/call.ts";
@@ -27,9 +29,10 @@ const SPDY = "SPDY/3.1";
 const EXEC_PROTOCOLS: readonly string[] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 const TUNNEL_PROTOCOLS: readonly string[] = [`${SPDY}+${PORT_FORWARD_PROTOCOL}`];
 const PING_MILLIS = 5000;
+const SWITCHING_PROTOCOLS = 101;
 
 /** The taker of upgraded connections. */
-export function createUpgrade(core: Core, kubelets: KubeletPort) {
+export function createUpgrade(core: Core, kubelets: KubeletPort, audit: Audit | null = null) {
   const known = [...EXEC_PROTOCOLS, ...TUNNEL_PROTOCOLS];
   const server = new WebSocketServer({
     noServer: true,
@@ -37,8 +40,12 @@ export function createUpgrade(core: Core, kubelets: KubeletPort) {
     maxPayload: 32 * 1024 * 1024,
   });
   return (request: UpgradeRequest): void => {
-    begin({ core, kubelets, server }, request).catch((error) => {
-      refuse(request.socket, error instanceof ApiError ? error : internalError("upgrade failed"));
+    const trail = audit?.begin({ ...headOf(request.message, request), user: request.user });
+    begin({ core, kubelets, server, trail }, request).catch((error) => {
+      const answered = error instanceof ApiError ? error : internalError("upgrade failed");
+      trail?.failed(answered.status);
+      trail?.complete(answered.code);
+      refuse(request.socket, answered);
     });
   };
 }
@@ -47,6 +54,7 @@ interface Parts {
   readonly core: Core;
   readonly kubelets: KubeletPort;
   readonly server: WebSocketServer;
+  readonly trail?: AuditTrail;
 }
 
 /** What an accepted request asks for. */
@@ -59,15 +67,16 @@ interface Asked {
 const NO_STREAMS: ExecRequest = { stdin: false, stdout: false, stderr: false, tty: false };
 
 async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
-  const { core } = parts;
+  const { core, trail } = parts;
   const { message } = request;
   const header = (name: string) => message.headers[name] as string | undefined;
   const user = impersonate(request.user, header, core.authorizer);
+  if (user !== request.user) trail?.impersonated(user);
   const [path, query = ""] = (message.url ?? "").split("?", 2);
   const route = parseRoute(path);
   if (route === null) throw unknownPath();
   refuseVerb({ resource: route.resource, subresource: route.subresource, verb: "create" });
-  authorize(core, { user }, { route, verb: "create" });
+  authorize(core, { user, trail }, { route, verb: "create" });
   const { subresource } = route;
   if (subresource !== "exec" && subresource !== "attach" && subresource !== "portforward") {
     throw badRequest(`${subresource} is not served over this protocol`);
@@ -78,9 +87,11 @@ async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
     : wantedStreams(kubelet.query, subresource);
   const asked: Asked = { kubelet, subresource, wanted };
   const upgrade = (header("upgrade") ?? "").toLowerCase();
-  if (upgrade === "websocket") return overWebSocket(parts, request, asked);
-  if (upgrade === SPDY.toLowerCase()) return overSpdy(parts, request, asked);
-  throw badRequest(`unable to upgrade: expected websocket or ${SPDY}`);
+  if (upgrade === "websocket") overWebSocket(parts, request, asked);
+  else if (upgrade === SPDY.toLowerCase()) overSpdy(parts, request, asked);
+  else throw badRequest(`unable to upgrade: expected websocket or ${SPDY}`);
+  trail?.started(SWITCHING_PROTOCOLS);
+  request.socket.once("close", () => trail?.complete(SWITCHING_PROTOCOLS));
 }
 
 /** Errors: throws ApiError 400. */

@@ -142,6 +142,7 @@ async function prepareDraft(
     namespace: target.namespace,
     name: metadata.name ?? "",
     user: target.user,
+    auditAnnotations: target.auditAnnotations,
     object: draft,
     old: null,
     dryRun: options.dryRun === true,

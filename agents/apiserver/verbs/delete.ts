@@ -54,6 +54,7 @@ export async function deleteObject(
       namespace: target.namespace,
       name: target.name,
       user: target.user,
+      auditAnnotations: target.auditAnnotations,
       object: null,
       old,
       dryRun: isDryRun(options),

@@ -117,6 +117,7 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
     namespace: target.namespace,
     name: target.name,
     user: target.user,
+    auditAnnotations: target.auditAnnotations,
     object: draft,
     old,
     dryRun: parts.options.dryRun === true,
