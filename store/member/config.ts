@@ -47,7 +47,7 @@ export interface StoreConfig {
   readonly snapshotCount: number;
   /** Bytes of log between snapshots, default 256 MiB. */
   readonly snapshotLogBytes: number;
-  /** Entries kept behind a snapshot for slow followers, at most 32 MiB of them; default 5,000. */
+  /** Entries kept in memory for slow followers, at most 32 MiB of them; default 5,000. */
   readonly snapshotCatchUpEntries: number;
   /** `--quota-backend-bytes`, default 2 GiB; more data raises the NOSPACE alarm. 0 = default. */
   readonly quotaBytes: number;

@@ -407,15 +407,15 @@ export class Member {
     await this.#snapshotter.adopted(marker, this.#parts.started.wal);
     const conf = this.#snapshotConf;
     if (received !== null || conf === null) return;
-    const others = this.membership.list().length - 1;
-    const kept = others === 0 ? 0 : this.#snapshotter.catchUpEntries;
-    this.#raft.compact({ ...marker, conf }, Math.max(0, marker.index - kept));
+    this.#raft.compact({ ...marker, conf });
   }
 
   /** One slice each of snapshot, lagging watchers and reclaiming. @returns whether more waits */
   #background(): boolean {
     const { machine } = this;
-    if (this.#snapshotter.isDue && !this.#applier.isInstalling) {
+    const wanted = this.#snapshotter.isDue ||
+      (this.#raft.wantsSnapshot && this.#snapshotter.isIdle);
+    if (wanted && !this.#applier.isInstalling) {
       const { index, term } = this.#applier;
       this.#snapshotConf = this.#raft.conf;
       const membership = this.membership.encode(this.#raft.conf);
@@ -451,6 +451,7 @@ export class Member {
 
   #apply(end: number): void {
     this.#applier.apply(end);
+    this.#raft.trim(this.#snapshotter.pendingIndex ?? this.#applier.index);
     if (this.#readyWaiters.length > 0 && this.#isServing()) {
       for (const resolve of this.#readyWaiters.splice(0)) resolve();
     }

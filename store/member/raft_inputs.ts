@@ -20,6 +20,9 @@ export function raftConfigOf(config: StoreConfig, id: bigint, random: Random): R
     maxAppendBytes: 1024 * 1024,
     maxInflightMessages: 256,
     maxUncommittedBytes: 64 * 1024 * 1024,
+    tailEntries: config.snapshotCatchUpEntries,
+    tailBytes: 32 * 1024 * 1024,
+    laggingBytes: config.snapshotLogBytes,
     random,
   };
 }

@@ -20,11 +20,7 @@ import type { Disk, Log } from "../ports.ts";
 /** One slice: about 1 ms of encoding and writing. */
 const SLICE_BYTES = 256 * 1024;
 
-/** Entries kept behind a snapshot for slow followers are no more than this, in bytes. */
-const CATCH_UP_BYTES = 32 * 1024 * 1024;
-
 export interface SnapshotPolicy {
-  readonly snapshotCatchUpEntries: number;
   readonly snapshotCount: number;
   readonly snapshotLogBytes: number;
 }
@@ -44,14 +40,12 @@ export class Snapshotter {
   #entries = 0;
   #bytes = 0;
   #lastBytes = 0;
-  /** Of an entry, the mean of late. */
-  #entryBytes = 0;
   #running: Running | null = null;
   #finishing = false;
   /** Overtaken by a received snapshot while it was finishing. */
   #discarded = false;
-  /** Finished, but the log does not name it yet. */
-  #adopting = false;
+  /** Index of one that is finished, but that the log does not name yet. */
+  #adopting: number | null = null;
 
   /** @param parts.kept snapshots whose markers the log holds, newest first */
   constructor(parts: {
@@ -78,17 +72,20 @@ export class Snapshotter {
     return this.#running !== null && !this.#finishing;
   }
 
+  /** Whether another snapshot may be started. */
+  get isIdle(): boolean {
+    return this.pendingIndex === null;
+  }
+
+  /** Index of a snapshot that was started and that nobody can be sent yet. */
+  get pendingIndex(): number | null {
+    return this.#running?.head.index ?? this.#adopting;
+  }
+
   /** Counts what was applied since the last snapshot. */
   count(entries: number, bytes: number): void {
     this.#entries += entries;
     this.#bytes += bytes;
-    this.#entryBytes += (bytes / Math.max(1, entries) - this.#entryBytes) / 64;
-  }
-
-  /** Entries worth keeping behind a snapshot while there are followers. */
-  get catchUpEntries(): number {
-    const affordable = Math.ceil(CATCH_UP_BYTES / Math.max(1, this.#entryBytes));
-    return Math.min(this.#policy.snapshotCatchUpEntries, affordable);
   }
 
   /**
@@ -96,7 +93,7 @@ export class Snapshotter {
    * writing yet, so the disk never writes more for snapshots than for the log.
    */
   get isDue(): boolean {
-    if (this.#running !== null || this.#adopting || this.#bytes < this.#lastBytes) return false;
+    if (!this.isIdle || this.#bytes < this.#lastBytes) return false;
     return this.#entries >= this.#policy.snapshotCount ||
       this.#bytes >= this.#policy.snapshotLogBytes;
   }
@@ -158,7 +155,7 @@ export class Snapshotter {
       .slice(0, KEPT_SNAPSHOTS);
     await removeOtherSnapshots(this.#disk, this.#directory, this.#kept);
     await wal.release(this.#kept[this.#kept.length - 1].index);
-    this.#adopting = false;
+    this.#adopting = null;
   }
 
   async #finish(running: Running): Promise<SnapshotMarker | null> {
@@ -177,7 +174,7 @@ export class Snapshotter {
       this.#discarded = false;
       return null;
     }
-    this.#adopting = true;
+    this.#adopting = running.head.index;
     this.#lastBytes = running.writer.bytes;
     const { index, term } = running.head;
     this.#log("info", "snapshot written", { index, term, bytes: running.writer.bytes });

@@ -251,12 +251,38 @@ function sendSnapshot(r: RaftState, peer: Progress): void {
   // A silent member may be gone for good; its snapshot waits until it answers a heartbeat.
   if (!peer.recentActive) return;
   const meta = r.log.snapshot;
+  if (meta.index < r.log.firstIndex - 1) {
+    // The log does not continue it any more; the runner makes another, then `snapshotTaken`.
+    r.snapshotWanted = true;
+    return;
+  }
   peer.becomeSnapshot(meta.index);
   const message = r.draft("snapshot", peer.id);
   message.snapshot = meta;
   message.index = meta.index;
   message.logTerm = meta.term;
   r.messages.push(message);
+}
+
+/** A newer snapshot is there; whether it is new enough shows when it is about to be sent. */
+export function snapshotTaken(r: RaftState): void {
+  if (!r.snapshotWanted) return;
+  r.snapshotWanted = false;
+  r.appendsDue = true;
+}
+
+/** @returns the first index of the log that a follower is known to lack */
+export function neededFrom(r: RaftState): number {
+  const { firstIndex, lastIndex, snapshot } = r.log;
+  let needed = lastIndex + 1;
+  for (const peer of r.peers) {
+    // What an answering member holds is about to be known.
+    if (peer.state === "probe" && peer.recentActive) return firstIndex;
+    const from = peer.state === "snapshot" ? peer.next : peer.match + 1;
+    // Whom the log can't bring up to date, or a snapshot can, makes do with the tail.
+    if (from >= firstIndex && from > snapshot.index) needed = Math.min(needed, from);
+  }
+  return needed;
 }
 
 function sendHeartbeats(r: RaftState): void {

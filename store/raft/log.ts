@@ -1,5 +1,5 @@
 /**
- * The replicated log in memory: entries after the last compaction, and five marks on them.
+ * The replicated log in memory: entries not forgotten yet, and five marks on them.
  * In: entries of this member's leader or of itself. Out: terms, slices, what to write, what to
  * apply.
  * Never: decides what is committed; writes; changes an entry once appended.
@@ -16,6 +16,16 @@ export const noEntries: readonly Entry[] = Object.freeze([]);
 /** Bytes counted per entry beside its data, so that empty entries fill a message too. */
 const entryOverheadBytes = 16;
 
+/** How much of a log stays in memory for whoever may fall behind. */
+export interface LogTail {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+function bytesOf(entry: Entry): number {
+  return entry.data.length + entryOverheadBytes;
+}
+
 /** What `termAt` answers for an index that is compacted or not yet written; terms are never so. */
 export const unknownTerm = -1;
 
@@ -24,6 +34,7 @@ export class RaftLog {
   #entries: Entry[];
   #offset: number;
   #offsetTerm: number;
+  #bytes = 0;
   /** The newest snapshot of this member, sent to followers which fell behind `firstIndex`. */
   snapshot: SnapshotMeta;
   /** A snapshot of the leader that the runner must install; null when none. */
@@ -61,6 +72,7 @@ export class RaftLog {
     this.stable = this.lastIndex;
     for (let i = 0; i < this.#entries.length; i++) {
       assert(this.#entries[i].index === this.#offset + 1 + i, "the log on disk has no gap");
+      this.#bytes += bytesOf(this.#entries[i]);
     }
     assert(this.commit <= this.lastIndex, "the durable commit index is inside the durable log");
     assert(this.applied <= this.commit, "nothing is applied before it is committed");
@@ -89,7 +101,7 @@ export class RaftLog {
   /** The leader's own append. @returns the new entry's index. */
   append(term: number, kind: EntryKind, data: Uint8Array): number {
     const index = this.#offset + this.#entries.length + 1;
-    this.#entries.push({ term, index, kind, data });
+    this.#push({ term, index, kind, data });
     return index;
   }
 
@@ -108,15 +120,20 @@ export class RaftLog {
     ) known++;
     if (known < entries.length) {
       this.#truncateAfter(prevIndex + known);
-      for (let i = known; i < entries.length; i++) this.#entries.push(entries[i]);
+      for (let i = known; i < entries.length; i++) this.#push(entries[i]);
     }
     return prevIndex + entries.length;
+  }
+
+  #push(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#bytes += bytesOf(entry);
   }
 
   #truncateAfter(index: number): void {
     assert(index >= this.commit, "a committed entry is never replaced");
     if (index >= this.lastIndex) return;
-    this.#entries.length = index - this.#offset;
+    for (const entry of this.#entries.splice(index - this.#offset)) this.#bytes -= bytesOf(entry);
     this.handed = Math.min(this.handed, index);
     this.stable = Math.min(this.stable, index);
   }
@@ -158,7 +175,7 @@ export class RaftLog {
     let bytes = 0;
     let end = start;
     while (end < limit) {
-      bytes += this.#entries[end].data.length + entryOverheadBytes;
+      bytes += bytesOf(this.#entries[end]);
       if (bytes > maxBytes && end > start) break;
       end++;
     }
@@ -219,18 +236,36 @@ export class RaftLog {
   compact(meta: SnapshotMeta, compactTo: number): void {
     assert(meta.index <= this.applied, "a snapshot holds applied entries only");
     if (meta.index > this.snapshot.index) this.snapshot = meta;
-    const index = Math.min(compactTo, this.snapshot.index);
-    if (index <= this.#offset) return;
-    const term = this.termAt(index);
-    this.#entries.splice(0, index - this.#offset);
-    this.#offset = index;
-    this.#offsetTerm = term;
+    this.#forget(Math.min(compactTo, this.snapshot.index) - this.#offset);
+  }
+
+  /**
+   * Forgets applied entries before `needed`, the oldest first, until no more than `tail` is held.
+   * No snapshot need hold them: one has to be made for a member that turns out to lack them.
+   */
+  trim(needed: number, tail: LogTail): void {
+    const most = Math.min(needed - 1, this.applied) - this.#offset;
+    const held = this.#entries.length;
+    let bytes = this.#bytes;
+    let count = 0;
+    while (count < most && (held - count > tail.entries || bytes > tail.bytes)) {
+      bytes -= bytesOf(this.#entries[count++]);
+    }
+    this.#forget(count);
+  }
+
+  #forget(count: number): void {
+    if (count <= 0) return;
+    this.#offsetTerm = this.#entries[count - 1].term;
+    this.#offset += count;
+    for (const entry of this.#entries.splice(0, count)) this.#bytes -= bytesOf(entry);
   }
 
   /** A leader's snapshot replaces the whole log; the runner still has to install it. */
   restore(meta: SnapshotMeta): void {
     assert(meta.index > this.commit, "a restored snapshot is ahead of the commit index");
     this.#entries = [];
+    this.#bytes = 0;
     this.#offset = meta.index;
     this.#offsetTerm = meta.term;
     this.snapshot = meta;

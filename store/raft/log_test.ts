@@ -188,3 +188,26 @@ Deno.test("a disk that contradicts itself is refused", () => {
   assert.throws(() => new RaftLog({ ...found, commit: 4 }), /commit index/);
   assert.throws(() => new RaftLog({ ...found, commit: 2, applied: 3 }), /applied/);
 });
+
+Deno.test("a trimmed log holds what is needed, what is not applied, and a tail", () => {
+  const cases = [
+    { name: "nothing is applied", applied: 0, needed: 9, entries: 0, bytes: 0, first: 1 },
+    { name: "alone", applied: 4, needed: 9, entries: 0, bytes: 0, first: 5 },
+    { name: "somebody lacks 3", applied: 4, needed: 3, entries: 0, bytes: 0, first: 3 },
+    { name: "a tail of entries", applied: 4, needed: 9, entries: 4, bytes: 9999, first: 3 },
+    // Each counts 10 bytes and 16 of its own.
+    { name: "a tail of bytes", applied: 4, needed: 9, entries: 99, bytes: 110, first: 3 },
+  ];
+  for (const { name, applied, needed, entries, bytes, first } of cases) {
+    const log = new RaftLog({
+      snapshot: metaAt(0, 0),
+      entries: entriesOf(1, [1, 1, 2, 2, 2, 2], 10),
+      commit: 4,
+      applied,
+    });
+    log.trim(needed, { entries, bytes });
+    assert.equal(log.firstIndex, first, name);
+    assert.equal(log.termAt(first - 1), [0, 1, 1, 2, 2][first - 1], name);
+    assert.equal(log.lastIndex, 6, name);
+  }
+});

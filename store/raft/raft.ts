@@ -11,7 +11,7 @@ import { ownVotePersisted, stand, stepCandidate, transferContext } from "./candi
 import { applyToConf } from "./conf_change.ts";
 import { answerVoteRequest, stepFollower } from "./follower.ts";
 import * as leader from "./leader.ts";
-import { noEntries } from "./log.ts";
+import { type LogTail, noEntries } from "./log.ts";
 import { RaftState } from "./state.ts";
 import type {
   ConfChange,
@@ -31,6 +31,7 @@ import type {
 
 const noMessages: readonly Message[] = Object.freeze([]);
 const noReadStates: readonly ReadState[] = Object.freeze([]);
+const noTail: LogTail = { entries: 0, bytes: 0 };
 
 /**
  * Starts a member as a follower with what its disk held.
@@ -353,8 +354,23 @@ class Raft implements RaftCore {
     return r.conf;
   }
 
-  compact(meta: SnapshotMeta, compactTo: number): void {
+  compact(meta: SnapshotMeta, compactTo = 0): void {
     this.#r.log.compact(meta, compactTo);
+    leader.snapshotTaken(this.#r);
+  }
+
+  trim(upTo: number): void {
+    const { log, config, peers, role } = this.#r;
+    if (peers.length === 0) return log.trim(log.applied + 1, noTail);
+    const needed = role === "leader" ? Math.min(upTo + 1, leader.neededFrom(this.#r)) : upTo + 1;
+    log.trim(needed, { entries: config.tailEntries, bytes: config.tailBytes });
+    if (needed <= upTo) {
+      log.trim(upTo + 1, { entries: Number.POSITIVE_INFINITY, bytes: config.laggingBytes });
+    }
+  }
+
+  get wantsSnapshot(): boolean {
+    return this.#r.snapshotWanted;
   }
 
   reportUnreachable(id: bigint): void {

@@ -23,6 +23,9 @@ const config: RaftConfig = {
   maxAppendBytes: 1 << 20,
   maxInflightMessages: 256,
   maxUncommittedBytes: 1 << 20,
+  tailEntries: 2,
+  tailBytes: 1 << 20,
+  laggingBytes: 100,
   random: { nextInt: () => 0 },
 };
 

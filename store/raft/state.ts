@@ -71,6 +71,8 @@ export class RaftState {
   uncommittedBytes = 0;
   /** Something changed that followers may have to be told by an append. */
   appendsDue = false;
+  /** A follower lacks entries that neither the log nor the last snapshot holds any more. */
+  snapshotWanted = false;
 
   messages: Message[] = [];
   messagesAfterPersist: Message[] = [];
@@ -243,6 +245,7 @@ export class RaftState {
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
     this.appendsDue = false;
+    this.snapshotWanted = false;
     this.reads.clear();
   }
 

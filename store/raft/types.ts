@@ -144,6 +144,12 @@ export interface RaftConfig {
   readonly maxInflightMessages: number;
   /** Bytes of proposals not yet committed; more are refused. Default 64 MiB. */
   readonly maxUncommittedBytes: number;
+  /** Entries that `trim` leaves for members that fall behind. Default 5,000. */
+  readonly tailEntries: number;
+  /** Bytes of those at most. Default 32 MiB. */
+  readonly tailBytes: number;
+  /** Bytes that a leader keeps for a member known to lack them. Default 256 MiB. */
+  readonly laggingBytes: number;
   readonly random: Random;
 }
 
@@ -173,7 +179,7 @@ export interface RaftCore {
   readonly leader: bigint;
   readonly commit: number;
   readonly applied: number;
-  /** First index the log still holds; what lies before is in a snapshot. */
+  /** First index the log still holds; what lies before is applied. */
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly conf: ConfState;
@@ -202,8 +208,15 @@ export interface RaftCore {
   appliedTo(index: number): void;
   /** A committed `confChange` entry was reached: switch to the new membership. */
   applyConfChange(change: ConfChange): ConfState;
-  /** The runner holds a snapshot at `meta`; entries up to `compactTo` may be forgotten. */
-  compact(meta: SnapshotMeta, compactTo: number): void;
+  /** The runner holds a snapshot at `meta`; entries up to `compactTo`, default 0, are forgotten. */
+  compact(meta: SnapshotMeta, compactTo?: number): void;
+  /**
+   * Forgets applied entries that nobody is known to lack, save a tail; a member alone keeps none.
+   * @param upTo entries after this index stay: a snapshot of it is being made for somebody
+   */
+  trim(upTo: number): void;
+  /** Whether a follower lacks entries that neither the log nor the last snapshot holds. */
+  readonly wantsSnapshot: boolean;
   reportUnreachable(id: bigint): void;
   reportSnapshot(id: bigint, ok: boolean): void;
   /** Per-follower progress, for status answers and metrics; empty unless leader. */

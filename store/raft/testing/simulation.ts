@@ -27,6 +27,9 @@ export interface SimulationCounts {
   committed: number;
   confChanges: number;
   snapshots: number;
+  trims: number;
+  /** Made because a member lacked what was trimmed. */
+  wantedSnapshots: number;
   crashes: number;
   reads: number;
 }
@@ -39,6 +42,8 @@ export class Simulation {
     committed: 0,
     confChanges: 0,
     snapshots: 0,
+    trims: 0,
+    wantedSnapshots: 0,
     crashes: 0,
     reads: 0,
   };
@@ -69,6 +74,9 @@ export class Simulation {
       maxAppendBytes: 100,
       maxInflightMessages: 4,
       maxUncommittedBytes: 4096,
+      tailEntries: this.#below(4),
+      tailBytes: 200,
+      laggingBytes: 400,
       random: this.#random,
     } satisfies Omit<RaftConfig, "id">;
     for (const id of ids) {
@@ -133,7 +141,8 @@ export class Simulation {
     else if (dice < 974) this.#proposeConfChange();
     else if (dice < 980) this.#crashOrRestart(this.#victim());
     else if (dice < 982) this.#partition();
-    else if (dice < 992) this.#compact(this.#anyone());
+    else if (dice < 988) this.#compact(this.#someone((m) => m.core.wantsSnapshot));
+    else if (dice < 992) this.#trim(this.#anyone());
     else this.#disturb(this.#anyone());
   }
 
@@ -250,8 +259,16 @@ export class Simulation {
   }
 
   #compact(member: Member): void {
-    if (member.crashed || member.writing || member.core.applied < member.core.firstIndex) return;
+    const isNew = member.core.applied > member.disk.snapshot.index;
+    if (member.crashed || member.writing || !isNew) return;
+    if (member.core.wantsSnapshot) this.counts.wantedSnapshots++;
     member.compact(Math.max(0, member.core.applied - this.#below(6)));
+  }
+
+  #trim(member: Member): void {
+    if (member.crashed) return;
+    member.core.trim(member.core.applied);
+    this.counts.trims++;
   }
 
   #disturb(member: Member): void {
@@ -297,6 +314,10 @@ export class Simulation {
           quiet = false;
           this.#takeReady(member);
           this.#persist(member);
+        }
+        if (member.core.wantsSnapshot) {
+          quiet = false;
+          this.#compact(member);
         }
       }
       this.#check();

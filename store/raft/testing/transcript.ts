@@ -26,6 +26,9 @@ const defaults = {
   maxAppendBytes: 1 << 20,
   maxInflightMessages: 256,
   maxUncommittedBytes: 1 << 20,
+  tailEntries: 0,
+  tailBytes: 1 << 20,
+  laggingBytes: 1 << 20,
 } satisfies Omit<RaftConfig, "id" | "random">;
 
 export class Transcript {
@@ -109,6 +112,8 @@ export class Transcript {
         return member.core.transferLeader(BigInt(words[0]));
       case "compact":
         return member.compact(Number(words[0]));
+      case "trim":
+        return member.core.trim(Number(words[0] ?? member.core.applied));
       case "crash":
         return member.crash();
       case "restart":
@@ -235,10 +240,11 @@ export class Transcript {
       const { core } = member;
       if (member.crashed) this.#say(`${core.id} crashed`);
       else {
+        const wants = core.wantsSnapshot ? " wants a snapshot" : "";
         this.#say(
           `${core.id} ${core.role} of ${core.leader} term=${core.term} commit=${core.commit} ` +
             `applied=${core.applied} log=${core.firstIndex}..${core.lastIndex} ` +
-            confWords(core.conf),
+            confWords(core.conf) + wants,
         );
       }
     }
