@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import type { UserInfo } from "./api/meta.ts";
 import {
   type ApiServer,
+  type ApiServerPorts,
   createApiServer,
   DEFAULT_CONFIG,
   randomFrom,
@@ -31,6 +32,8 @@ export interface RunningCluster {
   /** Stops everything, newest part first. */
   stop(): Promise<void>;
 }
+
+const NOT_STARTED: string | null = "not started";
 
 /** A part that was started, by name. */
 interface Part {
@@ -70,10 +73,12 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
   });
   parts.push({ name: "store", stop: () => store.value.close() });
   const kubelets = new KubeletDirectory();
+  const health = new Map([["controller-manager", NOT_STARTED], ["scheduler", NOT_STARTED]]);
   const server = await progress.step("API server", () =>
     startApiServer(config, {
       datastore: store.value,
       kubelets,
+      components: () => Array.from(health, ([name, problem]) => ({ name, problem })),
       log,
     }));
   const { api, url } = server.value;
@@ -91,6 +96,7 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
     });
     parts.push({ name: "controllers", stop: () => manager.stop() });
     await manager.ready;
+    health.set("controller-manager", null);
     return { value: manager, detail: "watching" };
   });
 
@@ -102,6 +108,7 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
       log: (message, fields) => log("warn", message, fields),
     });
     parts.push({ name: "scheduler", stop: () => scheduler.stop() });
+    health.set("scheduler", null);
     return { value: scheduler, detail: "default-scheduler" };
   });
 
@@ -112,9 +119,10 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
   });
 }
 
-async function startApiServer(config: UpConfig, { datastore, kubelets, log }: {
+async function startApiServer(config: UpConfig, { datastore, kubelets, components, log }: {
   readonly datastore: Datastore;
   readonly kubelets: KubeletDirectory;
+  readonly components: NonNullable<ApiServerPorts["components"]>;
   readonly log: Log;
 }): Promise<Step<{ readonly api: ApiServer; readonly url: string }>> {
   const api = await createApiServer({
@@ -128,6 +136,7 @@ async function startApiServer(config: UpConfig, { datastore, kubelets, log }: {
   }, {
     store: datastore.store,
     kubelets,
+    components,
     log,
     clock: { ...realClock, nowMillis: () => realClock.wallNow() },
     random: randomFrom((bytes) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>)),

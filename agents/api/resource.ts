@@ -106,6 +106,8 @@ export interface Resource {
   readonly verbs: readonly Verb[];
   readonly subresources: readonly Subresource[];
   readonly rules: Rules;
+  /** What whoever uses it is warned of: `v1 Endpoints is deprecated in v1.33+; use …`. */
+  readonly deprecation?: string;
   /** Set where the objects are kept as those of another resource: one store, two faces. */
   readonly storedAs?: {
     readonly group: string;

@@ -111,6 +111,7 @@ export const endpoints: Resource = defineResource({
   plural: "endpoints",
   shortNames: ["ep"],
   rules: endpointsRules,
+  deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 });
 
 export const configMaps: Resource = defineResource({
@@ -303,6 +304,7 @@ export const componentStatuses: Resource = defineResource({
   scope: "Cluster",
   verbs: ["get", "list"],
   rules: componentStatusRules,
+  deprecation: "v1 ComponentStatus is deprecated in v1.19+",
 });
 
 /** Collections that are answered without a store behind them. */

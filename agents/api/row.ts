@@ -33,6 +33,7 @@ export interface RowParts {
   readonly subresources?: (parent: ParentType) => readonly Subresource[];
   readonly rules?: Rules;
   readonly storedAs?: Resource["storedAs"];
+  readonly deprecation?: string;
 }
 
 interface ParentType {
@@ -68,6 +69,7 @@ export function defineResource(parts: RowParts): Resource {
     verbs: parts.verbs ?? ALL_VERBS,
     subresources: parts.subresources?.({ group, version, kind, typeName }) ?? [],
     rules: parts.rules ?? {},
+    ...(parts.deprecation === undefined ? {} : { deprecation: parts.deprecation }),
     ...(parts.storedAs === undefined ? {} : { storedAs: parts.storedAs }),
   };
 }

@@ -28,7 +28,7 @@ import { createUpgrade } from "./http/upgrade.ts";
 import { listen, type Listener } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
 import { createPort } from "./port.ts";
-import type { Clock, KubeletPort, Log, Random } from "./ports.ts";
+import type { Clock, ComponentHealth, KubeletPort, Log, Random } from "./ports.ts";
 import { cacheOf, type Core, keyOf, prefixOf } from "./verbs/core.ts";
 import { LeasePool } from "./verbs/lease_pool.ts";
 import { INDEXED_FIELDS } from "./verbs/selection.ts";
@@ -46,6 +46,8 @@ export interface ApiServerPorts {
   readonly random: Random;
   readonly log: Log;
   readonly kubelets: KubeletPort;
+  /** The other parts of the control plane, as far as this process knows them. */
+  readonly components?: () => readonly ComponentHealth[];
 }
 
 export interface ApiServer {
@@ -96,7 +98,7 @@ export async function createApiServer(
       serverAddress,
       metrics: createMetrics(core, [() => audit?.metrics() ?? []]),
       checks: {
-        etcd: () => ports.store.status().leaderId === 0n ? "no leader" : null,
+        etcd: () => storeProblem(ports.store),
         shutdown: () => isClosing ? "shutting down" : null,
       },
     }),
@@ -143,11 +145,15 @@ async function openAudit(
   return new Audit({ policy: audit.policy, sink, nowMillis, newId: () => random.uuid() });
 }
 
+function storeProblem(store: Store): string | null {
+  return store.status().leaderId === 0n ? "no leader" : null;
+}
+
 async function createCore(
   config: ApiServerConfig,
   ports: ApiServerPorts & { readonly serviceAccountKey: string },
 ): Promise<Core> {
-  const { store, clock, random, log } = ports;
+  const { store, clock, random, log, components = () => [] } = ports;
   const feed = new Feed({
     store,
     clock,
@@ -189,6 +195,7 @@ async function createCore(
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer,
     tokens,
+    components: () => [...components(), { name: "etcd-0", problem: storeProblem(store) }],
     get nowMillis() {
       return clock.nowMillis();
     },

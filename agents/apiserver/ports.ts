@@ -68,6 +68,14 @@ export interface KubeletPort {
   portForward(request: KubeletRequest, port: number): Promise<ByteDuplex>;
 }
 
+/** How one part of the control plane is. */
+export interface ComponentHealth {
+  /** `scheduler` */
+  readonly name: string;
+  /** What is wrong, null = it is well. */
+  readonly problem: string | null;
+}
+
 const SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 
 /** A Random over a function that fills bytes, such as `crypto.getRandomValues`. */

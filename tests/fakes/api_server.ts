@@ -7,6 +7,7 @@
 import {
   type ApiServer,
   type ApiServerConfig,
+  type ApiServerPorts,
   createApiServer,
   DEFAULT_CONFIG,
   type KubeletPort,
@@ -107,11 +108,12 @@ const NO_KUBELETS: KubeletPort = {
 export async function startFakeApi(
   overrides: Partial<ApiServerConfig> & {
     readonly kubelets?: KubeletPort;
+    readonly components?: ApiServerPorts["components"];
     /** Where the clock begins; certificates are made for that time. */
     readonly startMillis?: number;
   } = {},
 ): Promise<FakeApi> {
-  const { kubelets = NO_KUBELETS, startMillis, ...config } = overrides;
+  const { kubelets = NO_KUBELETS, components, startMillis, ...config } = overrides;
   const directory = await Deno.makeTempDir();
   const store = new MemoryStore();
   const clock = new HandClock(startMillis);
@@ -121,6 +123,7 @@ export async function startFakeApi(
     random: randomFrom(seededFill(7)),
     log: () => {},
     kubelets,
+    ...(components === undefined ? {} : { components }),
   });
   const fake: FakeApi = {
     server,

@@ -25,11 +25,14 @@ export function answeredObject(resource: Resource, answered: VerbAnswer): Answer
       return { kind: "object", object: serve(resource, answered.stored) };
     case "plain":
       return { kind: "object", object: answered.object };
+    case "plainList":
     case "list": {
       const { kind } = resource;
       const { metadata } = answered;
       const head = { kind: `${kind}List`, apiVersion: apiVersionOf(resource), metadata };
-      const items = answered.items.map((stored) => serve(resource, stored));
+      const items = answered.kind === "list"
+        ? answered.items.map((stored) => serve(resource, stored))
+        : answered.items;
       return { kind: "list", head, items };
     }
   }

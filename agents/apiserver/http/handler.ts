@@ -20,8 +20,8 @@ import { perform, refuseVerb } from "../verbs/call.ts";
 import type { Core, VerbAnswer } from "../verbs/core.ts";
 import { watchObjects } from "../verbs/watch.ts";
 import { decodeBody, decodeDeleteOptions, decodePatch } from "./formats/body.ts";
-import { encodeAnswer, encodeValue, includeOf } from "./formats/encode.ts";
-import { type ApiRequest, type ApiResponse, errorResponse, NO_HEADERS } from "./message.ts";
+import { encodeAnswer, encodeValue, includeOf, warningHeaders } from "./formats/encode.ts";
+import { type ApiRequest, type ApiResponse, errorResponse } from "./message.ts";
 import { negotiate, negotiateStatus, OFFERS, STREAM_TYPES } from "./formats/negotiate.ts";
 import { hasProtobuf } from "./formats/protobuf.ts";
 import {
@@ -36,6 +36,8 @@ import { parseRoute, type ResourceRoute, verbOf } from "./route.ts";
 import { watchStream } from "./formats/watch_stream.ts";
 
 export type Handler = (request: ApiRequest) => Promise<ApiResponse>;
+
+const NO_WARNINGS: readonly string[] = [];
 
 /** Bounds of a watch that names no timeout: upstream's minRequestTimeout, up to twice of it. */
 const WATCH_SECONDS = 1800;
@@ -202,7 +204,8 @@ async function answerWatch(
   });
   const body = { kind: "stream" as const, stream };
   const contentType = STREAM_TYPES[representation.format];
-  return { status: 200, contentType, headers: NO_HEADERS, body };
+  const headers = warningHeaders(withDeprecation(route, NO_WARNINGS));
+  return { status: 200, contentType, headers, body };
 }
 
 async function answerCall(
@@ -222,8 +225,16 @@ async function answerCall(
     representation,
     query,
     nowMillis: core.clock.nowMillis(),
-    warnings,
+    warnings: withDeprecation(route, warnings),
   });
+}
+
+function withDeprecation(
+  { resource }: ResourceRoute,
+  warnings: readonly string[],
+): readonly string[] {
+  const { deprecation } = resource;
+  return deprecation === undefined ? warnings : [deprecation, ...warnings];
 }
 
 function targetOf(request: ApiRequest, route: ResourceRoute): CallTarget {
@@ -234,8 +245,6 @@ function targetOf(request: ApiRequest, route: ResourceRoute): CallTarget {
 }
 
 type Call = Parameters<typeof perform>[1];
-
-const NO_WARNINGS: readonly string[] = [];
 
 function decodeCall(
   request: ApiRequest,

@@ -5,6 +5,7 @@
  */
 import type { ApiCall } from "../../api/call.ts";
 import type { Verb } from "../../api/resource.ts";
+import { componentStatuses } from "../../api/resources.ts";
 import { methodNotAllowed, unknownPath } from "../../api/status.ts";
 import { type Core, groupResourceOf, type VerbAnswer } from "./core.ts";
 import { createObject } from "./create.ts";
@@ -14,6 +15,7 @@ import { getObject } from "./get.ts";
 import { listObjects } from "./list.ts";
 import { patchObject } from "./patch.ts";
 import { createBinding } from "./special/bind.ts";
+import { getComponent, listComponents } from "./special/components.ts";
 import { createEviction } from "./special/evict.ts";
 import { createReview } from "./special/review.ts";
 import { getScale, patchScale, updateScale } from "./special/scale.ts";
@@ -26,6 +28,7 @@ const REVIEW_GROUPS = new Set(["authentication.k8s.io", "authorization.k8s.io"])
 export function perform(core: Core, call: ApiCall): Promise<VerbAnswer> {
   refuseVerb(call);
   if (call.subresource !== "") return performOnPart(core, call);
+  if (call.resource === componentStatuses) return Promise.resolve(askComponents(core, call));
   switch (call.verb) {
     case "get":
       return getObject(core, call, call.resourceVersion);
@@ -46,6 +49,12 @@ export function perform(core: Core, call: ApiCall): Promise<VerbAnswer> {
     case "deletecollection":
       return deleteCollection(core, call, call.options, call.list);
   }
+}
+
+/** Errors: throws ApiError. */
+function askComponents(core: Core, call: ApiCall): VerbAnswer {
+  if (call.verb === "list") return listComponents(core, call, call.options);
+  return getComponent(core, call);
 }
 
 /** Errors: throws ApiError 404 for a part that does not exist, 405 for a verb it lacks. */

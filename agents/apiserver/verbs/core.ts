@@ -24,7 +24,7 @@ import type { Feed } from "../cache/feed.ts";
 import type { ResourceCache } from "../cache/resource_cache.ts";
 import type { SharedSpecs } from "../cache/shared_specs.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
-import type { Clock, Log, Random } from "../ports.ts";
+import type { Clock, ComponentHealth, Log, Random } from "../ports.ts";
 import { storageKey, storagePrefix } from "../registry.ts";
 import type { LeasePool } from "./lease_pool.ts";
 
@@ -43,13 +43,21 @@ export interface Core extends RuleContext {
   readonly eventLeases: LeasePool;
   readonly authorizer: Authorizer;
   readonly tokens: TokenAuthority;
+  /** How the parts of the control plane are, now. */
+  readonly components: () => readonly ComponentHealth[];
 }
 
 /** What a verb answers: objects of the store keep their bytes, so that HTTP need not encode. */
 export type VerbAnswer =
   | { readonly kind: "stored"; readonly stored: StoredObject; readonly created: boolean }
   | { readonly kind: "plain"; readonly object: KubeObject; readonly created: boolean }
-  | { readonly kind: "list"; readonly items: readonly StoredObject[]; readonly metadata: ListMeta };
+  | { readonly kind: "list"; readonly items: readonly StoredObject[]; readonly metadata: ListMeta }
+  /** Of a collection that no store is behind. */
+  | {
+    readonly kind: "plainList";
+    readonly items: readonly KubeObject[];
+    readonly metadata: ListMeta;
+  };
 
 /** What a kind's rules may know about a request. */
 export function ruleContextOf(core: Core, user: UserInfo): RuleContext {
@@ -97,6 +105,8 @@ export function toApiAnswer(resource: Resource, answer: VerbAnswer): ApiAnswer {
       return { kind: "object", object: serve(resource, answer.stored), created: answer.created };
     case "plain":
       return { kind: "object", object: answer.object, created: answer.created };
+    case "plainList":
+      return { kind: "list", items: answer.items, metadata: answer.metadata };
     case "list": {
       const items = answer.items.map((stored) => serve(resource, stored));
       return { kind: "list", items, metadata: answer.metadata };

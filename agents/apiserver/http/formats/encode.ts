@@ -40,7 +40,8 @@ export function encodeAnswer(answer: VerbAnswer, parts: EncodeParts): ApiRespons
   return { ...response, headers: [...response.headers, ...warningHeaders(parts.warnings)] };
 }
 
-function warningHeaders(warnings: readonly string[]): string[] {
+/** One header a warning, as RFC 7234 has it. */
+export function warningHeaders(warnings: readonly string[]): string[] {
   return warnings.flatMap((text) => {
     const quoted = text.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
     return ["warning", `299 - "${quoted}"`];
@@ -49,7 +50,7 @@ function warningHeaders(warnings: readonly string[]): string[] {
 
 function encodeBody(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
   const { format, shape } = parts.representation;
-  const status = answer.kind !== "list" && answer.created ? 201 : 200;
+  const status = "created" in answer && answer.created ? 201 : 200;
   const isPretty = wantsPretty(parts.query);
   if (format === "json" && shape === "object" && !isPretty) {
     if (answer.kind === "list") return encodeList(answer, parts.resource);
@@ -57,11 +58,14 @@ function encodeBody(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
       return bytesResponse(status, answer.stored.json, JSON_TYPE);
     }
   }
-  if (format === "protobuf" && shape === "object" && answer.kind !== "plain") {
-    const bytes = answer.kind === "list"
-      ? listProtobuf(parts.resource, answer.items, answer.metadata)
-      : storedProtobuf(parts.resource, answer.stored);
-    return bytesResponse(status, bytes, MEDIA_TYPES.protobuf);
+  if (format === "protobuf" && shape === "object") {
+    const { resource } = parts;
+    if (answer.kind === "list" || answer.kind === "stored") {
+      const bytes = answer.kind === "list"
+        ? listProtobuf(resource, answer.items, answer.metadata)
+        : storedProtobuf(resource, answer.stored);
+      return bytesResponse(status, bytes, MEDIA_TYPES.protobuf);
+    }
   }
   return encodeValue(status, shapeAnswer(answer, parts), { format, isPretty });
 }
@@ -95,12 +99,13 @@ function shapeAnswer(answer: VerbAnswer, parts: EncodeParts): unknown {
   const objects = objectsOf(answer, resource);
   const isStatus = answer.kind === "plain" && answer.object.kind === "Status";
   if (isStatus) return objects[0];
-  const metadata: ListMeta = answer.kind === "list"
+  const isList = answer.kind === "list" || answer.kind === "plainList";
+  const metadata: ListMeta = isList
     ? answer.metadata
     : { resourceVersion: objects[0].metadata.resourceVersion ?? "" };
   switch (representation.shape) {
     case "object":
-      if (answer.kind !== "list") return objects[0];
+      if (!isList) return objects[0];
       return {
         kind: `${resource.kind}List`,
         apiVersion: apiVersionOf(resource),
@@ -117,10 +122,10 @@ function shapeAnswer(answer: VerbAnswer, parts: EncodeParts): unknown {
         withColumns: true,
       });
     case "partial":
-      if (answer.kind === "list") throw notAcceptable([JSON_TYPE]);
+      if (isList) throw notAcceptable([JSON_TYPE]);
       return partialOf(objects[0]);
     case "partialList":
-      if (answer.kind !== "list") throw notAcceptable([JSON_TYPE]);
+      if (!isList) throw notAcceptable([JSON_TYPE]);
       return partialListOf(objects, metadata);
   }
 }
@@ -131,6 +136,8 @@ function objectsOf(answer: VerbAnswer, resource: Resource): readonly KubeObject[
       return [answer.object];
     case "stored":
       return [serve(resource, answer.stored)];
+    case "plainList":
+      return answer.items;
     case "list":
       return answer.items.map((stored) => serve(resource, stored));
   }

@@ -68,7 +68,7 @@ async function changeScale(
     const pin = sent && sent !== resourceVersion ? { resourceVersion: sent } : {};
     return { ...old, metadata: { ...metadata, ...pin }, spec: { ...old.spec, replicas } };
   });
-  if (answer.kind === "list") return answer;
+  if (answer.kind === "list" || answer.kind === "plainList") return answer;
   const object = answer.kind === "stored" ? serve(target.resource, answer.stored) : answer.object;
   return { kind: "plain", object: scaleOf(object), created: false };
 }

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { podNamed, startFakeApi } from "../../../../tests/fakes/api_server.ts";
 import type { FakeApi } from "../../../../tests/fakes/api_server.ts";
+import type { KubeObject } from "../../../api/meta.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";
 const TOKEN = "/api/v1/namespaces/default/serviceaccounts/default/token";
@@ -68,4 +69,45 @@ apiTest("access reviews say what the authorizer would", async (api) => {
   assert.equal((await ask("kubernetes-admin", ["system:masters"])).allowed, true);
   assert.equal((await ask("eve", [])).allowed, false);
   assert.equal((await api.ask("POST", url, { spec: { user: "eve" } })).status, 400);
+});
+
+Deno.test("componentstatuses tell how the parts are, with a word that they are of the past", async () => {
+  const api = await startFakeApi({
+    components: () => [
+      { name: "scheduler", problem: null },
+      { name: "controller-manager", problem: "not started" },
+    ],
+  });
+  try {
+    const list = await api.ask("GET", "/api/v1/componentstatuses");
+    assert.equal(list.json.kind, "ComponentStatusList");
+    assert.deepEqual(
+      list.json.items.map((item: KubeObject) => [item.metadata.name, item.conditions[0]]),
+      [
+        ["scheduler", { type: "Healthy", status: "True", message: "ok" }],
+        ["controller-manager", { type: "Healthy", status: "False", error: "not started" }],
+        ["etcd-0", { type: "Healthy", status: "True", message: "ok" }],
+      ],
+    );
+    assert.deepEqual(list.response.headers, [
+      "warning",
+      '299 - "v1 ComponentStatus is deprecated in v1.19+"',
+    ]);
+    const one = await api.ask("GET", "/api/v1/componentstatuses/etcd-0");
+    assert.equal(one.json.metadata.name, "etcd-0");
+    const none = await api.ask("GET", "/api/v1/componentstatuses/dns");
+    assert.equal(none.status, 404);
+    assert.equal(none.json.message, 'componentstatus "dns" not found');
+    const table = await api.ask("GET", "/api/v1/componentstatuses", undefined, {
+      headers: { accept: "application/json;as=Table;g=meta.k8s.io;v=v1" },
+    });
+    assert.deepEqual(table.json.rows[1].cells, [
+      "controller-manager",
+      "Unhealthy",
+      "",
+      "not started",
+    ]);
+  } finally {
+    await api.close();
+  }
 });
