@@ -7,7 +7,7 @@
 
 import { decide, Scratch } from "./decide.ts";
 import type { DecideInput, Outcome } from "./decide.ts";
-import { filterRows } from "./decide.ts";
+import { filterRows, fitsPromised } from "./decide.ts";
 import type { PodTemplate } from "./pod_row.ts";
 import type { Profile } from "./profile.ts";
 import { SharedColumn } from "./sharing/shared_column.ts";
@@ -38,22 +38,34 @@ export class BatchDecider {
 
   /** @returns the outcome; its verdicts are good until the next decision. */
   decide(input: DecideInput): Outcome {
-    const { pod: { template, nominatedNode }, table } = input;
+    const { pod: { nominatedNode }, table } = input;
     this.wasShared = false;
-    // A promise to another pod changes one row for some pods only; those few are decided in full.
-    if (nominatedNode !== "" || mayMeetGuests(input)) return decide(input, this.#scratch);
-    const columns = this.#columnsOf(input.profile);
-    let column = columns.get(template);
-    if (column !== undefined && !column.repair()) {
-      columns.delete(template);
-      column = undefined;
+    const column = this.#columnOf(input);
+    // Where filters look further, a promise to another pod changes more than its row.
+    const isAlone = column === undefined || (!column.seesGuests && mayMeetGuests(input));
+    if (isAlone) return decide(input, this.#scratch);
+    if (nominatedNode !== "") {
+      this.#scratch.fit(table.rows);
+      const row = fitsPromised(input, column.filtering, this.#scratch.verdicts);
+      if (row < 0) return decide(input, this.#scratch);
+      this.wasShared = true;
+      return sharedOutcome(column, row, 1, table.nodeName(row));
     }
-    column ??= this.#make(columns, input);
-    if (column === undefined) return decide(input, this.#scratch);
     this.wasShared = true;
     const row = column.pick(input.seed);
     if (row < 0) return this.#refusal(column, input);
-    return sharedOutcome(column, row, table.nodeName(row));
+    return sharedOutcome(column, row, column.feasibleCount, table.nodeName(row));
+  }
+
+  #columnOf(input: DecideInput): SharedColumn | undefined {
+    const { pod: { template }, nominations } = input;
+    const columns = this.#columnsOf(input.profile);
+    const column = columns.get(template);
+    if (column !== undefined) {
+      if (column.repair(nominations)) return column;
+      columns.delete(template);
+    }
+    return this.#make(columns, input);
   }
 
   #columnsOf(profile: Profile): Map<PodTemplate, SharedColumn> {
@@ -93,6 +105,7 @@ export class BatchDecider {
         scores: [],
         helpable,
         verdicts: () => {
+          if (column.verdicts !== null) return column.verdicts;
           this.#scratch.fit(table.rows);
           const { verdicts } = this.#scratch;
           filterRows(table, filtering, verdicts, { from: 0, to: table.rows });
@@ -116,10 +129,15 @@ function mayMeetGuests({ nominations, pod }: DecideInput): boolean {
 
 const NO_VERDICTS = new Uint32Array(0);
 
-function sharedOutcome(column: SharedColumn, row: number, nodeName: string): Outcome {
+function sharedOutcome(
+  { filtering }: SharedColumn,
+  row: number,
+  feasibleCount: number,
+  nodeName: string,
+): Outcome {
   return {
-    decision: { kind: "placed", row, nodeName, feasibleCount: column.feasibleCount },
-    filtering: column.filtering,
+    decision: { kind: "placed", row, nodeName, feasibleCount },
+    filtering,
     scores: [],
     helpable: 0,
     verdicts: () => NO_VERDICTS,

@@ -12,7 +12,9 @@ import type { NodeTable } from "./node_table.ts";
 import { FEASIBLE, isRejection, normaliseScores, UNRESOLVABLE, verdictMark } from "./plugin.ts";
 import { DETAIL_MASK, verdictOrdinal } from "./plugin.ts";
 import type { Cycle, Feasible, FilterRun, ScoreRun, TwoAmounts } from "./plugin.ts";
-import type { PodRow } from "./pod_row.ts";
+import type { PodRow, PodTemplate } from "./pod_row.ts";
+import { guestsOf } from "./preemption/nominations.ts";
+import type { Nominations } from "./preemption/nominations.ts";
 import type { Profile } from "./profile.ts";
 import type { RowRange } from "./selector.ts";
 
@@ -42,9 +44,6 @@ export type Decision =
   }
   | { readonly kind: "unschedulable"; readonly diagnosis: Diagnosis }
   | { readonly kind: "noNodes" };
-
-/** Pods that a preemption promised a node, by node name. */
-export type Nominations = ReadonlyMap<string, readonly PodRow[]>;
 
 export interface PreparedFilter {
   readonly run: FilterRun;
@@ -172,30 +171,36 @@ function verdictBeside(
   return verdict;
 }
 
-/** @returns the pods promised to a node that a pod may not displace. */
-function guestsOf(nominated: readonly PodRow[], pod: PodRow, table: NodeTable): PodRow[] {
-  return nominated.filter((guest) =>
-    guest.uid !== pod.uid && table.pod(guest.uid) === undefined &&
-    guest.template.spec.priority >= pod.template.spec.priority
-  );
+/** For whom, and by which filters, promises to others are to be kept. */
+export interface NominatedInput {
+  readonly table: NodeTable;
+  readonly filtering: Filtering;
+  /** The pod itself is nobody's guest. */
+  readonly pod: { readonly uid: string; readonly template: PodTemplate };
+  readonly nominations: Nominations;
 }
 
-/** Filters once more the rows promised to others, as if those others were there. */
-export function filterNominated(
-  table: NodeTable,
-  filtering: Filtering,
+/** Filters one row once more, as if those that it is promised to were there. */
+export function filterNominatedRow(
+  { table, filtering, pod, nominations }: NominatedInput,
   verdicts: Uint32Array,
-  pod: PodRow,
-  nominations: Nominations,
+  row: number,
 ): void {
-  for (const [nodeName, nominated] of nominations) {
-    const row = table.rowOf(nodeName);
-    if (row < 0) continue;
-    const guests = guestsOf(nominated, pod, table);
-    if (guests.length === 0) continue;
-    const alone = verdicts[row];
-    const together = verdictWith(table, filtering, verdicts, row, guests);
-    verdicts[row] = together === FEASIBLE ? alone : together;
+  if (nominations.size === 0) return;
+  const nominated = nominations.get(table.nodeName(row));
+  if (nominated === undefined) return;
+  const guests = guestsOf(nominated, pod, table);
+  if (guests.length === 0) return;
+  const alone = verdicts[row];
+  const together = verdictWith(table, filtering, verdicts, row, guests);
+  verdicts[row] = together === FEASIBLE ? alone : together;
+}
+
+/** Filters every row that is promised to others, as if those others were there. */
+export function filterNominated(input: NominatedInput, verdicts: Uint32Array): void {
+  for (const nodeName of input.nominations.keys()) {
+    const row = input.table.rowOf(nodeName);
+    if (row >= 0) filterNominatedRow(input, verdicts, row);
   }
 }
 
@@ -370,6 +375,8 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
     return outcome({ kind: "noNodes" }, filtering, []);
   }
   const filtering = prepareFilters(profile, cycle);
+  const promised = input.inFull === true ? -1 : fitsPromised(input, filtering, verdicts);
+  if (promised >= 0) return outcome(placed(table, promised, 1), filtering, []);
   const plain = plainAsk(input, cycle, filtering);
   if (plain !== null) {
     const count = table.hot.place(rows, plain.ask);
@@ -380,7 +387,7 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
   }
   if (filtering.rejection === "") {
     filterRows(table, filtering, verdicts, { from: 0, to: rows });
-    filterNominated(table, filtering, verdicts, pod, nominations);
+    filterNominated({ table, filtering, pod, nominations }, verdicts);
     gatherFeasible(scratch, rows);
   } else scratch.feasibleCount = 0;
 
@@ -391,14 +398,29 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
     const helpable = filtering.rejection === "" ? countHelpable(histogram) : 0;
     return { ...outcome({ kind: "unschedulable", diagnosis }, filtering, []), helpable };
   }
-  const promised = pod.nominatedNode === "" ? -1 : table.rowOf(pod.nominatedNode);
-  if (promised >= 0 && verdicts[promised] === FEASIBLE) {
-    return outcome(placed(table, promised, feasibleCount), filtering, []);
-  }
   const scores = prepareScores(profile, cycle, scratch.feasible);
   scoreRows(scores, scratch, rows);
   const row = pickRow(scratch, seed);
   return outcome(placed(table, row, feasibleCount), filtering, scores);
+}
+
+/**
+ * Looks at the node that a pod was promised before any other.
+ *
+ * @param verdicts `Uint32Array[rows]` to work in; the row's entry is overwritten
+ * @returns its row where the pod fits, -1 where it does not or nothing was promised
+ */
+export function fitsPromised(
+  { table, pod, nominations }: DecideInput,
+  filtering: Filtering,
+  verdicts: Uint32Array,
+): number {
+  if (pod.nominatedNode === "" || filtering.rejection !== "") return -1;
+  const row = table.rowOf(pod.nominatedNode);
+  if (row < 0) return -1;
+  filterRows(table, filtering, verdicts, { from: row, to: row + 1 });
+  filterNominatedRow({ table, filtering, pod, nominations }, verdicts, row);
+  return verdicts[row] === FEASIBLE ? row : -1;
 }
 
 interface PlainAsk {

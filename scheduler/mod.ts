@@ -36,7 +36,7 @@ export type {
 } from "./pod_row.ts";
 export type { ResourceWeight, ShapePoint } from "./plugins/allocation.ts";
 export type { ScoringStrategy } from "./plugins/node_resources_fit.ts";
-export type { DisruptionBudget } from "./preempt.ts";
+export type { DisruptionBudget } from "./preemption/trial.ts";
 export { buildProfile, PLUGINS } from "./profile.ts";
 export type { PluginArgs, ProfileConfig } from "./profile.ts";
 export type { QueueConfig, QueuedPod, QueueSizes } from "./queue.ts";

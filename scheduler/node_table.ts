@@ -10,6 +10,7 @@ import { HotColumns, isHuge } from "./kernels/place_pod.ts";
 import type { NodeRow, Taint } from "./node_row.ts";
 import { PodIndex } from "./pod_index.ts";
 import type { PodRow, Resources, ScalarAmount } from "./pod_row.ts";
+import { ChangeLog, NO_ROW } from "./structures/change_log.ts";
 import { CountedNumbers } from "./structures/counted_numbers.ts";
 import { labelOf } from "./selector.ts";
 import type { LabelColumns } from "./selector.ts";
@@ -30,9 +31,6 @@ interface Placed {
 }
 
 const FIRST_CAPACITY = 64;
-const NO_ROW = -1;
-/** Changed rows remembered for caches that repair themselves; a power of two. */
-export const CHANGE_RING = 4096;
 
 /** Label columns kept; pods with selectors over ever new keys must not fill the memory. */
 const MAX_LABEL_COLUMNS = 256;
@@ -44,8 +42,6 @@ export class NodeTable implements LabelColumns {
   /** One more than the highest row ever used; holes have `alive[row]` 0. */
   rows = 0;
   nodeCount = 0;
-  /** Moves with every change of any kind. */
-  generation = 0;
   /** Moves when a node comes, goes or changes. */
   structureGeneration = 0;
   /** Moves when a namespace's labels change. */
@@ -83,7 +79,7 @@ export class NodeTable implements LabelColumns {
   readonly #waiting = new Map<string, Set<string>>();
   readonly #labelValues = new Interner<string>((value) => value);
   readonly #labelColumns = new Map<string, Int32Array>();
-  readonly #changes = new Int32Array(CHANGE_RING);
+  readonly #changes = new ChangeLog();
   /** Placed pods by priority. */
   readonly #priorities = new CountedNumbers();
   #onTrial = false;
@@ -94,6 +90,11 @@ export class NodeTable implements LabelColumns {
     this.#simd = simd;
     this.hot = new HotColumns(FIRST_CAPACITY, simd);
     this.index = new PodIndex(this);
+  }
+
+  /** Moves with every change of any kind. */
+  get generation(): number {
+    return this.#changes.generation;
   }
 
   get capacity(): number {
@@ -270,18 +271,9 @@ export class NodeTable implements LabelColumns {
 
   // ---- changes
 
-  /**
-   * Visits the rows changed since a generation.
-   *
-   * @returns false when that is too long ago to know; the caller must start over.
-   */
+  /** As `ChangeLog.each`: visits the rows changed since a generation. */
   eachChange(since: number, visit: (row: number) => void): boolean {
-    if (this.generation - since > CHANGE_RING) return false;
-    for (let at = since + 1; at <= this.generation; at++) {
-      const row = this.#changes[at % CHANGE_RING];
-      if (row >= 0) visit(row);
-    }
-    return true;
+    return this.#changes.each(since, visit);
   }
 
   /**
@@ -298,10 +290,14 @@ export class NodeTable implements LabelColumns {
     }
   }
 
+  /** Notes that something about a node changed that no column holds. */
+  touch(name: string): void {
+    const row = this.rowOf(name);
+    if (row >= 0) this.#changed(row);
+  }
+
   #changed(row: number): void {
-    if (this.#onTrial) return;
-    this.generation++;
-    this.#changes[this.generation % CHANGE_RING] = row;
+    if (!this.#onTrial) this.#changes.note(row);
   }
 
   // ---- inside

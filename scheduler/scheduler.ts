@@ -19,8 +19,11 @@ import type { NodeRow } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
 import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
 import type { PodRow } from "./pod_row.ts";
-import { preempt, preemptNobody } from "./preempt.ts";
-import type { DisruptionBudget, Preemption } from "./preempt.ts";
+import { NominatedPods } from "./preemption/nominations.ts";
+import type { Nominations } from "./preemption/nominations.ts";
+import { preempt, preemptNobody } from "./preemption/preempt.ts";
+import type { Preemption, TrialMemory } from "./preemption/preempt.ts";
+import type { DisruptionBudget } from "./preemption/trial.ts";
 import { buildProfile } from "./profile.ts";
 import type { Profile, ProfileConfig } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
@@ -97,10 +100,11 @@ export class Scheduler {
   readonly #gangs = new Gangs();
   readonly #shareColumns: boolean;
   #seed: number;
-  readonly #nominations = new Map<string, PodRow[]>();
-  /** Uid of a nominated pod -> its node. */
-  readonly #nominatedAt = new Map<string, string>();
-  readonly #budgets = new Map<string, DisruptionBudget>();
+  readonly #nominated = new NominatedPods(this.table);
+  readonly #budgetByKey = new Map<string, DisruptionBudget>();
+  /** The same array for as long as no budget changes. */
+  #budgets: readonly DisruptionBudget[] = [];
+  readonly #trials: TrialMemory = new WeakMap();
   /** What was said of pods that fit nowhere; equal pods get the same outcome from the decider. */
   readonly #refused = new WeakMap<Outcome, Refused>();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
@@ -140,8 +144,9 @@ export class Scheduler {
   }
 
   setBudget(key: string, budget: DisruptionBudget | null): void {
-    if (budget === null) this.#budgets.delete(key);
-    else this.#budgets.set(key, budget);
+    if (budget === null) this.#budgetByKey.delete(key);
+    else this.#budgetByKey.set(key, budget);
+    this.#budgets = [...this.#budgetByKey.values()];
   }
 
   /** Sets what a pod group asks for; null when it is gone. @param name "namespace/name" */
@@ -164,7 +169,7 @@ export class Scheduler {
     if (row.group !== "") {
       this.queue.notify({ resource: "podGroup", group: row.group }, nowMs);
     }
-    this.#nominate(row, row.nominatedNode);
+    this.#nominated.set(row, row.nominatedNode);
   }
 
   /** A pod that the API says is on a node: ours confirmed, or anyone's. */
@@ -173,7 +178,7 @@ export class Scheduler {
     this.#assumed.delete(pod.uid);
     this.queue.remove(pod.uid);
     this.#gangs.place(pod);
-    this.#nominate(pod, "");
+    this.#nominated.set(pod, "");
     if (before?.pod.template === pod.template && before.nodeName === nodeName) {
       const same = before.pod.terminating === pod.terminating && before.pod.evicted === pod.evicted;
       if (same) return;
@@ -198,7 +203,7 @@ export class Scheduler {
     if (pod === undefined) return;
     this.table.removePod(uid);
     const assigned = known !== undefined || pod.nominatedNode !== "";
-    this.#nominate(pod, "");
+    this.#nominated.set(pod, "");
     const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
     this.queue.notify({ ...event, assigned }, nowMs);
   }
@@ -209,8 +214,8 @@ export class Scheduler {
   }
 
   /** @returns pods promised to nodes, by node name. */
-  get nominations(): ReadonlyMap<string, readonly PodRow[]> {
-    return this.#nominations;
+  get nominations(): Nominations {
+    return this.#nominated.byNode;
   }
 
   // ---- what to do
@@ -279,7 +284,7 @@ export class Scheduler {
   /** Keeps to a placement that is in the table already. */
   #assume(entry: QueuedPod, nodeName: string): Action {
     const { pod } = entry;
-    this.#nominate(pod, "");
+    this.#nominated.set(pod, "");
     this.#gangs.place(pod);
     this.#assumed.set(pod.uid, entry);
     return { kind: "bind", entry, nodeName };
@@ -291,7 +296,7 @@ export class Scheduler {
       table: this.table,
       profile,
       pod,
-      nominations: this.#nominations,
+      nominations: this.nominations,
       seed: this.#seed,
     };
     return this.#shareColumns ? this.#batch.decide(input) : decide(input, this.#batch.scratch);
@@ -326,13 +331,13 @@ export class Scheduler {
     if (preemption.nodeName === "") {
       const nominatedNode = preemption.keepsNomination ? null : "";
       this.queue.failed(entry, diagnosis.plugins, nowMs);
-      if (nominatedNode !== null) this.#nominate(pod, nominatedNode);
+      if (nominatedNode !== null) this.#nominated.set(pod, nominatedNode);
       return { kind: "reject", entry, message, nominatedNode, victims: [] };
     }
     const nominatedNode = preemption.nodeName;
     const promised = { ...pod, nominatedNode };
     this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs);
-    this.#nominate(promised, nominatedNode);
+    this.#nominated.set(promised, nominatedNode);
     return { kind: "reject", entry, message, nominatedNode, victims: preemption.victims };
   }
 
@@ -346,25 +351,13 @@ export class Scheduler {
       filtering,
       verdicts: outcome.verdicts(),
       pod,
-      nominations: this.#nominations,
-      budgets: [...this.#budgets.values()],
+      nominations: this.nominations,
+      budgets: this.#budgets,
+      memory: this.#trials,
       seed: this.#seed,
     });
     const refused = { preemption, message: explain(diagnosis, preemption.message) };
     if (preemption.nodeName === "") this.#refused.set(outcome, refused);
     return refused;
-  }
-
-  #nominate(pod: PodRow, nodeName: string): void {
-    const before = this.#nominatedAt.get(pod.uid);
-    if (before !== undefined) {
-      const others = this.#nominations.get(before)!.filter(({ uid }) => uid !== pod.uid);
-      if (others.length === 0) this.#nominations.delete(before);
-      else this.#nominations.set(before, others);
-      this.#nominatedAt.delete(pod.uid);
-    }
-    if (nodeName === "") return;
-    this.#nominations.set(nodeName, [...this.#nominations.get(nodeName) ?? [], pod]);
-    this.#nominatedAt.set(pod.uid, nodeName);
   }
 }

@@ -8,14 +8,16 @@
  */
 
 import { diagnose, filterRows, pickRank, prepareFilters, prepareScores } from "../decide.ts";
+import { filterNominated, filterNominatedRow } from "../decide.ts";
 import { countHelpable, HOLE, uniformTotal } from "../decide.ts";
-import type { DecideInput, Diagnosis, Filtering, PreparedFilter } from "../decide.ts";
-import type { PreparedScore, Scratch } from "../decide.ts";
+import type { DecideInput, Diagnosis, Filtering, NominatedInput } from "../decide.ts";
+import type { PreparedFilter, PreparedScore, Scratch } from "../decide.ts";
 import type { TermColumn } from "../pod_index.ts";
 import type { NodeTable } from "../node_table.ts";
 import { FEASIBLE, normaliseScores } from "../plugin.ts";
 import type { Classing, FeasibleClasses } from "../plugin.ts";
 import type { PodSpecRow } from "../pod_row.ts";
+import type { Nominations } from "../preemption/nominations.ts";
 import type { Profile } from "../profile.ts";
 import { nthRow } from "../structures/scored_rows.ts";
 import type { ScoreSet } from "../structures/scored_rows.ts";
@@ -76,6 +78,7 @@ export class SharedColumn {
   readonly #spec: PodSpecRow;
   readonly #parts: Parts;
   readonly #localFiltering: Filtering;
+  readonly #nominated: NominatedInput;
   readonly #classings: readonly Classing[];
   readonly #structure: number;
   readonly #namespaces: number;
@@ -103,6 +106,13 @@ export class SharedColumn {
     this.#spec = input.pod.template.spec;
     this.#parts = parts;
     this.#localFiltering = { ...parts.filtering, filters: parts.local };
+    this.#nominated = {
+      table,
+      filtering: this.#localFiltering,
+      // Equal pods that hold a promise ask for themselves.
+      pod: { uid: "", template: input.pod.template },
+      nominations: input.nominations,
+    };
     this.#structure = table.structureGeneration;
     this.#namespaces = table.namespaceGeneration;
     this.#terms = table.index.termsMeaning(this.#spec, labelsOf(table, this.#spec));
@@ -145,6 +155,16 @@ export class SharedColumn {
     }
   }
 
+  /** Whether promises to other pods are in the verdicts; where filters look further they aren't. */
+  get seesGuests(): boolean {
+    return this.#parts.beyond.length === 0;
+  }
+
+  /** @returns `Uint32Array[rows]` of what the filters say, null where some look further. */
+  get verdicts(): Uint32Array | null {
+    return this.seesGuests ? this.#verdicts : null;
+  }
+
   get filtering(): Filtering {
     return this.#parts.filtering;
   }
@@ -154,9 +174,10 @@ export class SharedColumn {
     return this.#feasibleCount;
   }
 
-  /** Brings the column up to date. @returns false when it must be made anew. */
-  repair(): boolean {
+  /** Brings the column up to date; a changed promise has touched its row. @returns false when it must be made anew. */
+  repair(nominations: Nominations): boolean {
     const table = this.#table;
+    if (nominations !== this.#nominated.nominations) return false;
     if (table.structureGeneration !== this.#structure) return false;
     if (table.namespaceGeneration !== this.#namespaces) return false;
     for (const classing of this.#classings) if (!classing.isCurrent()) return false;
@@ -210,6 +231,7 @@ export class SharedColumn {
     const all = { from: 0, to: rows };
     const verdicts = new Uint32Array(rows);
     filterRows(this.#table, this.#localFiltering, verdicts, all);
+    if (this.seesGuests) filterNominated(this.#nominated, verdicts);
     const totals = new Float64Array(rows).fill(this.#parts.uniform);
     for (const { run, weight } of this.#parts.fixed) {
       run.score(this.#out, verdicts, all);
@@ -228,6 +250,7 @@ export class SharedColumn {
     for (const classing of this.#classings) classing.refresh(row);
     const known = this.#verdicts[row];
     filterRows(this.#table, this.#localFiltering, this.#verdicts, range);
+    if (this.seesGuests) filterNominatedRow(this.#nominated, this.#verdicts, row);
     const verdict = this.#verdicts[row];
     this.#verdicts[row] = known;
     let total = this.#parts.uniform;

@@ -4,15 +4,16 @@
  */
 
 import assert from "node:assert/strict";
-import { decide, Scratch } from "./decide.ts";
-import { TemplateTable } from "./intern.ts";
-import { EMPTY_NODE } from "./node_row.ts";
-import { NodeTable } from "./node_table.ts";
-import { EMPTY_SPEC } from "./pod_row.ts";
-import type { PodRow, PodSpecRow } from "./pod_row.ts";
+import { decide, Scratch } from "../decide.ts";
+import { TemplateTable } from "../intern.ts";
+import { EMPTY_NODE } from "../node_row.ts";
+import { NodeTable } from "../node_table.ts";
+import { EMPTY_SPEC } from "../pod_row.ts";
+import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { preempt } from "./preempt.ts";
-import type { DisruptionBudget, Preemption } from "./preempt.ts";
-import { buildProfile } from "./profile.ts";
+import type { Preemption } from "./preempt.ts";
+import type { DisruptionBudget } from "./trial.ts";
+import { buildProfile } from "../profile.ts";
 
 const PROFILE = buildProfile();
 const TEMPLATES = new TemplateTable();

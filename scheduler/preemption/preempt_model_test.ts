@@ -10,10 +10,10 @@ import { EMPTY_NODE } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
 import { EMPTY_SPEC } from "../pod_row.ts";
 import type { Labels, PodRow } from "../pod_row.ts";
-import { preempt, preemptNobody } from "../preempt.ts";
-import type { DisruptionBudget } from "../preempt.ts";
+import { preempt, preemptNobody } from "./preempt.ts";
+import type { DisruptionBudget } from "./trial.ts";
 import { buildProfile } from "../profile.ts";
-import { Dice } from "./generate.ts";
+import { Dice } from "../model/generate.ts";
 
 const PROFILE = buildProfile();
 const CAPACITY = 2000;
