@@ -11,6 +11,7 @@ import type { NodeRow, Taint } from "./node_row.ts";
 import { PodIndex } from "./pod_index.ts";
 import type { PodRow, Resources, ScalarAmount } from "./pod_row.ts";
 import { ChangeLog, NO_ROW } from "./structures/change_log.ts";
+import { grown } from "./structures/columns.ts";
 import { CountedNumbers } from "./structures/counted_numbers.ts";
 import { labelOf } from "./selector.ts";
 import type { LabelColumns } from "./selector.ts";
@@ -290,6 +291,16 @@ export class NodeTable implements LabelColumns {
     }
   }
 
+  /** Takes a pod off its row for the length of a trial: it is still known by its uid. */
+  lift(pod: PodRow, row: number): void {
+    this.#detach(pod, row);
+  }
+
+  /** Puts back a pod that was lifted. */
+  putBack(pod: PodRow, row: number): void {
+    this.#attach(pod, row);
+  }
+
   /** Notes that something about a node changed that no column holds. */
   touch(name: string): void {
     const row = this.rowOf(name);
@@ -483,12 +494,4 @@ export class NodeTable implements LabelColumns {
     if (ips.size === 0) rows.delete(row);
     if (rows.size === 0) this.ports.delete(port);
   }
-}
-
-/** @returns a longer copy of a column. */
-function grown<T extends Float64Array | Int32Array | Uint8Array>(column: T, capacity: number): T {
-  const Column = column.constructor as new (length: number) => T;
-  const next = new Column(capacity);
-  next.set(column);
-  return next;
 }

@@ -8,6 +8,7 @@
 
 import type { Labels, PodRow, PodSpecRow, PodTemplate, PodTerm, Requirement } from "./pod_row.ts";
 import { matchesLabels } from "./selector.ts";
+import { grown } from "./structures/columns.ts";
 
 export const MAX_COUNTERS = 512;
 
@@ -168,9 +169,9 @@ export class PodIndex {
 
   grow(capacity: number): void {
     for (const counter of this.#counters.values()) {
-      counter.counts = widened(counter.counts, capacity);
+      counter.counts = grown(counter.counts, capacity);
     }
-    for (const column of this.#terms.values()) column.counts = widened(column.counts, capacity);
+    for (const column of this.#terms.values()) column.counts = grown(column.counts, capacity);
   }
 
   #changeTerms(terms: readonly TemplateTerm[], row: number, sign: 1 | -1): void {
@@ -229,10 +230,4 @@ export class PodIndex {
     }
     return terms;
   }
-}
-
-function widened(counts: Int32Array, capacity: number): Int32Array {
-  const next = new Int32Array(capacity);
-  next.set(counts);
-  return next;
 }

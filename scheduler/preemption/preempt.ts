@@ -9,23 +9,21 @@
 import { pickRank, reasonsOf } from "../decide.ts";
 import { formatReasons } from "../explain.ts";
 import type { NodeTable } from "../node_table.ts";
-import { UNRESOLVABLE, verdictOrdinal } from "../plugin.ts";
+import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
 import type { PodRow } from "../pod_row.ts";
-import { costsLess, NOBODY, priorityOf, tryRow } from "./trial.ts";
+import { NOBODY, priorityOf } from "./trial.ts";
 import type { Candidate, TrialInput } from "./trial.ts";
-import { TriedRows } from "./tried_rows.ts";
+import { NO_CANDIDATE, TriedRows } from "./tried_rows.ts";
+import type { TrialMemory } from "./tried_rows.ts";
 
 export interface PreemptInput extends TrialInput {
-  /** `Uint32Array[rows]` of the failed decision; copied, not written. */
+  /** `Uint32Array[rows]` of the failed decision; not written. */
   readonly verdicts: Uint32Array;
   /** What trials found for pods that are alike, by their filters; absent = nothing is kept. */
   readonly memory?: TrialMemory;
   /** Where among the nodes the search starts; any 32-bit number. Default 0. */
   readonly seed?: number;
 }
-
-/** Trials by prepared filters, which equal pods share for as long as those hold. */
-export type TrialMemory = WeakMap<TrialInput["filtering"], TriedRows>;
 
 /** What a preemption that has no one to evict needs to know. */
 export interface VictimlessInput {
@@ -49,6 +47,7 @@ const LEAST_CANDIDATES = 100;
 const LEAST_CANDIDATE_PERCENT = 10;
 const NO_VICTIMS = "No preemption victims found for incoming pod";
 const NOT_HELPFUL = "Preemption is not helpful for scheduling";
+
 /** @returns why the pod may not evict, "" when it may. */
 function ineligibility(input: PreemptInput): string {
   const { table, pod, verdicts } = input;
@@ -61,15 +60,19 @@ function ineligibility(input: PreemptInput): string {
   return clearing ? "not eligible due to a terminating pod on the nominated node." : "";
 }
 
-/** @returns the rows that eviction may help, in order of rows. */
-function helpableRows({ table, filtering, verdicts }: PreemptInput): number[] {
-  if (filtering.rejection !== "") return [];
-  const rows: number[] = [];
-  for (let row = 0; row < table.rows; row++) {
-    if (table.alive[row] === 0 || verdictOrdinal(verdicts[row]) === 0) continue;
-    if ((verdicts[row] & UNRESOLVABLE) === 0) rows.push(row);
+/** @returns the rows that eviction may help, in order of rows: the first `count` of an array. */
+function helpableRows({ table, filtering, verdicts }: PreemptInput) {
+  const { alive } = table;
+  const length = filtering.rejection === "" ? table.rows : 0;
+  const rows = new Int32Array(length);
+  let count = 0;
+  for (let row = 0; row < length; row++) {
+    const verdict = verdicts[row];
+    if (verdict !== FEASIBLE && (verdict & UNRESOLVABLE) === 0 && alive[row] !== 0) {
+      rows[count++] = row;
+    }
   }
-  return rows;
+  return { rows, count };
 }
 
 /**
@@ -101,42 +104,53 @@ export function preempt(input: PreemptInput): Preemption {
 }
 
 function tryRows(input: PreemptInput): Preemption {
-  const { table, filtering } = input;
-  const verdicts = input.verdicts.slice(0, table.rows);
-  const rows = helpableRows(input);
-  const enough = Math.max(
-    LEAST_CANDIDATES,
-    Math.floor((rows.length * LEAST_CANDIDATE_PERCENT) / 100),
-  );
-  const known = input.memory === undefined ? null : TriedRows.of(input, input.memory);
-  const failed = new Map<number | typeof NOBODY, number>();
-  let best: Candidate | undefined;
+  const { table } = input;
+  const { rows, count } = helpableRows(input);
+  const enough = Math.max(LEAST_CANDIDATES, Math.floor((count * LEAST_CANDIDATE_PERCENT) / 100));
+  const tried = TriedRows.of(input, input.memory);
+  let best = -1;
+  let bestCost = NO_CANDIDATE;
   let candidates = 0;
   let isHarmless = false;
-  const offset = rows.length === 0 ? 0 : pickRank(input.seed ?? 0, rows.length);
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[offset + i < rows.length ? offset + i : offset + i - rows.length];
-    const tried = known === null ? tryRow(input, verdicts, row) : known.try(input, verdicts, row);
-    if (typeof tried !== "object") {
-      failed.set(tried, (failed.get(tried) ?? 0) + 1);
-      continue;
-    }
-    if (tried.victims.length === 0) continue;
+  const offset = count === 0 ? 0 : pickRank(input.seed ?? 0, count);
+  for (let i = 0; i < count; i++) {
+    const row = rows[offset + i < count ? offset + i : offset + i - count];
+    const cost = tried.costOf(input, row);
+    if (cost === NO_CANDIDATE) continue;
     candidates++;
-    if (tried.violations === 0) isHarmless = true;
-    if (best === undefined || costsLess(tried, best)) best = tried;
+    if (cost !== bestCost) {
+      isHarmless ||= candidateOf(tried, row).violations === 0;
+      if (best < 0 || tried.isLess(cost, bestCost)) [best, bestCost] = [row, cost];
+    }
     if (candidates >= enough && isHarmless) break;
   }
-  if (best !== undefined) {
-    const { row, victims } = best;
-    return { nodeName: table.nodeName(row), victims, message: "", keepsNomination: false };
+  if (best < 0) return hopeless(table.nodeCount, count, reasonsOfAll(input, tried, rows, count));
+  const { victims } = candidateOf(tried, best);
+  return { nodeName: table.nodeName(best), victims, message: "", keepsNomination: false };
+}
+
+function candidateOf(tried: TriedRows, row: number): Candidate {
+  return tried.found(row) as Candidate;
+}
+
+/** @returns why none of the rows would do, each reason with how many rows gave it. */
+function reasonsOfAll(
+  { filtering }: PreemptInput,
+  tried: TriedRows,
+  rows: Int32Array,
+  count: number,
+): Map<string, number> {
+  const failed = new Map<number | typeof NOBODY, number>();
+  for (let i = 0; i < count; i++) {
+    const found = tried.found(rows[i]);
+    if (typeof found !== "object") failed.set(found, (failed.get(found) ?? 0) + 1);
   }
   const reasons = new Map<string, number>();
-  for (const [tried, count] of failed) {
-    const given = tried === NOBODY ? [NO_VICTIMS] : reasonsOf(filtering, tried);
-    for (const reason of given) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+  for (const [found, times] of failed) {
+    const given = found === NOBODY ? [NO_VICTIMS] : reasonsOf(filtering, found);
+    for (const reason of given) reasons.set(reason, (reasons.get(reason) ?? 0) + times);
   }
-  return hopeless(table.nodeCount, rows.length, reasons);
+  return reasons;
 }
 
 function hopeless(nodeCount: number, tried: number, reasons: Map<string, number>): Preemption {

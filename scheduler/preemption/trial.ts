@@ -90,23 +90,21 @@ function splitByBudget(
 class Trial {
   readonly #input: TrialInput;
   readonly #row: number;
-  readonly #nodeName: string;
   readonly #verdicts: Uint32Array;
 
   constructor(input: TrialInput, verdicts: Uint32Array, row: number) {
     this.#input = input;
     this.#row = row;
     this.#verdicts = verdicts;
-    this.#nodeName = input.table.nodeName(row);
   }
 
   takeOff(pod: PodRow): void {
-    this.#input.table.removePod(pod.uid);
+    this.#input.table.lift(pod, this.#row);
     this.#tell(pod, -1);
   }
 
   putBack(pod: PodRow): void {
-    this.#input.table.addPod(pod, this.#nodeName);
+    this.#input.table.putBack(pod, this.#row);
     this.#tell(pod, 1);
   }
 

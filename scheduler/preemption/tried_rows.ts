@@ -1,52 +1,95 @@
 /**
  * What trials found, row by row, for pods that are alike: one trial serves them all until the row
  * changes.
- * In: prepared filters that look at nothing but their row, the table's change log, budgets.
- * Out: the outcome of a trial, made now or remembered.
+ * In: prepared filters, the table's change log, budgets. Out: the outcome of a trial, made now or
+ * remembered, as a small number that candidates of one cost share.
  * Never: remembers where a filter looks further than its row, or for a pod that holds a promise of
  * its own; those are tried anew.
  */
 
-import type { TrialInput, Tried } from "./trial.ts";
-import { tryRow } from "./trial.ts";
+import { costsLess, tryRow } from "./trial.ts";
+import type { Candidate, TrialInput, Tried } from "./trial.ts";
+
+/** Trials by prepared filters, which equal pods share for as long as those hold. */
+export type TrialMemory = WeakMap<TrialInput["filtering"], TriedRows>;
+
+/** The cost of a row that no eviction helps, or where none is needed. */
+export const NO_CANDIDATE = 0;
+const UNTRIED = -1;
+/** Numbered costs kept beyond one a row. */
+const MOST_COSTS = 1024;
 
 export class TriedRows {
-  readonly #tried: (Tried | undefined)[] = [];
+  readonly #tried: Tried[] = [];
+  /** Number of the cost of each row's candidate, from 1. */
+  readonly #costs: Int32Array;
+  readonly #costNumbers = new Map<string, number>();
+  /** A candidate of each cost. */
+  readonly #examples: Candidate[] = [];
+  /** For the filters to write into. */
+  readonly #verdicts: Uint32Array;
   #budgets: TrialInput["budgets"];
   #seen: number;
 
   private constructor({ table, budgets }: TrialInput) {
+    this.#costs = new Int32Array(table.rows).fill(UNTRIED);
+    this.#verdicts = new Uint32Array(table.rows);
     this.#budgets = budgets;
     this.#seen = table.generation;
   }
 
-  /**
-   * Brings what is remembered up to date.
-   *
-   * @returns the memory of the filters, null where nothing may be remembered
-   */
-  static of(
-    input: TrialInput,
-    memory: WeakMap<TrialInput["filtering"], TriedRows>,
-  ): TriedRows | null {
+  /** @returns what is known of the rows as they stand now, which may be nothing. */
+  static of(input: TrialInput, memory?: TrialMemory): TriedRows {
     const { filtering, pod } = input;
-    if (pod.nominatedNode !== "" || filtering.filters.some(({ run }) => !run.local)) return null;
-    let rows = memory.get(filtering);
-    if (rows === undefined) memory.set(filtering, rows = new TriedRows(input));
-    rows.#refresh(input);
+    const isShared = pod.nominatedNode === "" && filtering.filters.every(({ run }) => run.local);
+    if (memory === undefined || !isShared) return new TriedRows(input);
+    const known = memory.get(filtering);
+    if (known !== undefined && known.#refresh(input)) return known;
+    const rows = new TriedRows(input);
+    memory.set(filtering, rows);
     return rows;
   }
 
-  /** As `tryRow`. */
-  try(input: TrialInput, verdicts: Uint32Array, row: number): Tried {
-    return this.#tried[row] ??= tryRow(input, verdicts, row);
+  /** @returns the number of what clearing a row costs, `NO_CANDIDATE` when it can't be cleared. */
+  costOf(input: TrialInput, row: number): number {
+    const known = this.#costs[row];
+    return known === UNTRIED ? this.#try(input, row) : known;
   }
 
-  #refresh({ table, budgets }: TrialInput): void {
-    const known = budgets === this.#budgets &&
-      table.eachChange(this.#seen, (row) => this.#tried[row] = undefined);
-    if (!known) this.#tried.length = 0;
-    this.#budgets = budgets;
+  /** @returns what the trial of a row found; it was asked for its cost before. */
+  found(row: number): Tried {
+    return this.#tried[row];
+  }
+
+  /** @returns whether one cost, by its number, is less than another. */
+  isLess(a: number, b: number): boolean {
+    return costsLess(this.#examples[a], this.#examples[b]);
+  }
+
+  #try(input: TrialInput, row: number): number {
+    const tried = tryRow(input, this.#verdicts, row);
+    this.#tried[row] = tried;
+    const isCandidate = typeof tried === "object" && tried.victims.length > 0;
+    return this.#costs[row] = isCandidate ? this.#numberOf(tried) : NO_CANDIDATE;
+  }
+
+  #numberOf(candidate: Candidate): number {
+    const key = candidate.costs.join();
+    let number = this.#costNumbers.get(key);
+    if (number === undefined) {
+      this.#costNumbers.set(key, number = this.#costNumbers.size + 1);
+      this.#examples[number] = candidate;
+    }
+    return number;
+  }
+
+  /** @returns false when it can't be told what changed. */
+  #refresh({ table, budgets }: TrialInput): boolean {
+    if (budgets !== this.#budgets || table.rows > this.#costs.length) return false;
+    // Costs come and go; what they were numbered with must not pile up.
+    if (this.#costNumbers.size > this.#costs.length + MOST_COSTS) return false;
+    const known = table.eachChange(this.#seen, (row) => this.#costs[row] = UNTRIED);
     this.#seen = table.generation;
+    return known;
   }
 }

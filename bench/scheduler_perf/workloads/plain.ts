@@ -76,6 +76,11 @@ const preemptionBasic: TestCase = {
       params: { initNodes: 1000, initPods: 4000, measurePods: 1000 },
       floor: 2000,
     },
+    {
+      name: "5000Nodes",
+      params: { initNodes: 5000, initPods: 20_000, measurePods: 5000 },
+      floor: 2000,
+    },
   ],
 };
 
