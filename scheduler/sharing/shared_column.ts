@@ -174,7 +174,11 @@ export class SharedColumn {
     return this.#feasibleCount;
   }
 
-  /** Brings the column up to date; a changed promise has touched its row. @returns false when it must be made anew. */
+  /**
+   * Brings the column up to date; a changed promise has touched its row.
+   *
+   * @returns false when it must be made anew.
+   */
   repair(nominations: Nominations): boolean {
     const table = this.#table;
     if (nominations !== this.#nominated.nominations) return false;

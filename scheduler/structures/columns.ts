@@ -1,6 +1,7 @@
 /**
  * Columns that grow with their table.
- * In: a typed array. Out: a longer copy, zeros at its end. Never: changes the one given.
+ * In: a typed array. Out: a longer copy, zeros at its end.
+ * Never: changes the one given.
  */
 
 /** @returns a longer copy of a column. @param capacity rows of the copy */
