@@ -275,15 +275,16 @@ export class Member {
     if (this.#failure !== null) return;
     const end = this.#timer.now() + TURN_MILLIS;
     try {
-      this.#proposeQueued();
+      const held = this.#proposeQueued();
       const round = this.#reads.nextRound(this.#timer.now());
       if (round !== null) this.#raft.readIndex(round);
       this.#drainReady();
       this.#apply(end);
       this.#reads.answer(this.#applier.index);
       const more = this.#background();
-      // Applying may have queued answers' next requests, and made Raft ready again.
-      const proposable = this.#proposals.hasQueued && !this.#writer.busy && this.#knowsLeader();
+      // Answers may have queued further requests; what Raft held back waits for a message or tick.
+      const proposable = !held && this.#proposals.hasQueued && !this.#writer.busy &&
+        this.#knowsLeader();
       if (more || proposable || this.#raft.hasReady() || this.#applier.hasWork) this.#wake();
     } catch (error) {
       this.#fail(error);
@@ -307,24 +308,24 @@ export class Member {
     this.#turn();
   }
 
-  /** Hands gathered batches to Raft, or to the leader, unless a write is under way. */
-  #proposeQueued(): void {
-    if (this.#writer.busy || !this.#knowsLeader()) return;
-    let bytes = 0;
-    while (bytes < WRITE_BYTES) {
+  /** Hands gathered batches on unless a write is under way. @returns whether Raft takes none now */
+  #proposeQueued(): boolean {
+    if (this.#writer.busy || !this.#knowsLeader()) return false;
+    for (let bytes = 0; bytes < WRITE_BYTES;) {
       const batch = this.#proposals.take();
-      if (batch === undefined) return;
+      if (batch === undefined) return false;
       const outcome = this.#raft.propose(batch.data);
       if (outcome.kind === "notLeader" && outcome.leader !== 0n) {
         const route = { from: this.id, to: outcome.leader };
         this.#peers?.send([forwardedProposal(route, batch.data)]);
       } else if (outcome.kind !== "accepted") {
         this.#proposals.untake(batch);
-        return;
+        return true;
       }
       this.#proposals.wait(batch);
       bytes += batch.data.length;
     }
+    return false;
   }
 
   #drainReady(): void {

@@ -26,6 +26,15 @@ function freePorts(count: number): number[] {
   });
 }
 
+/** Starts one of three members on its disk. */
+function startMember(i: number, ports: readonly number[], disk: FakeDisk): Promise<OpenedMember> {
+  return open(optionsOf(NAMES[i], ports), disk, i + 1);
+}
+
+function open(options: StoreOptions, disk: FakeDisk, seed: number): Promise<OpenedMember> {
+  return openMember(options, { ...denoPorts(), disk, random: seededRandom(seed), log: () => {} });
+}
+
 function optionsOf(name: string, ports: readonly number[]): StoreOptions {
   const urlOf = (one: string) => `http://127.0.0.1:${ports[NAMES.indexOf(one)]}`;
   return {
@@ -66,13 +75,7 @@ const isCaughtUp = (one: OpenedMember, other: OpenedMember) =>
 Deno.test("three members: elect, write anywhere, catch up by snapshot, no quorum", async () => {
   const ports = freePorts(3);
   const disks = NAMES.map(() => new FakeDisk());
-  const start = (i: number) =>
-    openMember(optionsOf(NAMES[i], ports), {
-      ...denoPorts(),
-      disk: disks[i],
-      random: seededRandom(i + 1),
-      log: () => {},
-    });
+  const start = (i: number) => startMember(i, ports, disks[i]);
   const [a, b, c] = await Promise.all([start(0), start(1), start(2)]);
   await until("a leader", () => [a, b, c].every(({ member }) => member.raft.leader !== 0n));
   equal(a.member.clusterId, c.member.clusterId);
@@ -108,4 +111,41 @@ Deno.test("three members: elect, write anywhere, catch up by snapshot, no quorum
   const failure = await new Promise((resolve) => again.member.readIndex(resolve));
   deepEqual(failure, { kind: "noLeader" });
   await again.close();
+});
+
+Deno.test("a member that was away follows a leader that joined meanwhile", async () => {
+  const ports = freePorts(4);
+  const disks = NAMES.map(() => new FakeDisk());
+  const [a, b, c] = await Promise.all(disks.map((disk, i) => startMember(i, ports, disk)));
+  await until("a leader", () => [a, b, c].every(({ member }) => member.raft.leader !== 0n));
+  await c.close();
+  await until("a leader without it", () => [a, b].some(({ member }) => member.isServingLeader));
+
+  const url = `http://127.0.0.1:${ports[3]}`;
+  const added = await a.cluster.change({ ask: "memberAdd", peerUrls: [url], isLearner: false });
+  equal(added.kind, "changed");
+  const { initialCluster, ...others } = optionsOf("a", ports);
+  const d = await open(
+    {
+      ...others,
+      name: "d",
+      initialCluster: [...initialCluster!, { name: "d", peerUrls: [url] }],
+      initialClusterState: "existing",
+      advertisePeerUrls: [url],
+      listenPeerUrls: [url],
+    },
+    new FakeDisk(),
+    4,
+  );
+  await until("the newcomer has caught up", () => isCaughtUp(a, d));
+  const [leader] = [a, b].filter(({ member }) => member.isServingLeader);
+  await leader.cluster.moveLeader(d.member.id);
+  await until("the newcomer leads", () => d.member.isServingLeader);
+
+  // It knows nobody of this name, and can only answer on the connection that it gets.
+  const again = await startMember(2, ports, disks[2].crash());
+  for (let i = 0; i < 3; i++) equal((await put(d, `k${i}`)).kind, "put");
+  await until("the one who was away has caught up", () => isCaughtUp(d, again));
+  equal((await put(again, "from the third")).kind, "put");
+  await Promise.all([a, b, d, again].map((one) => one.close()));
 });

@@ -24,6 +24,8 @@ export const FRAME = {
 
 /** Larger frames are a protocol error. */
 export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
+/** A peer that is further behind loses messages instead of filling our memory. */
+export const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 const PREFIX_BYTES = 5;
 const MESSAGE_BYTES = 76;
 const ENTRY_BYTES = 21;
@@ -139,6 +141,15 @@ function encodeEntry(bytes: Uint8Array, view: DataView, at: number, entry: Entry
   view.setUint32(at + 17, entry.data.length, true);
   bytes.set(entry.data, at + ENTRY_BYTES);
   return at + ENTRY_BYTES + entry.data.length;
+}
+
+/**
+ * @returns the messages meant for a member, or null when the body is malformed
+ * A snapshot message without its file would be a promise nobody keeps, so it is left out.
+ */
+export function decodeMessagesTo(memberId: bigint, bytes: Uint8Array): Message[] | null {
+  const messages = decodeMessages(bytes);
+  return messages?.filter(({ to, type }) => to === memberId && type !== "snapshot") ?? null;
 }
 
 /** @returns the messages, or null when the body is malformed; entry data are views of `bytes` */

@@ -10,11 +10,14 @@ import type { Message } from "../raft/types.ts";
 import {
   decodeHello,
   decodeMessages,
+  decodeMessagesTo,
   decodeNumber,
   encodeFrame,
+  encodeMessages,
   encodeNumber,
   FRAME,
   FrameReader,
+  MAX_BUFFERED_BYTES,
 } from "./codec.ts";
 import { IncomingSnapshot } from "./snapshot_transfer.ts";
 
@@ -33,7 +36,7 @@ export interface InboundParts {
 export class Inbound {
   readonly #parts: InboundParts;
   readonly #socket: Socket;
-  #greeted = false;
+  #peerId: bigint | null = null;
   #incoming: { file: IncomingSnapshot; message: Message } | null = null;
 
   constructor(parts: InboundParts, socket: Socket) {
@@ -48,17 +51,29 @@ export class Inbound {
     socket.on("close", () => this.#suspend());
   }
 
+  /** Who dialled, null before it said so. */
+  get peerId(): bigint | null {
+    return this.#peerId;
+  }
+
+  /** Answers on the connection of a member whose address is not known here yet. */
+  send(messages: readonly Message[]): void {
+    if (this.#socket.writableLength > MAX_BUFFERED_BYTES) return;
+    this.#socket.write(encodeFrame(FRAME.messages, encodeMessages(messages)));
+  }
+
   close(): void {
     this.#socket.destroy();
   }
 
   #receive(type: number, body: Uint8Array): void {
-    if (!this.#greeted) return this.#greet(type, body);
+    if (this.#peerId === null) return this.#greet(type, body);
     switch (type) {
       case FRAME.messages: {
-        const messages = decodeMessages(body);
+        const { host } = this.#parts;
+        const messages = decodeMessagesTo(host.memberId, body);
         if (messages === null) return this.close();
-        this.#deliver(messages);
+        host.receive(messages);
         return;
       }
       case FRAME.call:
@@ -92,21 +107,12 @@ export class Inbound {
     if (hello.clusterId !== host.clusterId) return this.#refuse("another cluster's id");
     if (hello.to !== host.memberId) return this.#refuse("this is not the member that was meant");
     if (this.#parts.isRemoved(hello.from)) return this.#refuse("the member was removed");
-    this.#greeted = true;
+    this.#peerId = hello.from;
   }
 
   #refuse(reason: string): void {
     this.#parts.log("warn", "a peer was refused", { reason });
     this.#socket.end(encodeFrame(FRAME.refused, new TextEncoder().encode(reason)));
-  }
-
-  #deliver(messages: readonly Message[]): void {
-    const { host } = this.#parts;
-    // A snapshot message without its file would be a promise nobody keeps.
-    const meant = messages.filter((message) =>
-      message.to === host.memberId && message.type !== "snapshot"
-    );
-    host.receive(meant);
   }
 
   async #answer(body: Uint8Array): Promise<void> {

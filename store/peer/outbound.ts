@@ -9,6 +9,7 @@ import type { TlsFiles } from "../member/config.ts";
 import type { Disk, Log, PeerHost, Timer } from "../ports.ts";
 import type { Message } from "../raft/types.ts";
 import {
+  decodeMessagesTo,
   decodeNumber,
   encodeFrame,
   encodeHello,
@@ -16,14 +17,13 @@ import {
   encodeNumber,
   FRAME,
   FrameReader,
+  MAX_BUFFERED_BYTES,
 } from "./codec.ts";
 import { OutgoingSnapshot } from "./snapshot_transfer.ts";
 import { dial } from "./socket.ts";
 
 const FIRST_BACKOFF_MILLIS = 50;
 const MAX_BACKOFF_MILLIS = 2_000;
-/** A peer that is further behind loses messages instead of filling our memory. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 const CALL_TIMEOUT_MILLIS = 5_000;
 /** A transfer that makes no progress for this long has failed. */
 const SNAPSHOT_STALL_MILLIS = 30_000;
@@ -152,6 +152,11 @@ export class Outbound {
 
   #receive(type: number, body: Uint8Array): void {
     switch (type) {
+      case FRAME.messages: {
+        const { host } = this.#parts;
+        host.receive(decodeMessagesTo(host.memberId, body) ?? []);
+        return;
+      }
       case FRAME.answer: {
         const understood = body[8] === 1;
         this.#calls.get(decodeNumber(body))?.(understood ? body.subarray(9) : null);

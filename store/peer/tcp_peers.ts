@@ -44,7 +44,10 @@ class TcpPeers implements Peers {
       if (list === undefined) byPeer.set(message.to, [message]);
       else list.push(message);
     }
-    for (const [id, list] of byPeer) this.#outbound.get(id)?.send(list);
+    for (const [id, list] of byPeer) {
+      const connection = this.#outbound.get(id) ?? this.#callerOf(id);
+      connection?.send(list);
+    }
   }
 
   sendSnapshot(message: Message): void {
@@ -74,6 +77,11 @@ class TcpPeers implements Peers {
     for (const listener of this.#listeners) listener.close();
     this.#outbound.clear();
     return Promise.resolve();
+  }
+
+  /** A member that joined while this one was away may lead by now, and has to be answered. */
+  #callerOf(id: bigint): Inbound | undefined {
+    return [...this.#inbound].find(({ peerId }) => peerId === id);
   }
 
   #accept(socket: Socket): void {

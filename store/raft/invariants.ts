@@ -4,7 +4,6 @@
  * Never: changes a core; is part of a running member.
  * Source: figure 3.2 of Ongaro's thesis; the checker's place is borrowed from LogCabin.
  */
-import { assert } from "./assert.ts";
 import type { Entry, RaftCore } from "./types.ts";
 
 /** What the checker remembers of one core, to look only at what changed. */
@@ -29,7 +28,7 @@ interface Committed {
 export class InvariantChecker {
   readonly #leaders = new Map<number, bigint>();
   /** For each (index, term): the term of the entry before it. */
-  readonly #previousTerms = new Map<string, number>();
+  readonly #previousTerms: (Map<number, number> | undefined)[] = [];
   readonly #committed: (Committed | undefined)[] = [];
   readonly #applied: (Entry | undefined)[] = [];
   readonly #seen = new Map<bigint, Seen>();
@@ -45,7 +44,7 @@ export class InvariantChecker {
    * Errors: throws, naming the invariant, when one is broken.
    */
   check(cores: Iterable<RaftCore>): void {
-    const all = [...cores];
+    const all = Array.isArray(cores) ? cores as readonly RaftCore[] : [...cores];
     for (const core of all) {
       const seen = this.#see(core);
       this.#checkMarks(seen);
@@ -69,9 +68,10 @@ export class InvariantChecker {
         continue;
       }
       const same = other.term === entry.term && other.kind === entry.kind &&
-        other.data.length === entry.data.length &&
-        other.data.every((byte, i) => byte === entry.data[i]);
-      assert(same, `state-machine safety: ${id} applies another entry at ${entry.index}`);
+        sameBytes(other.data, entry.data);
+      if (!same) {
+        throw broken(`state-machine safety: ${id} applies another entry at ${entry.index}`);
+      }
     }
   }
 
@@ -85,25 +85,24 @@ export class InvariantChecker {
   }
 
   #checkMarks(seen: Seen): void {
-    const { core } = seen;
-    assert(core.term >= seen.term, `monotonic term: ${core.id} fell to ${core.term}`);
-    assert(core.commit >= seen.commit, `monotonic commit: ${core.id} fell to ${core.commit}`);
-    assert(core.applied >= seen.applied, `monotonic applied: ${core.id} fell to ${core.applied}`);
-    assert(core.commit <= core.lastIndex, `commit inside the log of ${core.id}`);
-    assert(core.applied <= core.commit, `${core.id} applies only what is committed`);
-    seen.term = core.term;
-    seen.commit = core.commit;
-    seen.applied = core.applied;
+    const { id, term, commit, applied, lastIndex } = seen.core;
+    if (term < seen.term) throw broken(`monotonic term: ${id} fell to ${term}`);
+    if (commit < seen.commit) throw broken(`monotonic commit: ${id} fell to ${commit}`);
+    if (applied < seen.applied) throw broken(`monotonic applied: ${id} fell to ${applied}`);
+    if (commit > lastIndex) throw broken(`commit inside the log of ${id}`);
+    if (applied > commit) throw broken(`${id} applies only what is committed`);
+    seen.term = term;
+    seen.commit = commit;
+    seen.applied = applied;
   }
 
   #checkElection(core: RaftCore): void {
     if (core.role !== "leader") return;
-    const leader = this.#leaders.get(core.term) ?? core.id;
-    assert(
-      leader === core.id,
-      `election safety: ${leader} and ${core.id} both lead term ${core.term}`,
-    );
-    this.#leaders.set(core.term, leader);
+    const leader = this.#leaders.get(core.term);
+    if (leader === undefined) this.#leaders.set(core.term, core.id);
+    else if (leader !== core.id) {
+      throw broken(`election safety: ${leader} and ${core.id} both lead term ${core.term}`);
+    }
   }
 
   /**
@@ -117,11 +116,15 @@ export class InvariantChecker {
       const term = core.termAt(index);
       if (terms[index] === term) break;
       const previous = core.termAt(index - 1);
-      assert(previous <= term, `terms never fall along the log of ${core.id} at ${index}`);
-      const key = `${index}/${term}`;
-      const known = this.#previousTerms.get(key) ?? previous;
-      assert(known === previous, `log matching: ${core.id} differs before ${key}`);
-      this.#previousTerms.set(key, previous);
+      if (previous > term) {
+        throw broken(`terms never fall along the log of ${core.id} at ${index}`);
+      }
+      const byTerm = this.#previousTerms[index] ??= new Map();
+      const known = byTerm.get(term);
+      if (known === undefined) byTerm.set(term, previous);
+      else if (known !== previous) {
+        throw broken(`log matching: ${core.id} differs before ${index}/${term}`);
+      }
       terms[index] = term;
     }
   }
@@ -139,7 +142,9 @@ export class InvariantChecker {
         }
         continue;
       }
-      assert(known.term === term, `committed entries agree: ${core.id} differs at ${index}`);
+      if (known.term !== term) {
+        throw broken(`committed entries agree: ${core.id} differs at ${index}`);
+      }
       if (known.knownInTerm <= core.term) break;
       known.knownInTerm = core.term;
     }
@@ -158,10 +163,21 @@ export class InvariantChecker {
   }
 
   #holds(leader: RaftCore, index: number, term: number): void {
-    const compacted = index < leader.firstIndex - 1;
-    assert(
-      compacted || leader.termAt(index) === term,
+    if (index < leader.firstIndex - 1 || leader.termAt(index) === term) return;
+    throw broken(
       `leader completeness: ${leader.id} leads term ${leader.term} without ${index}/${term}`,
     );
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Made only when something is: the checks run after every step, and texts cost more than they. */
+function broken(invariant: string): Error {
+  return new Error(`raft invariant broken: ${invariant}`);
 }

@@ -25,6 +25,10 @@ export class Coverage {
   watchResumes = 0;
   progressNotices = 0;
   compactions = 0;
+  messages = 0;
+  messagesLost = 0;
+  messagesDoubled = 0;
+  messagesReordered = 0;
   /** Searches of the per-key linearizability checker, and those it gave up. */
   keysSearched = 0;
   searchesGivenUp = 0;

@@ -2,10 +2,11 @@
  * The command that simulates the store: `deno task sim`.
  * In: `--seeds N` runs from `--seed S` (default 1) on, `--members M` (1, 3 or 5; default by seed),
  * `--faults all|none|kind,kind`, `--minutes T` (simulated, default 1), `--trace` (one seed, what
- * happens line by line). Out: progress, the first failure with the command that replays it, what
- * was covered; exit code 1 on a failure.
+ * happens line by line). Out: progress every few seconds, each failure with the command that
+ * replays it, what was covered, how fast; exit code 1 on a failure.
  * Never: writes a file or opens a socket.
  */
+import process from "node:process";
 import { Coverage } from "./coverage.ts";
 import { type FaultKind, FAULTS } from "./world/faults.ts";
 import { replayCommand, type RunOptions, runSeed } from "./run.ts";
@@ -68,11 +69,15 @@ async function traceOne(args: Arguments): Promise<boolean> {
   return outcome.kind === "passed";
 }
 
+const PROGRESS_SECONDS = 5;
+
 async function runAll(args: Arguments): Promise<boolean> {
   const total = new Coverage();
   const started = performance.now();
-  let failed = 0;
   const elapsed = () => (performance.now() - started) / 1000;
+  const hours = () => total.simulatedMillis / 3_600_000;
+  let failed = 0;
+  let toldAt = 0;
   await runPool(runsOf(args), {
     threads: Math.min(args.seeds, navigator.hardwareConcurrency),
     onResult({ seed, coverage, failure }) {
@@ -80,21 +85,24 @@ async function runAll(args: Arguments): Promise<boolean> {
       if (failure !== null) {
         failed++;
         console.log(`seed ${seed} FAILED: ${failure.problem}\n  replay: ${failure.replay}`);
-      } else if (total.runs % 20 === 0) {
-        const hours = total.simulatedMillis / 3_600_000;
+      }
+      if (elapsed() - toldAt >= PROGRESS_SECONDS) {
+        toldAt = elapsed();
         console.log(
-          `${total.runs} of ${args.seeds} seeds, ${hours.toFixed(1)} simulated hours, ` +
-            `${elapsed().toFixed(0)} s`,
+          `${total.runs} of ${args.seeds} seeds, ${failed} failed, ` +
+            `${hours().toFixed(2)} simulated hours, ${toldAt.toFixed(0)} s`,
         );
       }
       return failed < 10;
     },
   });
-  const speed = total.simulatedMillis / 1000 / elapsed();
+  const { user, system } = process.cpuUsage();
+  const cpuSeconds = (user + system) / 1e6;
   console.log(`${total.runs} runs, ${failed} failed; covered:\n${total.format()}`);
   console.log(
-    `${(total.simulatedMillis / 3_600_000).toFixed(2)} simulated hours in ` +
-      `${elapsed().toFixed(1)} s: ${speed.toFixed(0)} simulated hours per wall hour`,
+    `${hours().toFixed(2)} simulated hours in ${elapsed().toFixed(1)} s: ` +
+      `${(3600 * hours() / elapsed()).toFixed(0)} simulated hours per wall hour, ` +
+      `${(cpuSeconds / hours()).toFixed(1)} CPU seconds per simulated hour`,
   );
   return failed === 0;
 }

@@ -54,6 +54,11 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
     coverage.simulatedMillis = world.now;
     coverage.events = world.queue.count;
     coverage.leasesExpired = world.leases.expired;
+    const { messages, lost, duplicated, reordered } = world.network.counts;
+    coverage.messages = messages;
+    coverage.messagesLost = lost;
+    coverage.messagesDoubled = duplicated;
+    coverage.messagesReordered = reordered;
     coverage.close();
   };
   try {

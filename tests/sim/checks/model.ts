@@ -107,18 +107,25 @@ export type Answer =
 
 // ---- bytes --------------------------------------------------------------------------------------
 
-/** @returns the bytes of an ASCII key; "\0" alone is the end of all keys */
+const knownKeys = new Map<string, Uint8Array>();
+
+/** @returns the bytes of an ASCII key, shared; "\0" alone is the end of all keys */
 export function keyBytes(key: string): Uint8Array {
-  const bytes = new Uint8Array(key.length);
-  for (let i = 0; i < key.length; i++) bytes[i] = key.charCodeAt(i);
+  let bytes = knownKeys.get(key);
+  if (bytes === undefined) {
+    bytes = Uint8Array.from(key, (letter) => letter.charCodeAt(0));
+    // Leases bring ever new keys; the rest come again and again.
+    if (key[0] !== "l") knownKeys.set(key, bytes);
+  }
   return bytes;
 }
 
 function valueBytes(value: number, size: number): Uint8Array {
   const bytes = new Uint8Array(size).fill(value & 0xff);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, value, true);
-  view.setUint32(4, size, true);
+  for (let i = 0; i < 4; i++) {
+    bytes[i] = value >>> 8 * i;
+    bytes[i + 4] = size >>> 8 * i;
+  }
   return bytes;
 }
 

@@ -13,6 +13,7 @@ export interface SimEvent {
 
 /** Promise hops that are run out after each event; the longest chain of a member has about ten. */
 const HOPS = 12;
+const SETTLED = Promise.resolve();
 
 export class EventQueue {
   readonly #heap: SimEvent[] = [];
@@ -51,7 +52,7 @@ export class EventQueue {
       this.#now = event.at;
       this.count++;
       event.run();
-      for (let i = 0; i < HOPS; i++) await null;
+      for (let i = 0; i < HOPS; i++) await SETTLED;
       if (stop()) return;
     }
     this.#now = end;

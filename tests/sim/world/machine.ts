@@ -42,11 +42,13 @@ export class Machine {
   readonly #random: SimRandom;
   #process: SimProcess | null = null;
   #opened: OpenedMember | null = null;
+  /** What `#opened` runs; kept apart because every step looks at it. */
+  #core: RaftCore | null = null;
   #id: bigint | null = null;
   #store: MemberStore | null = null;
   #starts = 0;
   /** What the invariants last looked at. */
-  #checked = { term: -1, commit: 0, applied: 0, lastIndex: 0, lastTerm: 0, role: "" };
+  readonly #checked = { term: -1, commit: 0, applied: 0, lastIndex: 0, lastTerm: 0, role: "" };
   /** Why the last start was refused. */
   refusal: string | null = null;
   /** Bytes of the disk were damaged, so a refusal to start is the right answer. */
@@ -82,7 +84,7 @@ export class Machine {
 
   /** The core behind the running member. */
   get core(): RaftCore | null {
-    return this.opened === null ? null : this.opened.member.raft as RaftCore;
+    return this.process === null ? null : this.#core;
   }
 
   /** The member on this machine's disk, null before its first start was done. */
@@ -106,6 +108,7 @@ export class Machine {
     this.#starts++;
     this.#process = process;
     this.#opened = null;
+    this.#core = null;
     this.#store = null;
     this.#checked.term = -1;
     this.refusal = null;
@@ -129,6 +132,7 @@ export class Machine {
       this.#watchCore(core);
       this.#parts.onCore(core, this);
       this.#opened = opened;
+      this.#core = core;
       this.#id = opened.member.id;
       this.#store = new MemberStore(opened);
       this.onStart(this);
@@ -188,8 +192,8 @@ export class Machine {
   }
 
   #check(): void {
-    const { core } = this;
-    if (core === null) return;
+    const core = this.#core;
+    if (core === null || this.process === null) return;
     const { term, commit, applied, lastIndex, role } = core;
     const lastTerm = core.termAt(lastIndex);
     const seen = this.#checked;
@@ -197,7 +201,7 @@ export class Machine {
       seen.term === term && seen.commit === commit && seen.applied === applied &&
       seen.lastIndex === lastIndex && seen.lastTerm === lastTerm && seen.role === role
     ) return;
-    this.#checked = { term, commit, applied, lastIndex, lastTerm, role };
+    Object.assign(seen, { term, commit, applied, lastIndex, lastTerm, role });
     try {
       this.#parts.invariants.check([core]);
     } catch (error) {

@@ -230,7 +230,8 @@ export class SimDisk {
   #sync(process: SimProcess, path: string, inode: Inode): Promise<void> {
     this.#change(process);
     const covered = inode.dirty.length;
-    const contents = inode.dirty.map(({ start, end }) => inode.bytes.slice(start, end));
+    const contents: Uint8Array[] = [];
+    for (const { start, end } of inode.dirty) contents.push(inode.bytes.slice(start, end));
     const { size } = inode;
     const fails = this.faults.failNextSync;
     this.faults.failNextSync = false;
@@ -264,7 +265,7 @@ export class SimDisk {
       this.usedBytes + length - inode.size > this.faults.capacityBytes
     ) throw new DiskFull();
     if (length > inode.bytes.length) {
-      const capacity = Math.max(length, inode.bytes.length * 2);
+      const capacity = Math.max(length, inode.bytes.length * 2, PAGE);
       inode.bytes = resized(inode.bytes, capacity);
       inode.durable = resized(inode.durable, capacity);
     }

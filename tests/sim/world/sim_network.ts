@@ -62,6 +62,7 @@ export class SimNetwork {
   readonly #queue: EventQueue;
   readonly #random: SimRandom;
   readonly #endpoints = new Map<bigint, Endpoint>();
+  readonly #peers = new WeakMap<Endpoint, SimPeers>();
   /** Small numbers for member ids, so that a direction is one number, too. */
   readonly #numbers = new Map<bigint, number>();
   readonly #cut = new Set<number>();
@@ -78,7 +79,9 @@ export class SimNetwork {
   /** Joins a member; its Peers port sends in its name. */
   connect(endpoint: Endpoint): Peers {
     this.#endpoints.set(endpoint.host.memberId, endpoint);
-    return new SimPeers(this, endpoint);
+    const peers = new SimPeers(this, endpoint);
+    this.#peers.set(endpoint, peers);
+    return peers;
   }
 
   /** @returns what the first living member tells about its cluster, or null */
@@ -144,7 +147,9 @@ export class SimNetwork {
         : messages;
       this.#deliver(from, to, () => {
         const target = this.reach(from, to);
-        if (target !== null) target.process.run(() => target.host.receive(carried), "peer");
+        if (target === null) return;
+        this.#peers.get(target)?.heardFrom(from.host.memberId);
+        target.process.run(() => target.host.receive(carried), "peer");
       });
     }
     return true;
@@ -258,6 +263,8 @@ class SimPeers implements Peers {
   readonly #network: SimNetwork;
   readonly #endpoint: Endpoint;
   readonly #known = new Set<bigint>();
+  /** Members that connected to this one, known or not, can be answered. */
+  readonly #callers = new Set<bigint>();
   #closed = false;
 
   constructor(network: SimNetwork, endpoint: Endpoint) {
@@ -267,23 +274,27 @@ class SimPeers implements Peers {
 
   send(messages: readonly Message[]): void {
     if (this.#closed || !this.#endpoint.process.alive) return;
-    const byPeer = new Map<bigint, Message[]>();
-    for (const message of messages) {
-      const list = byPeer.get(message.to);
-      if (list === undefined) byPeer.set(message.to, [message]);
-      else list.push(message);
+    const sent: bigint[] = [];
+    for (const { to } of messages) {
+      if (sent.includes(to)) continue;
+      sent.push(to);
+      this.#sendTo(to, messages.length === 1 ? messages : messages.filter((one) => one.to === to));
     }
-    for (const [id, list] of byPeer) {
-      if (!this.#known.has(id)) continue;
-      if (!this.#network.carry(this.#endpoint, id, list)) {
-        this.#endpoint.process.soon(() => this.#endpoint.host.unreachable(id));
-      }
-    }
+  }
+
+  #sendTo(id: bigint, messages: readonly Message[]): void {
+    if (!this.#known.has(id) && !this.#callers.has(id)) return;
+    if (this.#network.carry(this.#endpoint, id, messages)) return;
+    this.#endpoint.process.soon(() => this.#endpoint.host.unreachable(id));
   }
 
   sendSnapshot(message: Message): void {
     if (this.#closed || !this.#known.has(message.to)) return;
     this.#network.sendSnapshot(this.#endpoint, message);
+  }
+
+  heardFrom(id: bigint): void {
+    this.#callers.add(id);
   }
 
   addPeer(id: bigint): void {
