@@ -283,8 +283,7 @@ export class Member {
       this.#reads.answer(this.#applier.index);
       const more = this.#background();
       // Answers may have queued further requests; what Raft held back waits for a message or tick.
-      const proposable = !held && this.#proposals.hasQueued && !this.#writer.busy &&
-        this.#knowsLeader();
+      const proposable = !held && this.#proposals.hasQueued && !this.#writer.busy;
       if (more || proposable || this.#raft.hasReady() || this.#applier.hasWork) this.#wake();
     } catch (error) {
       this.#fail(error);
@@ -308,9 +307,9 @@ export class Member {
     this.#turn();
   }
 
-  /** Hands gathered batches on unless a write is under way. @returns whether Raft takes none now */
+  /** Hands gathered batches on. @returns whether none can go before a write ends or Raft moves */
   #proposeQueued(): boolean {
-    if (this.#writer.busy || !this.#knowsLeader()) return false;
+    if (this.#writer.busy || !this.#knowsLeader()) return true;
     for (let bytes = 0; bytes < WRITE_BYTES;) {
       const batch = this.#proposals.take();
       if (batch === undefined) return false;
