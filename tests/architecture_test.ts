@@ -25,6 +25,11 @@ const TABLE: readonly Row[] = [
   { from: "scheduler/kernels/build.ts", to: ["scheduler/kernels/"], packages: true },
   { from: "scheduler/", to: ["scheduler/"] },
   { from: "agents/api/", to: ["agents/api/"], packages: true },
+  {
+    from: "agents/client/transport/",
+    to: ["agents/client/", "agents/api/", "store/wire/http2/", "store/wire/http2_client.ts"],
+    packages: true,
+  },
   { from: "agents/client/", to: ["agents/client/", "agents/api/"], packages: true },
   { from: "agents/spdy/", to: ["agents/spdy/"], packages: true },
   {

@@ -1,16 +1,18 @@
 /**
- * The client of a component on another machine: HTTPS over kept-alive HTTP/1.1 connections.
+ * The client of a component on another machine: HTTPS, on HTTP/2 where the server speaks it.
  * In: the server's address, trust, a client certificate or a token. Out: a Client.
  * Never: retries, caches, or logs a credential. A broken connection reads as an ApiError with 503.
  */
 import type { Binding, DeleteOptions, WatchStream } from "../api/call.ts";
 import type { KubeList, KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
+import { pods } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "./client.ts";
-import { HttpsTransport, type HttpsTransportOptions } from "./https_transport.ts";
+import { openTransport } from "./transport/https.ts";
+import type { Transport, TransportOptions } from "./transport/transport.ts";
 
-export type HttpsClientOptions = HttpsTransportOptions & {
+export type HttpsClientOptions = TransportOptions & {
   /** Bindings in flight at the same time. Default 64. */
   readonly bindConcurrency?: number;
 };
@@ -33,11 +35,11 @@ export function createHttpsClient(options: HttpsClientOptions): Client & { close
 }
 
 class HttpsClient implements Client {
-  readonly #transport: HttpsTransport;
+  readonly #transport: Transport;
   readonly #bindConcurrency: number;
 
   constructor(options: HttpsClientOptions) {
-    this.#transport = new HttpsTransport(options);
+    this.#transport = openTransport(options);
     this.#bindConcurrency = options.bindConcurrency ?? 64;
   }
 
@@ -129,7 +131,7 @@ class HttpsClient implements Client {
       while (next < bindings.length) {
         const index = next++;
         try {
-          await this.#transport.bind(bindings[index]);
+          await this.#bind(bindings[index]);
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
           outcomes[index] = error;
@@ -143,6 +145,20 @@ class HttpsClient implements Client {
 
   close(): void {
     this.#transport.close();
+  }
+
+  /** Binds one pod through its binding subresource. */
+  async #bind({ namespace, name, uid, nodeName }: Binding): Promise<void> {
+    await this.#transport.send({
+      method: "POST",
+      path: pathOf(pods, { namespace, name, subresource: "binding" }),
+      body: {
+        apiVersion: "v1",
+        kind: "Binding",
+        metadata: { namespace, name, ...(uid === undefined ? {} : { uid }) },
+        target: { apiVersion: "v1", kind: "Node", name: nodeName },
+      },
+    });
   }
 }
 

@@ -64,7 +64,7 @@ class Bench {
       now: () => 0,
       onStream: (stream) => server.serve(stream, far.peer),
     }).start();
-    this.channel = new GrpcChannel(near, {
+    this.channel = GrpcChannel.over(near, {
       address: "memory",
       now: () => 0,
       after: () => () => {},

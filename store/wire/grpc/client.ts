@@ -4,37 +4,19 @@
  * Never: retries (see `store/client.ts`); reuses a connection that refuses new streams.
  * Source: PROTOCOL-HTTP2.md.
  */
-import { connect as connectTls } from "node:tls";
-import { ConnectionDriver } from "../http2/driver.ts";
 import { ErrorCode } from "../http2/frames.ts";
 import { encodeStateless } from "../http2/hpack.ts";
-import { type ByteSocket, socketOfConn, socketOfTls } from "../http2/socket.ts";
+import type { ByteSocket } from "../http2/socket.ts";
 import type { Http2Stream } from "../http2/stream.ts";
+import { type DialOptions, Http2Client } from "../http2_client.ts";
 import { frameMessage, MessageReader } from "./framing.ts";
 import { decodeMessage, formatTimeout, GrpcCode, type GrpcStatus } from "./status.ts";
 
-export interface ClientTls {
-  /** PEM authorities to trust; the system's when absent. */
-  readonly ca?: string;
-  /** PEM certificate and key this client shows. */
-  readonly cert?: string;
-  readonly key?: string;
-  /** Name the server's certificate must carry; the host of the address when absent. */
-  readonly serverName?: string;
-}
+export type { ClientTls } from "../http2_client.ts";
 
-export interface ChannelOptions {
-  /** `host:port`, or `unix:path`. */
-  readonly address: string;
-  readonly tls?: ClientTls;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
-  readonly after: (delayMillis: number, callback: () => void) => () => void;
-  readonly connectTimeoutMillis: number;
+export interface ChannelOptions extends DialOptions {
   /** Largest message taken, bytes. Default 1 GiB. */
   readonly maxMessageBytes?: number;
-  /** The connection ended; open calls have been told. */
-  readonly onClosed?: () => void;
 }
 
 export interface CallOptions {
@@ -67,71 +49,37 @@ export interface CallEvents {
   readonly onEnd: (end: CallEnd) => void;
 }
 
-const PING_EVERY_MILLIS = 10_000;
-const PING_TIMEOUT_MILLIS = 10_000;
-
 export class GrpcChannel {
-  readonly #driver: ConnectionDriver;
+  readonly #client: Http2Client;
   readonly #options: Omit<ChannelOptions, "connectTimeoutMillis">;
   readonly #blocks = new Map<string, Uint8Array>();
-  readonly #stopPings: () => void;
-  #pongSince = true;
-  /** Calls that wait for another to end. */
-  readonly #waiting: (() => void)[] = [];
+
+  private constructor(client: Http2Client, options: Omit<ChannelOptions, "connectTimeoutMillis">) {
+    this.#client = client;
+    this.#options = options;
+  }
 
   /** Takes over a connected socket. */
-  constructor(socket: ByteSocket, options: Omit<ChannelOptions, "connectTimeoutMillis">) {
-    this.#options = options;
-    this.#driver = new ConnectionDriver(socket, {
-      role: "client",
-      now: options.now,
-      streamWindow: 4 * 1024 * 1024,
-      connectionWindow: 64 * 1024 * 1024,
-      onPong: () => this.#pongSince = true,
-      onClosed: () => {
-        this.#stopPings();
-        for (const resume of this.#waiting.splice(0)) resume();
-        options.onClosed?.();
-      },
-    });
-    this.#stopPings = this.#keepAlive();
-    this.#driver.start();
+  static over(
+    socket: ByteSocket,
+    options: Omit<ChannelOptions, "connectTimeoutMillis">,
+  ): GrpcChannel {
+    return new GrpcChannel(new Http2Client(socket, options), options);
   }
 
   /** Errors: rejects when nobody answers there, or TLS does not verify or speak h2. */
   static async connect(options: ChannelOptions): Promise<GrpcChannel> {
-    let stop = () => {};
-    const expired = new Promise<never>((_, reject) => {
-      stop = options.after(
-        options.connectTimeoutMillis,
-        () => reject(new Error(`connection to ${options.address} timed out`)),
-      );
-    });
-    const dialled = dial(options);
-    try {
-      return new GrpcChannel(await Promise.race([dialled, expired]), options);
-    } catch (error) {
-      dialled.then((socket) => socket.close(), () => {});
-      throw error;
-    } finally {
-      stop();
-    }
+    return new GrpcChannel(await Http2Client.connect(options), options);
   }
 
   /** Whether another call may start. */
   get usable(): boolean {
-    return this.#driver.connection.accepting;
+    return this.#client.usable;
   }
 
   /** Resolves when the server takes one more stream; at once, as a rule. */
-  async slot(): Promise<void> {
-    while (this.usable && !this.#driver.connection.canOpen) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  #callEnded(): void {
-    this.#waiting.shift()?.();
+  slot(): Promise<void> {
+    return this.#client.slot();
   }
 
   /** One message there, one back. */
@@ -140,7 +88,7 @@ export class GrpcChannel {
     message: Uint8Array,
     options: CallOptions = {},
   ): Promise<UnaryResult> {
-    if (!this.#driver.connection.canOpen) await this.slot();
+    if (!this.#client.canOpen) await this.slot();
     return await new Promise((resolve) => {
       let answer: Uint8Array | null = null;
       const call = this.stream(path, {
@@ -161,14 +109,14 @@ export class GrpcChannel {
 
   /** Opens a call with any number of messages each way; await `slot` before many of them. */
   stream(path: string, events: CallEvents, options: CallOptions = {}): ClientCall {
-    if (!this.#driver.connection.canOpen) {
+    if (!this.#client.canOpen) {
       const status = { code: GrpcCode.unavailable, message: "connection is closing" };
       queueMicrotask(() => events.onEnd({ kind: "status", status, processed: false }));
       return { send: () => {}, end: () => {}, cancel: () => {} };
     }
-    const stream = this.#driver.connection.request(this.#block(path, options), false);
+    const stream = this.#client.request(this.#block(path, options), false);
     const onEnd = (end: CallEnd) => {
-      this.#callEnded();
+      this.#client.ended();
       events.onEnd(end);
     };
     return new OpenCall(stream, { onMessage: events.onMessage, onEnd }, {
@@ -179,7 +127,7 @@ export class GrpcChannel {
   }
 
   close(): void {
-    this.#driver.destroy();
+    this.#client.close();
   }
 
   #block(path: string, options: CallOptions): Uint8Array {
@@ -197,19 +145,6 @@ export class GrpcChannel {
     if (this.#blocks.size > 256) this.#blocks.clear();
     this.#blocks.set(key, block);
     return block;
-  }
-
-  /** A peer that vanished without a word is noticed by an unanswered ping. */
-  #keepAlive(): () => void {
-    let stop = () => {};
-    const beat = () => {
-      if (!this.#pongSince) return this.#driver.destroy();
-      this.#pongSince = false;
-      this.#driver.connection.ping();
-      stop = this.#options.after(Math.max(PING_EVERY_MILLIS, PING_TIMEOUT_MILLIS), beat);
-    };
-    stop = this.#options.after(PING_EVERY_MILLIS, beat);
-    return () => stop();
   }
 }
 
@@ -287,33 +222,4 @@ function statusOfStream(stream: Http2Stream): GrpcStatus {
   }
   const message = decodeMessage(fields.get("grpc-message") ?? "");
   return { code: Number(code) as GrpcCode, message };
-}
-
-async function dial(options: ChannelOptions): Promise<ByteSocket> {
-  const { address, tls } = options;
-  if (address.startsWith("unix:")) {
-    const path = address.replace(/^unix:(\/\/)?/, "");
-    return socketOfConn(await Deno.connect({ transport: "unix", path }));
-  }
-  const split = address.lastIndexOf(":");
-  const hostname = address.slice(0, split).replace(/^\[|\]$/g, "");
-  const port = Number(address.slice(split + 1));
-  if (tls === undefined) return socketOfConn(await Deno.connect({ hostname, port }));
-  return await new Promise((resolve, reject) => {
-    const socket = connectTls({
-      host: hostname,
-      port,
-      ca: tls.ca,
-      cert: tls.cert,
-      key: tls.key,
-      servername: tls.serverName ?? (/^[\d.]+$|:/.test(hostname) ? undefined : hostname),
-      ALPNProtocols: ["h2"],
-      rejectUnauthorized: true,
-    }, () => {
-      if (socket.alpnProtocol === "h2") return resolve(socketOfTls(socket));
-      socket.destroy();
-      reject(new Error(`${address} does not speak HTTP/2`));
-    });
-    socket.once("error", reject);
-  });
 }

@@ -43,7 +43,7 @@ function connect(methods: [string, Method][]) {
     onStream: (stream) => server.serve(stream, far.peer),
   });
   driver.start();
-  const channel = new GrpcChannel(near, {
+  const channel = GrpcChannel.over(near, {
     address: "memory",
     now: () => 0,
     after: timers.after,
