@@ -1,4 +1,4 @@
-/** The same cases on each implementation of Client: the direct call and HTTPS. */
+/** The same cases on each implementation of Client: the direct call, HTTP/1.1 and HTTP/2. */
 import assert from "node:assert/strict";
 import { pods } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
@@ -19,18 +19,24 @@ const implementations: Record<string, (test: (world: World) => Promise<void>) =>
     const api = new MemoryApi(new ManualClock());
     await test({ api, client: api.client() });
   },
-  "https": async (test) => {
-    const api = new MemoryApi(new ManualClock());
-    const face = await serveHttps(api);
-    const client = createHttpsClient(face);
-    try {
-      await test({ api, client });
-    } finally {
-      client.close();
-      await face.close();
-    }
-  },
+  "HTTP/1.1": (test) => overHttps("http/1.1", test),
+  "HTTP/2": (test) => overHttps("h2", test),
 };
+
+async function overHttps(
+  protocol: "http/1.1" | "h2",
+  test: (world: World) => Promise<void>,
+): Promise<void> {
+  const api = new MemoryApi(new ManualClock());
+  const face = await serveHttps(api, protocol);
+  const client = createHttpsClient(face);
+  try {
+    await test({ api, client });
+  } finally {
+    client.close();
+    await face.close();
+  }
+}
 
 const pod = (name: string, labels: Record<string, string> = {}): KubeObject => ({
   metadata: { name, namespace: "default", labels },
@@ -130,22 +136,24 @@ Deno.test("client, in process: many bindings have an outcome each", async () => 
   assert.match(String(outcomes[1]), /not found/);
 });
 
-Deno.test("client, https: shows certificate or token, trusts its authority only", async () => {
-  const face = await serveHttps(new MemoryApi(new ManualClock()));
-  const { server, ca, certificate, privateKey } = face;
-  const asAlice = createHttpsClient({ server, ca, certificate, privateKey });
-  const asToken = createHttpsClient({ server, ca, token: () => "secret", userAgent: "t" });
-  const asStranger = createHttpsClient({ server });
-  try {
-    await asAlice.list(pods);
-    await asToken.list(pods);
-    assert.deepEqual(face.seen, ["balsa | alice", "t | Bearer secret"]);
-    await assert.rejects(asStranger.list(pods), isApiError("ServiceUnavailable", 503));
-  } finally {
-    for (const client of [asAlice, asToken, asStranger]) client.close();
-    await face.close();
-  }
-});
+for (const protocol of ["http/1.1", "h2"] as const) {
+  Deno.test(`client, ${protocol}: shows certificate or token, trusts its authority only`, async () => {
+    const face = await serveHttps(new MemoryApi(new ManualClock()), protocol);
+    const { server, ca, certificate, privateKey } = face;
+    const asAlice = createHttpsClient({ server, ca, certificate, privateKey });
+    const asToken = createHttpsClient({ server, ca, token: () => "secret", userAgent: "t" });
+    const asStranger = createHttpsClient({ server });
+    try {
+      await asAlice.list(pods);
+      await asToken.list(pods);
+      assert.deepEqual(face.seen, ["balsa | alice", "t | Bearer secret"]);
+      await assert.rejects(asStranger.list(pods), isApiError("ServiceUnavailable", 503));
+    } finally {
+      for (const client of [asAlice, asToken, asStranger]) client.close();
+      await face.close();
+    }
+  });
+}
 
 Deno.test("client, https: paths escape names and leave out what is undefined", () => {
   const path = pathOf(pods, { namespace: "a b", name: "x/y", subresource: "log" }, {

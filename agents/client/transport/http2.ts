@@ -11,7 +11,7 @@ import { Http2Client } from "../../../store/wire/http2_client.ts";
 import type { WatchStream } from "../../api/call.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { ApiError } from "../../api/status.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { systemClock } from "../clock.ts";
 import { WatchPipe } from "../watch_pipe.ts";
 import {
   BodyText,
@@ -21,6 +21,7 @@ import {
   parseFailure,
   unreachable,
 } from "./answer.ts";
+import { Deadlines } from "./deadlines.ts";
 import { RequestHeads } from "./request_heads.ts";
 import {
   bearerOf,
@@ -28,6 +29,7 @@ import {
   type Transport,
   type TransportOptions,
   type TransportRequest,
+  type TransportTime,
 } from "./transport.ts";
 
 /** Most connections at a time; servers take a thousand streams on each, as a rule. */
@@ -38,25 +40,32 @@ const OFFERS = 3;
 /** Bytes of a watch that may come before its reader has taken the ones before. */
 const STREAM_WINDOW_BYTES = 1024 * 1024;
 
+const SYSTEM_TIME: TransportTime = {
+  now: () => performance.now(),
+  after: systemClock.after,
+};
+
 /** Refused: the server has certainly not looked at it. */
 type Outcome = { readonly kind: "answer"; readonly value: unknown } | { readonly kind: "refused" };
 
 export class Http2Transport implements Transport {
   readonly #options: TransportOptions;
-  readonly #clock: Clock;
+  readonly #time: TransportTime;
   readonly #address: string;
   readonly #heads: RequestHeads;
+  readonly #deadlines: Deadlines;
   readonly #connections = new Set<Http2Client>();
   #dialling: Promise<void> | null = null;
   #isClosed = false;
 
   /** @param options.server an https URL */
-  constructor(options: TransportOptions, clock = systemClock) {
+  constructor(options: TransportOptions, time = SYSTEM_TIME) {
     this.#options = options;
-    this.#clock = clock;
+    this.#time = time;
     const base = new URL(options.server);
     this.#address = `${base.hostname}:${base.port || 443}`;
     this.#heads = new RequestHeads(base, options.userAgent);
+    this.#deadlines = new Deadlines(time, options.timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS);
   }
 
   /**
@@ -123,8 +132,7 @@ export class Http2Transport implements Transport {
     const client = await Http2Client.connect({
       address: this.#address,
       tls: { ca, cert: certificate, key: privateKey, serverName },
-      now: () => performance.now(),
-      after: (delay, callback) => this.#clock.after(delay, callback),
+      ...this.#time,
       streamWindow: STREAM_WINDOW_BYTES,
       connectTimeoutMillis: CONNECT_TIMEOUT_MILLIS,
       onClosed: () => void this.#connections.delete(client),
@@ -153,7 +161,7 @@ export class Http2Transport implements Transport {
     return new Promise((resolve, reject) => {
       const stream = this.#open(client, request, body);
       const text = new BodyText();
-      const stopTimer = this.#deadline(() => {
+      const stopTimer = this.#deadlines.add(() => {
         stream.reset();
         finish(this.#late());
       });
@@ -180,7 +188,7 @@ export class Http2Transport implements Transport {
   ): Promise<WatchStream<T> | null> {
     return new Promise((resolve, reject) => {
       const stream = this.#open(client, { method: "GET", path });
-      const stopTimer = this.#deadline(() => {
+      const stopTimer = this.#deadlines.add(() => {
         stream.reset();
         finish();
         reject(this.#late());
@@ -207,10 +215,6 @@ export class Http2Transport implements Transport {
         resolve(readEvents<T>(stream, () => client.ended()));
       };
     });
-  }
-
-  #deadline(expired: () => void): () => void {
-    return this.#clock.after(this.#options.timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS, expired);
   }
 
   #late(): ApiError {

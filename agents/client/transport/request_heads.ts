@@ -3,22 +3,24 @@
  * In: method, path, media type, token. Out: a block valid on any connection.
  * Never: lets a peer's table remember a token. Source: RFC 7541, RFC 9113 section 8.3.1.
  */
-import { encodeStateless } from "../../../store/wire/http2/hpack.ts";
+import { OutputBuffer } from "../../../store/wire/http2/frames.ts";
+import { appendStateless, encodeStateless } from "../../../store/wire/http2/hpack.ts";
 import { DEFAULT_USER_AGENT, type TransportRequest } from "./transport.ts";
 
 export class RequestHeads {
   readonly #prefix: string;
-  readonly #pseudo: Uint8Array;
+  readonly #pseudo: readonly string[];
   readonly #userAgent: string;
   readonly #methods = new Map<string, Uint8Array>();
   readonly #types = new Map<string, Uint8Array>();
+  readonly #scratch = new OutputBuffer(1024);
   #bearer: string | undefined;
   #shared: Uint8Array;
 
   /** @param base the server's address; its path goes before that of each request */
   constructor(base: URL, userAgent = DEFAULT_USER_AGENT) {
     this.#prefix = base.pathname.replace(/\/$/, "");
-    this.#pseudo = encodeStateless([":scheme", "https", ":authority", base.host]);
+    this.#pseudo = [":scheme", "https", ":authority", base.host];
     this.#userAgent = userAgent;
     this.#shared = this.#encodeShared(undefined);
   }
@@ -31,21 +33,20 @@ export class RequestHeads {
       this.#shared = this.#encodeShared(bearer);
       this.#bearer = bearer;
     }
-    return concat([
-      known(this.#methods, ":method", method),
-      encodeStateless([":path", this.#prefix + path]),
-      this.#shared,
-      ...(body === undefined ? [] : [known(this.#types, "content-type", mediaType)]),
-    ]);
+    const out = this.#scratch;
+    out.length = 0;
+    out.append(known(this.#methods, ":method", method));
+    appendStateless(out, [":path", this.#prefix + path]);
+    out.append(this.#shared);
+    if (body !== undefined) out.append(known(this.#types, "content-type", mediaType));
+    return out.copy();
   }
 
   #encodeShared(bearer: string | undefined): Uint8Array {
-    return concat([
-      this.#pseudo,
-      encodeStateless([
-        ...["accept", "application/json", "user-agent", this.#userAgent],
-        ...(bearer === undefined ? [] : ["authorization", `Bearer ${bearer}`]),
-      ]),
+    return encodeStateless([
+      ...this.#pseudo,
+      ...["accept", "application/json", "user-agent", this.#userAgent],
+      ...(bearer === undefined ? [] : ["authorization", `Bearer ${bearer}`]),
     ]);
   }
 }
@@ -54,16 +55,4 @@ function known(blocks: Map<string, Uint8Array>, name: string, value: string): Ui
   let block = blocks.get(value);
   if (block === undefined) blocks.set(value, block = encodeStateless([name, value]));
   return block;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -36,6 +36,13 @@ export interface TransportRequest {
   readonly mediaType?: string;
 }
 
+/** Time as the transport needs it; tests drive it by hand. */
+export interface TransportTime {
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly after: (delayMillis: number, action: () => void) => () => void;
+}
+
 /** Errors: both reject with ApiError, also where no connection comes about. */
 export interface Transport {
   send<T>(request: TransportRequest): Promise<T>;

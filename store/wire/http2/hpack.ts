@@ -339,11 +339,18 @@ function writeInteger(
 
 const stateless = new HpackEncoder({ tableBytes: 0 });
 
-/** @returns a block for these fields that is valid on any connection at any time */
-export function encodeStateless(fields: readonly string[]): Uint8Array<ArrayBuffer> {
-  const out = new OutputBuffer(256);
+/** Appends fields in a form that is valid on any connection at any time. */
+export function appendStateless(out: OutputBuffer, fields: readonly string[]): void {
   for (let i = 0; i < fields.length; i += 2) {
     stateless.field(out, fields[i], fields[i + 1], "plain");
   }
-  return out.copy();
+}
+
+const scratch = new OutputBuffer(1024);
+
+/** @returns a block for these fields that is valid on any connection at any time */
+export function encodeStateless(fields: readonly string[]): Uint8Array<ArrayBuffer> {
+  scratch.length = 0;
+  appendStateless(scratch, fields);
+  return scratch.copy();
 }
