@@ -1,5 +1,5 @@
 /**
- * One time limit for many requests, on one timer: all wait equally long, so the oldest is due first.
+ * One time limit for many requests, on one timer: all wait equally long, the oldest is due first.
  * In: requests as they start and end. Out: a call for each that did not end in time.
  * Never: keeps a timer while nothing waits.
  */

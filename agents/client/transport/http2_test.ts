@@ -1,4 +1,4 @@
-/** What HTTP/2 adds to the client: shared connections, refusals, GOAWAY, deadlines, slow readers. */
+/** HTTP/2 of the client: shared connections, refusals, GOAWAY, deadlines, slow readers. */
 import assert from "node:assert/strict";
 import { ErrorCode } from "../../../store/wire/http2/frames.ts";
 import { Http2Server } from "../../../store/wire/http2/server.ts";

@@ -1,6 +1,7 @@
 /**
  * What carries requests and watches to an API server on another machine, whatever the protocol.
- * In: nothing. Out: types only. Never: a resource; a transport knows methods, paths and bodies.
+ * In: nothing. Out: types, and what every transport reads of its options.
+ * Never: a resource; a transport knows methods, paths and bodies.
  */
 import type { WatchStream } from "../../api/call.ts";
 import type { KubeObject } from "../../api/meta.ts";
@@ -17,7 +18,7 @@ export interface TransportOptions {
   readonly token?: string | (() => string);
   /** The name the server's certificate must carry, where it is not the host of `server`. */
   readonly serverName?: string;
-  /** Milliseconds a request other than a watch, or the head of a watch, may take. Default 60,000. */
+  /** Milliseconds a request, or the head of a watch, may take. Default 60,000. */
   readonly timeoutMillis?: number;
   /** HTTP/1.1 connections kept for requests; each watch has one of its own. Default 32. */
   readonly maxConnections?: number;
