@@ -30,6 +30,10 @@ export interface UpConfig {
   readonly tokenAuthFile: string | null;
   /** Who may come in, and what is kept of it. */
   readonly security: SecurityConfig;
+  /** Admission plugins beside the default ones. Source: --enable-admission-plugins. */
+  readonly enabledAdmission: readonly string[];
+  /** Admission plugins to leave out. Source: --disable-admission-plugins. */
+  readonly disabledAdmission: readonly string[];
 }
 
 /** One complaint about one flag. */
@@ -68,6 +72,10 @@ const endpoints = z.string().transform((value, context): string[] => {
   return urls;
 });
 
+const names = z.string().transform((value) =>
+  value.split(",").map((part) => part.trim()).filter((part) => part !== "")
+);
+
 const FLAGS = z.strictObject({
   dataDir: path.default(".balsa"),
   bind: address.default("127.0.0.1"),
@@ -79,6 +87,8 @@ const FLAGS = z.strictObject({
   datastoreEndpoint: endpoints.optional(),
   tokenAuthFile: path.optional(),
   ...SECURITY_SHAPE,
+  enableAdmissionPlugins: names.default([]),
+  disableAdmissionPlugins: names.default([]),
 });
 
 /** Raw values by commander's camelCase names; an absent flag is undefined. */
@@ -116,6 +126,8 @@ export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem
     datastoreEndpoints: flags.datastoreEndpoint ?? [],
     tokenAuthFile: flags.tokenAuthFile ?? null,
     security,
+    enabledAdmission: flags.enableAdmissionPlugins,
+    disabledAdmission: flags.disableAdmissionPlugins,
   };
 }
 

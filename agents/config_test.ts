@@ -19,6 +19,8 @@ Deno.test("no flags give the defaults", () => {
     etcdPort: null,
     datastoreEndpoints: [],
     tokenAuthFile: null,
+    enabledAdmission: [],
+    disabledAdmission: [],
   });
 });
 
@@ -42,6 +44,8 @@ Deno.test("every flag is taken", () => {
     etcdPort: 2379,
     datastoreEndpoints: [],
     tokenAuthFile: null,
+    enabledAdmission: [],
+    disabledAdmission: [],
   });
 });
 

@@ -33,6 +33,8 @@ function program(): Command {
     .option("--cri <auto|none|unix:///path>", "container runtime for this machine (default: auto)")
     .option("--etcd-port <number>", "also serve etcd's v3 API on this port of 127.0.0.1")
     .option("--datastore-endpoint <urls>", "run on an existing etcd: http(s)://HOST:PORT[,…]")
+    .option("--enable-admission-plugins <names>", "admission plugins beside the default ones")
+    .option("--disable-admission-plugins <names>", "admission plugins to leave out")
     .option("--token-auth-file <path>", 'bearer tokens: lines of token,user,uid[,"group1,group2"]')
     .action(up);
   for (const [flags, help] of SECURITY_OPTIONS) upCommand.option(flags, help);

@@ -132,6 +132,8 @@ async function startApiServer(config: UpConfig, { datastore, kubelets, component
     pkiDirectory: join(config.dataDir, "pki"),
     staticTokens: await readTokens(config.tokenAuthFile),
     ...await readSecurity(config.security),
+    enabledAdmission: config.enabledAdmission,
+    disabledAdmission: config.disabledAdmission,
     consistentReads: datastore.consistentReads,
   }, {
     store: datastore.store,

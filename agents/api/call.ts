@@ -52,6 +52,8 @@ export interface CallTarget {
   readonly user: UserInfo;
   /** What admission wants to have written down of the request; absent where nothing is. */
   readonly auditAnnotations?: Map<string, string>;
+  /** Texts for the client beside the answer; absent where nobody reads them. */
+  readonly warnings?: string[];
 }
 
 export type ApiCall =

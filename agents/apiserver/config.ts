@@ -3,6 +3,7 @@
  * In: an ApiServerConfig. Out: every problem at once, each naming its field.
  * Never: reads files or flags.
  */
+import { ADMISSION_NAMES } from "./admission/plugins.ts";
 import type { AuditLogOptions } from "./audit/log_file.ts";
 import type { AuditPolicy } from "./audit/plan_level.ts";
 import type { StaticToken } from "./auth/authenticate.ts";
@@ -35,7 +36,9 @@ export interface ApiServerConfig {
    * Default "applied".
    */
   readonly consistentReads: "applied" | "quorum";
-  /** Admission plugins to leave out, as --disable-admission-plugins. Default none. */
+  /** Admission plugins to run beside the default ones. Source: --enable-admission-plugins. */
+  readonly enabledAdmission: readonly string[];
+  /** Admission plugins to leave out. Default none. Source: --disable-admission-plugins. */
   readonly disabledAdmission: readonly string[];
   /** What is written down of requests, and where; null = nothing. Default null. */
   readonly audit: { readonly policy: AuditPolicy; readonly log: AuditLogOptions } | null;
@@ -53,6 +56,7 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   watchHistory: 16384,
   watchQueue: 8192,
   consistentReads: "applied",
+  enabledAdmission: [],
   disabledAdmission: [],
   audit: null,
 };
@@ -74,9 +78,27 @@ export function validateConfig(config: ApiServerConfig): string[] {
   if (!/^\d+\.\d+\.\d+\.\d+\/([1-2]\d|30)$/.test(config.serviceCidr)) {
     problems.push("serviceCidr: must be an IPv4 range such as 10.96.0.0/16, from /10 to /30");
   }
+  problems.push(...admissionProblems(config));
   const [first, last] = config.nodePorts;
   if (!(first >= 1 && first <= last && last <= 65535)) {
     problems.push("nodePorts: must be two ports, the lower one first");
+  }
+  return problems;
+}
+
+function admissionProblems(config: ApiServerConfig): string[] {
+  const problems: string[] = [];
+  for (const field of ["enabledAdmission", "disabledAdmission"] as const) {
+    for (const name of config[field]) {
+      if (ADMISSION_NAMES.includes(name)) continue;
+      problems.push(
+        `${field}: ${JSON.stringify(name)} is not one of ${ADMISSION_NAMES.join(", ")}`,
+      );
+    }
+  }
+  const twice = config.enabledAdmission.filter((name) => config.disabledAdmission.includes(name));
+  for (const name of twice) {
+    problems.push(`enabledAdmission: ${JSON.stringify(name)} is disabled as well`);
   }
   return problems;
 }

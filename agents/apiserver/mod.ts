@@ -8,9 +8,9 @@ import type { ApiPort } from "../api/call.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
+import { admissionChain } from "./admission/plugins.ts";
 import { Audit } from "./audit/audit.ts";
 import { openAuditLog } from "./audit/log_file.ts";
-import { ADMISSION_PLUGINS } from "./admission/plugins.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
 import { ServiceAddresses } from "./admission/service_addresses.ts";
 import { followClusterRoles } from "./auth/rbac/aggregate.ts";
@@ -187,11 +187,10 @@ async function createCore(
     clock,
     random,
     log,
-    admission: [
-      ...[...ADMISSION_PLUGINS, addresses]
-        .filter(({ name }) => !config.disabledAdmission.includes(name)),
-      roleEscalation(authorizer),
-    ],
+    admission: admissionChain(
+      { enabled: config.enabledAdmission, disabled: config.disabledAdmission },
+      [addresses, roleEscalation(authorizer)],
+    ),
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer,
     tokens,

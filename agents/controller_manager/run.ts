@@ -19,6 +19,11 @@ import { endpointsController } from "./network/plan_endpoints.ts";
 import { nodeLifecycleController } from "./nodes/plan_node_lifecycle.ts";
 import { podGarbageCollector } from "./nodes/plan_pod_gc.ts";
 import { taintEvictionController } from "./nodes/plan_taint_eviction.ts";
+import {
+  attributesProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from "./storage/plan_storage_protection.ts";
 import { ControlLoop } from "./control_loop.ts";
 import type { Controller, Failure } from "./controller.ts";
 
@@ -60,6 +65,9 @@ export function controllerRows(config: ControllerManagerConfig): Controller[] {
     nodeLifecycleController(config.nodeGraceMillis),
     taintEvictionController(),
     podGarbageCollector(),
+    claimProtectionController,
+    volumeProtectionController,
+    attributesProtectionController,
   ];
   if (config.caPem !== undefined) rows.push(rootCaController(config.caPem));
   const disabled = new Set(config.disabled);

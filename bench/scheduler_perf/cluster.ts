@@ -42,8 +42,8 @@ const SCHEDULER: UserInfo = {
   name: "system:kube-scheduler",
   groups: ["system:masters", "system:authenticated"],
 };
-/** No controllers make accounts, and the templates name priorities without classes. */
-const DISABLED_ADMISSION = ["ServiceAccount", "Priority"];
+/** No controllers make accounts or untaint nodes; the templates name priorities without classes. */
+const DISABLED_ADMISSION = ["ServiceAccount", "TaintNodesByCondition", "Priority"];
 /** A whole workload may wait for the one reader of a watch. */
 const WATCH_QUEUE = 1_000_000;
 

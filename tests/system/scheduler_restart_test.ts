@@ -41,7 +41,7 @@ async function start(directory: string): Promise<Running> {
   const api = await createApiServer({
     ...DEFAULT_CONFIG,
     pkiDirectory: join(directory, "pki"),
-    disabledAdmission: ["ServiceAccount"],
+    disabledAdmission: ["ServiceAccount", "TaintNodesByCondition"],
   }, {
     store,
     log: () => {},

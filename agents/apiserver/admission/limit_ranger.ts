@@ -5,8 +5,9 @@
  * Never: looks at other pods; that is a quota's work. Source: plugin/pkg/admission/limitranger.
  */
 import type { KubeObject } from "../../api/meta.ts";
-import { addQuantities, compareQuantities, milliOf } from "../../api/quantity.ts";
-import { findResource, pods } from "../../api/resources.ts";
+import { podTotal } from "../../api/kinds/pod/totals.ts";
+import { compareQuantities, milliOf } from "../../api/quantity.ts";
+import { limitRanges, persistentVolumeClaims, pods } from "../../api/resources.ts";
 import { forbidden } from "../../api/status.ts";
 import { cacheOf, type Core, prefixOf } from "../verbs/core.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./admission.ts";
@@ -26,30 +27,35 @@ interface Subject {
 export const limitRanger: AdmissionPlugin = {
   name: "LimitRanger",
   admit(request, core) {
+    if (request.object === null || request.resource !== pods || !isCreate(request)) return;
+    for (const range of limitRangesOf(core, request)) fillDefaults(request.object, range);
+  },
+  validate(request, core) {
     const { object, operation, resource, subresource } = request;
     if (object === null) return;
     const isPod = resource === pods;
-    const isClaim = resource.group === "" && resource.plural === "persistentvolumeclaims";
+    const isClaim = resource === persistentVolumeClaims;
     const isResize = isPod && subresource === "resize" && operation === "UPDATE";
-    const isCreate = subresource === "" && operation === "CREATE";
-    if (!(isResize || (isCreate && (isPod || isClaim)) || (isClaim && operation === "UPDATE"))) {
-      return;
-    }
-    const ranges = limitRangesOf(core, request.namespace);
-    if (ranges.length === 0) return;
-    if (isPod && isCreate) { for (const range of ranges) fillDefaults(object, range); }
-    const problems = ranges.flatMap((range) => findBroken(range, object, isPod));
+    const isJudged = isResize || (isPod && isCreate(request)) ||
+      (isClaim && (isCreate(request) || operation === "UPDATE"));
+    if (!isJudged) return;
+    const problems = limitRangesOf(core, request)
+      .flatMap((range) => findBroken(range, object, isPod));
     if (problems.length === 0) return;
     const words = problems.length === 1 ? problems[0] : `[${problems.join(", ")}]`;
     throw forbidden({ group: resource.group, resource: resource.plural }, request.name, words);
   },
 };
 
-function limitRangesOf(core: Core, namespace: AdmissionRequest["namespace"]): KubeObject[] {
-  const resource = findResource("", "v1", "limitranges");
-  if (resource === undefined) return [];
-  const keyPrefix = `${prefixOf(resource)}${namespace}/`;
-  return cacheOf(core, resource).select({ keyPrefix }).map((stored) => stored.object);
+function isCreate({ operation, subresource }: AdmissionRequest): boolean {
+  return operation === "CREATE" && subresource === "";
+}
+
+function limitRangesOf(core: Core, { namespace }: AdmissionRequest): KubeObject[] {
+  const cache = cacheOf(core, limitRanges);
+  if (cache.size === 0) return [];
+  const keyPrefix = `${prefixOf(limitRanges)}${namespace}/`;
+  return cache.select({ keyPrefix }).map((stored) => stored.object);
 }
 
 /** Requests and limits that a container leaves open are taken from the range. */
@@ -119,35 +125,6 @@ function subjectsOf(type: string, object: KubeObject, isPod: boolean): Subject[]
     requests: podTotal(object.spec, "requests"),
     limits: podTotal(object.spec, "limits"),
   }];
-}
-
-/** Containers run together; an init container runs alone; sidecars run with both. */
-function podTotal(spec: Spec, field: "requests" | "limits"): Record<string, string> {
-  const together: Record<string, string> = {};
-  const alone: Record<string, string> = {};
-  const add = (into: Record<string, string>, amounts: Amounts) => {
-    for (const [name, amount] of Object.entries(amounts)) {
-      into[name] = name in into ? addQuantities(into[name], amount) : amount;
-    }
-  };
-  const sidecars: Record<string, string> = {};
-  for (const container of spec.initContainers ?? []) {
-    const amounts: Amounts = container.resources?.[field] ?? {};
-    if (container.restartPolicy === "Always") add(sidecars, amounts);
-    const now = { ...sidecars };
-    if (container.restartPolicy !== "Always") add(now, amounts);
-    raise(alone, now);
-  }
-  for (const container of spec.containers ?? []) add(together, container.resources?.[field] ?? {});
-  add(together, sidecars);
-  raise(together, alone);
-  return together;
-}
-
-function raise(into: Record<string, string>, amounts: Amounts): void {
-  for (const [name, amount] of Object.entries(amounts)) {
-    if (!(name in into) || compareQuantities(into[name], amount) < 0) into[name] = amount;
-  }
 }
 
 function belowMinimum({ limits, requests, type }: Subject, name: string, bound: string) {

@@ -1,23 +1,74 @@
 /**
- * The admission plugins in the order they run. In: nothing. Out: the list.
+ * The admission plugins in the order they run, and which of them run unasked.
+ * In: names to switch on and off. Out: the chain of a server.
  * Never: a plugin's code; adding one is its file and a row here.
- * Source: pkg/kubeapiserver/options/plugins.go for the order (v1.36).
+ * Source: pkg/kubeapiserver/options/plugins.go for order and defaults (v1.36).
  */
-import type { AdmissionPlugin } from "./admission.ts";
+import { type AdmissionChain, type AdmissionPlugin, chainOf } from "./admission.ts";
+import { certificateApproval } from "./certificates/approval.ts";
+import { certificateSigning } from "./certificates/signing.ts";
+import { certificateSubjectRestriction } from "./certificates/subject_restriction.ts";
+import { defaultIngressClass } from "./default_ingress_class.ts";
 import { defaultTolerationSeconds } from "./default_toleration_seconds.ts";
 import { limitRanger } from "./limit_ranger.ts";
 import { namespaceLifecycle } from "./namespace_lifecycle.ts";
 import { nodeRestriction } from "./node_restriction.ts";
+import { podResizeValidator } from "./nodes/pod_resize.ts";
+import { runtimeClass } from "./nodes/runtime_class.ts";
+import { taintNodesByCondition } from "./nodes/taint_nodes.ts";
+import { podTopologyLabels } from "./nodes/topology_labels.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
 import { priority } from "./priority.ts";
 import { serviceAccount } from "./service_account.ts";
+import { persistentVolumeClaimResize } from "./storage/claim_resize.ts";
+import { defaultStorageClass } from "./storage/default_storage_class.ts";
+import { storageObjectInUseProtection } from "./storage/storage_in_use.ts";
 
-export const ADMISSION_PLUGINS: readonly AdmissionPlugin[] = [
-  namespaceLifecycle,
-  limitRanger,
-  serviceAccount,
-  priority,
-  defaultTolerationSeconds,
-  podSecurity,
-  nodeRestriction,
+interface Row {
+  readonly plugin: AdmissionPlugin;
+  /** Whether it has to be asked for. */
+  readonly isOff?: boolean;
+}
+
+const ROWS: readonly Row[] = [
+  { plugin: namespaceLifecycle },
+  { plugin: limitRanger },
+  { plugin: serviceAccount },
+  // Upstream leaves it to be switched on; a cluster of kubelets is not safe without.
+  { plugin: nodeRestriction },
+  { plugin: taintNodesByCondition },
+  { plugin: podSecurity },
+  { plugin: priority },
+  { plugin: defaultTolerationSeconds },
+  { plugin: defaultStorageClass },
+  { plugin: storageObjectInUseProtection },
+  { plugin: persistentVolumeClaimResize },
+  { plugin: runtimeClass },
+  { plugin: certificateApproval },
+  { plugin: certificateSigning },
+  { plugin: certificateSubjectRestriction },
+  { plugin: defaultIngressClass },
+  { plugin: podTopologyLabels },
+  { plugin: podResizeValidator },
 ];
+
+/** Names that the switches know. */
+export const ADMISSION_NAMES: readonly string[] = ROWS.map(({ plugin }) => plugin.name);
+
+export interface AdmissionSwitches {
+  /** As --enable-admission-plugins: beside those that run unasked. */
+  readonly enabled: readonly string[];
+  /** As --disable-admission-plugins. */
+  readonly disabled: readonly string[];
+}
+
+/** @param last what the server itself adds at the end, whatever the switches say */
+export function admissionChain(
+  { enabled, disabled }: AdmissionSwitches,
+  last: readonly AdmissionPlugin[],
+): AdmissionChain {
+  const chosen = ROWS.filter(({ plugin: { name }, isOff }) =>
+    !disabled.includes(name) && (isOff !== true || enabled.includes(name))
+  );
+  return chainOf([...chosen.map(({ plugin }) => plugin), ...last]);
+}

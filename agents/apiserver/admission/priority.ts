@@ -17,10 +17,15 @@ const PREEMPT_LOWER = "PreemptLowerPriority";
 export const priority: AdmissionPlugin = {
   name: "Priority",
   admit(request, core) {
-    if (request.operation === "DELETE" || request.subresource !== "") return;
-    if (request.resource === priorityClasses) refuseSecondDefault(request, core);
-    else if (request.resource === pods && request.operation === "CREATE") {
+    const { operation, resource, subresource } = request;
+    if (resource === pods && operation === "CREATE" && subresource === "") {
       prioritize(request, core);
+    }
+  },
+  validate(request, core) {
+    const { object, resource, subresource } = request;
+    if (resource === priorityClasses && object !== null && subresource === "") {
+      refuseSecondDefault(request, core);
     }
   },
 };

@@ -20,7 +20,13 @@ import { perform, refuseVerb } from "../verbs/call.ts";
 import type { Core, VerbAnswer } from "../verbs/core.ts";
 import { watchObjects } from "../verbs/watch.ts";
 import { decodeBody, decodeDeleteOptions, decodePatch } from "./formats/body.ts";
-import { encodeAnswer, encodeValue, includeOf, warningHeaders } from "./formats/encode.ts";
+import {
+  encodeAnswer,
+  encodeValue,
+  includeOf,
+  warningHeaders,
+  withWarnings,
+} from "./formats/encode.ts";
 import { type ApiRequest, type ApiResponse, errorResponse } from "./message.ts";
 import { negotiate, negotiateStatus, OFFERS, STREAM_TYPES } from "./formats/negotiate.ts";
 import { hasProtobuf } from "./formats/protobuf.ts";
@@ -216,9 +222,15 @@ async function answerCall(
   const { route, query } = asked;
   const offer = hasProtobuf(route.resource) ? OFFERS.typed : OFFERS.untyped;
   const representation = negotiate(request.header("accept"), offer);
-  const { call, warnings } = decodeCall(request, asked);
+  const call = decodeCall(request, asked);
   if (request.trail !== undefined) recordRequest(request.trail, call);
-  const answered: VerbAnswer = await perform(core, call);
+  const warnings = call.warnings ?? NO_WARNINGS;
+  let answered: VerbAnswer;
+  try {
+    answered = await perform(core, call);
+  } catch (error) {
+    return withWarnings(failed(core, request, error), withDeprecation(route, warnings));
+  }
   request.trail?.responded(() => answeredObject(route.resource, answered));
   return encodeAnswer(answered, {
     resource: route.resource,
@@ -249,28 +261,29 @@ type Call = Parameters<typeof perform>[1];
 function decodeCall(
   request: ApiRequest,
   { route, query, verb }: Asked & { readonly verb: Verb },
-): { readonly call: Call; readonly warnings: readonly string[] } {
-  const target = targetOf(request, route);
-  refuseVerb({ ...target, verb });
+): Call {
+  const asked = targetOf(request, route);
+  refuseVerb({ ...asked, verb });
+  if (verb === "get") {
+    return { ...asked, verb, resourceVersion: query.get("resourceVersion") ?? "" };
+  }
+  if (verb === "list") return { ...asked, verb, options: listOptions(query) };
+  const warnings: string[] = [];
+  const target = { ...asked, warnings };
   const contentType = request.header("content-type");
   switch (verb) {
-    case "get": {
-      const resourceVersion = query.get("resourceVersion") ?? "";
-      return { call: { ...target, verb, resourceVersion }, warnings: NO_WARNINGS };
-    }
-    case "list":
-      return { call: { ...target, verb, options: listOptions(query) }, warnings: NO_WARNINGS };
     case "create":
     case "update": {
       const options = writeOptions(query, request.header("user-agent"));
       const part = route.resource.subresources.find((row) => row.name === route.subresource);
-      const { object, warnings } = decodeBody({
+      const decoded = decodeBody({
         bytes: request.body,
         contentType,
         type: part ?? route.resource,
         validation: options.fieldValidation,
       });
-      return { call: { ...target, verb, object, options }, warnings };
+      warnings.push(...decoded.warnings);
+      return { ...target, verb, object: decoded.object, options };
     }
     case "patch": {
       const { patchType, patch } = decodePatch(request.body, contentType);
@@ -279,18 +292,15 @@ function decodeCall(
       const isUnnamed = patchType === "application/apply-patch+yaml" && !query.get("fieldManager");
       const options = isUnnamed ? { ...named, fieldManager: undefined } : named;
       const force = isTrue(query, "force");
-      return {
-        call: { ...target, verb, patchType, patch, force, options },
-        warnings: NO_WARNINGS,
-      };
+      return { ...target, verb, patchType, patch, force, options };
     }
     case "delete":
     case "deletecollection": {
       const body = decodeDeleteOptions(request.body, contentType);
       const options = deleteOptions(query, body);
-      if (verb === "delete") return { call: { ...target, verb, options }, warnings: NO_WARNINGS };
+      if (verb === "delete") return { ...target, verb, options };
       const list = listOptions(query);
-      return { call: { ...target, verb, options, list }, warnings: NO_WARNINGS };
+      return { ...target, verb, options, list };
     }
     case "watch":
       throw badRequest("a watch is no call");

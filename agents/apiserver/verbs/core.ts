@@ -17,7 +17,7 @@ import {
   timeout,
   tooManyRequests,
 } from "../../api/status.ts";
-import type { AdmissionPlugin } from "../admission/admission.ts";
+import type { AdmissionChain } from "../admission/admission.ts";
 import type { Authorizer } from "../auth/authorize.ts";
 import type { TokenAuthority } from "../auth/tokens.ts";
 import type { Feed } from "../cache/feed.ts";
@@ -39,7 +39,7 @@ export interface Core extends RuleContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly admission: readonly AdmissionPlugin[];
+  readonly admission: AdmissionChain;
   readonly eventLeases: LeasePool;
   readonly authorizer: Authorizer;
   readonly tokens: TokenAuthority;

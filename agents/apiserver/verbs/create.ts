@@ -8,7 +8,7 @@ import type { KubeObject } from "../../api/meta.ts";
 import type { FieldError, Resource } from "../../api/resource.ts";
 import { pods } from "../../api/resources.ts";
 import { alreadyExists, badRequest, generateNameConflict, invalid } from "../../api/status.ts";
-import { admit } from "../admission/admission.ts";
+import { type AdmissionRequest, admit, validate } from "../admission/admission.ts";
 import { copyJson, deepFreeze } from "../registry.ts";
 import { commitPut } from "./commit.ts";
 import {
@@ -135,18 +135,16 @@ async function prepareDraft(
   delete metadata.resourceVersion;
   rules.setDefaults?.(draft);
   trackDraft(core, { target, options, draft, old: null });
-  await admit(core, {
+  const request: AdmissionRequest = {
+    ...target,
     operation: "CREATE",
-    resource,
-    subresource: target.subresource,
-    namespace: target.namespace,
     name: metadata.name ?? "",
-    user: target.user,
-    auditAnnotations: target.auditAnnotations,
     object: draft,
     old: null,
+    options,
     dryRun: options.dryRun === true,
-  });
+  };
+  await admit(core, request);
   rules.prepareForCreate?.(draft, ruleContextOf(core, target.user));
   const counted = rules.generationFields ?? ["spec"];
   if (counted.some((field) => draft[field] !== undefined)) metadata.generation ??= 1;
@@ -155,6 +153,7 @@ async function prepareDraft(
     ...validateContent(core, resource, draft),
   ];
   if (errors.length > 0) throw invalid(resource, metadata.name ?? "", errors);
+  await validate(core, request);
 }
 
 /** Runs the kind's checks; a pod whose spec has passed them before shares that spec instead. */

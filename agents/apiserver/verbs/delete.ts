@@ -8,7 +8,7 @@ import type { CallTarget, DeleteOptions } from "../../api/call.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import type { FieldError, Resource } from "../../api/resource.ts";
 import { conflict, invalid, success, uidConflict } from "../../api/status.ts";
-import { admit } from "../admission/admission.ts";
+import { admitWhole } from "../admission/admission.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
 import { commitDelete, commitPut } from "./commit.ts";
 import { type Core, groupResourceOf, serve, type VerbAnswer } from "./core.ts";
@@ -47,16 +47,12 @@ export async function deleteObject(
     const stored = await readStored(core, target);
     const old = serve(target.resource, stored);
     refusePreconditions(target, old, options);
-    await admit(core, {
+    await admitWhole(core, {
+      ...target,
       operation: "DELETE",
-      resource: target.resource,
-      subresource: "",
-      namespace: target.namespace,
-      name: target.name,
-      user: target.user,
-      auditAnnotations: target.auditAnnotations,
       object: null,
       old,
+      options,
       dryRun: isDryRun(options),
     });
     const answer = await deleteVersion(core, target, { stored, old, options });

@@ -10,7 +10,7 @@ import { equalJson } from "../../api/patch/json_patch.ts";
 import type { FieldError, RuleContext } from "../../api/resource.ts";
 import { services } from "../../api/resources.ts";
 import { badRequest, conflict, invalid, uidConflict } from "../../api/status.ts";
-import { admit } from "../admission/admission.ts";
+import { type AdmissionRequest, admit, validate } from "../admission/admission.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
 import { deepFreeze } from "../registry.ts";
 import { commitDelete, commitPut } from "./commit.ts";
@@ -65,13 +65,14 @@ export async function changeObject(
   core: Core,
   target: CallTarget,
   options: ChangeOptions,
-  makeDraft: (current: KubeObject) => KubeObject,
+  makeDraft: (current: KubeObject) => KubeObject | Promise<KubeObject>,
 ): Promise<VerbAnswer> {
   const { resource } = target;
   for (let attempt = 1;; attempt++) {
     const stored = await readStored(core, target);
     const old = serve(resource, stored);
-    const draft = makeDraft(old);
+    const made = makeDraft(old);
+    const draft = made instanceof Promise ? await made : made;
     const isPinned = refuseStale(target, draft, stored);
     await prepareUpdate(core, { target, options, draft, old });
     if (options.dryRun) return { kind: "plain", object: deepFreeze(draft), created: false };
@@ -110,20 +111,20 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
   applyRules(core, parts);
   if (resource === services && subresource === "") refuseChange(parts);
   trackDraft(core, parts);
-  await admit(core, {
+  const request: AdmissionRequest = {
+    ...target,
     operation: "UPDATE",
-    resource,
-    subresource,
-    namespace: target.namespace,
-    name: target.name,
-    user: target.user,
-    auditAnnotations: target.auditAnnotations,
     object: draft,
     old,
+    options: parts.options,
     dryRun: parts.options.dryRun === true,
-  });
+  };
+  // A Scale was looked at as what it is.
+  const isAdmitted = parts.options.spokenTo !== undefined;
+  if (!isAdmitted) await admit(core, request);
   if (subresource !== "status") moveGeneration(resource, draft, old);
   refuseInvalid(parts);
+  if (!isAdmitted) await validate(core, request);
 }
 
 /** Fills defaults and puts back what the endpoint does not write. */

@@ -18,7 +18,7 @@ const HARMLESS_SUBRESOURCES = new Set(["status", "binding", "eviction", "resize"
 
 export const podSecurity: AdmissionPlugin = {
   name: "PodSecurity",
-  admit(request, core) {
+  validate(request, core) {
     if (request.operation === "DELETE" || request.resource !== pods || request.object === null) {
       return;
     }

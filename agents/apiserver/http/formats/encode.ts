@@ -35,9 +35,13 @@ const COMMA = encoder.encode(",");
 const LIST_TAIL = encoder.encode("]}\n");
 
 export function encodeAnswer(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
-  const response = encodeBody(answer, parts);
-  if (parts.warnings.length === 0) return response;
-  return { ...response, headers: [...response.headers, ...warningHeaders(parts.warnings)] };
+  return withWarnings(encodeBody(answer, parts), parts.warnings);
+}
+
+/** The response with a Warning header for each text. */
+export function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
+  if (warnings.length === 0) return response;
+  return { ...response, headers: [...response.headers, ...warningHeaders(warnings)] };
 }
 
 /** One header a warning, as RFC 7234 has it. */

@@ -5,10 +5,11 @@
  * a revision would miss the rest of it. Writes of one call still share the store's batch.
  * Source: pkg/registry/core/pod/storage (assignPod, v1.36).
  */
-import type { Binding, CallTarget } from "../../../api/call.ts";
+import type { Binding, CallTarget, WriteOptions } from "../../../api/call.ts";
 import type { Condition, KubeObject, UserInfo } from "../../../api/meta.ts";
 import { pods } from "../../../api/resources.ts";
 import { badRequest, conflict, success, uidConflict } from "../../../api/status.ts";
+import { type AdmissionRequest, admit, validate } from "../../admission/admission.ts";
 import { sharedJson } from "../../cache/shared_specs.ts";
 import { encodeStored, type KnownSpec } from "../../registry.ts";
 import { commitBytes } from "../commit.ts";
@@ -24,7 +25,7 @@ export async function createBinding(
   core: Core,
   target: CallTarget,
   body: KubeObject,
-  options: { readonly dryRun?: boolean },
+  options: WriteOptions,
 ): Promise<VerbAnswer> {
   const name = target.name || body.metadata?.name || "";
   const { kind = "", name: nodeName = "" } = body.target ?? {};
@@ -35,14 +36,9 @@ export async function createBinding(
     throw badRequest("Binding.target: only a node can be bound to, and it must be named");
   }
   await waitFresh(core);
-  const annotations = body.metadata?.annotations;
-  const uid = body.metadata?.uid;
-  await bindOne(
-    core,
-    target.user,
-    { namespace: target.namespace, name, nodeName, ...(uid ? { uid } : {}) },
-    { annotations, dryRun: options.dryRun },
-  );
+  const { namespace } = target;
+  body.metadata = { ...body.metadata, namespace, name };
+  await bindOne(core, { ...target, resource: pods, subresource: "binding", name }, body, options);
   return {
     kind: "plain",
     object: success({ group: "", resource: "" }, "") as never,
@@ -58,8 +54,15 @@ export async function bindMany(
 ): Promise<readonly (null | Error)[]> {
   if (!core.feed.isFresh) await waitFresh(core);
   const outcomes: Promise<null | Error>[] = [];
-  for (const binding of bindings) {
-    outcomes.push(bindOne(core, user, binding).then(nothing, failure));
+  for (const { namespace, name, nodeName, uid } of bindings) {
+    const target = { resource: pods, subresource: "binding", namespace, name, user };
+    const body: KubeObject = {
+      kind: "Binding",
+      apiVersion: "v1",
+      metadata: uid === undefined ? { namespace, name } : { namespace, name, uid },
+      target: { kind: "Node", name: nodeName },
+    };
+    outcomes.push(bindOne(core, target, body, {}).then(nothing, failure));
   }
   return Promise.all(outcomes);
 }
@@ -72,31 +75,57 @@ function failure(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
+/** @param body a Binding of this call; admission may add to it */
 async function bindOne(
   core: Core,
-  user: UserInfo,
-  binding: Binding,
-  extra?: { readonly annotations?: Record<string, string>; readonly dryRun?: boolean },
+  target: CallTarget,
+  body: KubeObject,
+  options: WriteOptions,
 ): Promise<void> {
-  const { namespace, name, nodeName, uid } = binding;
-  const target: CallTarget = { resource: pods, subresource: "", namespace, name, user };
+  const pending = admitBinding(core, target, body, options);
+  // What waits for nobody is written with the other bindings of its call.
+  if (pending !== undefined) await pending;
+  const { name } = target;
+  const { uid, annotations, labels } = body.metadata;
   for (let attempt = 1;; attempt++) {
     const stored = readCached(core, target);
     const pod = stored.object;
-    if (uid !== undefined && uid !== pod.metadata.uid) {
+    if (uid && uid !== pod.metadata.uid) {
       throw uidConflict(BINDING, name, { wanted: uid, found: pod.metadata.uid ?? "" });
     }
     refuseUnbindable(pod, name);
-    if (extra?.dryRun) return;
+    if (options.dryRun) return;
+    const nodeName: string = body.target.name;
     const draft = boundPod(pod, nodeName, formatTime(core.clock.nowMillis()));
-    if (extra?.annotations) {
-      draft.metadata.annotations = { ...pod.metadata.annotations, ...extra.annotations };
+    if (annotations !== undefined) {
+      draft.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
     }
+    if (labels !== undefined) draft.metadata.labels = { ...pod.metadata.labels, ...labels };
     const parts = { resource: pods, key: stored.key, draft, expectedRevision: stored.revision };
     const value = encodeStored(draft, boundSpec(pod, nodeName));
     if (await commitBytes(core, parts, value) !== null) return;
     if (attempt === MAX_ATTEMPTS) throw conflict(BINDING, name);
   }
+}
+
+function admitBinding(
+  core: Core,
+  target: CallTarget,
+  body: KubeObject,
+  options: WriteOptions,
+): void | Promise<void> {
+  const request: AdmissionRequest = {
+    ...target,
+    operation: "CREATE",
+    object: body,
+    old: null,
+    options,
+    dryRun: options.dryRun === true,
+  };
+  const pending = admit(core, request);
+  return pending === undefined
+    ? validate(core, request)
+    : pending.then(() => validate(core, request));
 }
 
 /** @returns JSON of the bound pod's spec, where the unbound one's is known; no spec is empty. */

@@ -9,6 +9,7 @@ import type { KubeObject } from "../../../api/meta.ts";
 import { findResource } from "../../../api/resources.ts";
 import { matchesLabelSelector } from "../../../api/selector.ts";
 import { badRequest, internalError, success, tooManyRequests } from "../../../api/status.ts";
+import { admitWhole } from "../../admission/admission.ts";
 import { cacheOf, type Core, serve, storeError, type VerbAnswer } from "../core.ts";
 import { commitPut } from "../commit.ts";
 import { deleteObject } from "../delete.ts";
@@ -31,6 +32,14 @@ export async function createEviction(
         `vs ${eviction.metadata.name}`,
     );
   }
+  await admitWhole(core, {
+    ...target,
+    operation: "CREATE",
+    object: eviction,
+    old: null,
+    options,
+    dryRun: options.dryRun === true,
+  });
   const onPod = { ...target, subresource: "" };
   const pod = serve(target.resource, await readStored(core, onPod));
   const deletion: DeleteOptions = {

@@ -7,6 +7,7 @@
 import type { CallTarget } from "../../../api/call.ts";
 import type { KubeObject, UserInfo } from "../../../api/meta.ts";
 import { badRequest } from "../../../api/status.ts";
+import { admitWhole } from "../../admission/admission.ts";
 import type { AccessAttributes } from "../../auth/authorize.ts";
 import type { Core, VerbAnswer } from "../core.ts";
 import { adoptIdentity } from "../create.ts";
@@ -18,6 +19,14 @@ export async function createReview(
   review: KubeObject,
 ): Promise<VerbAnswer> {
   adoptIdentity(target, review);
+  await admitWhole(core, {
+    ...target,
+    operation: "CREATE",
+    object: review,
+    old: null,
+    options: {},
+    dryRun: false,
+  });
   const status = await statusOf(core, target, review);
   return { kind: "plain", object: { ...review, status }, created: true };
 }

@@ -7,6 +7,8 @@ import type { CallTarget, WriteOptions } from "../../../api/call.ts";
 import type { KubeObject, LabelSelector } from "../../../api/meta.ts";
 import { formatLabelSelector, formatLabelSet, fromLabelSelector } from "../../../api/selector.ts";
 import { badRequest, invalid } from "../../../api/status.ts";
+import { type AdmissionRequest, admit, validate } from "../../admission/admission.ts";
+import { copyJson } from "../../registry.ts";
 import { type Core, serve, type VerbAnswer } from "../core.ts";
 import { readStored } from "../get.ts";
 import { applyPatch, type PatchParts } from "../patch.ts";
@@ -50,9 +52,19 @@ async function changeScale(
   next: (current: KubeObject) => KubeObject,
 ): Promise<VerbAnswer> {
   const onObject = { ...target, subresource: "" };
-  const answer = await changeObject(core, onObject, { ...options, spokenTo: "scale" }, (old) => {
+  const admitted = { ...options, spokenTo: "scale" };
+  const answer = await changeObject(core, onObject, admitted, async (old) => {
     const before = scaleOf(old);
-    const scale = next(before);
+    const scale = copyJson(next(before));
+    const request: AdmissionRequest = {
+      ...target,
+      operation: "UPDATE",
+      object: scale,
+      old: before,
+      options,
+      dryRun: options.dryRun === true,
+    };
+    await admit(core, request);
     const replicas = scale.spec?.replicas ?? 0;
     if (!Number.isInteger(replicas)) {
       throw badRequest('Scale in version "v1" cannot be handled as a Scale: spec.replicas');
@@ -63,6 +75,7 @@ async function changeScale(
         { type: "invalid", path: "spec.replicas", value: replicas, detail },
       ]);
     }
+    await validate(core, request);
     const { resourceVersion, ...metadata } = old.metadata;
     const sent = scale.metadata?.resourceVersion;
     const pin = sent && sent !== resourceVersion ? { resourceVersion: sent } : {};

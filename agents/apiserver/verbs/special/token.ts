@@ -7,6 +7,7 @@ import type { CallTarget } from "../../../api/call.ts";
 import type { KubeObject } from "../../../api/meta.ts";
 import { findKind } from "../../../api/resources.ts";
 import { badRequest, conflict, invalid, notFound } from "../../../api/status.ts";
+import { admitWhole } from "../../admission/admission.ts";
 import { cacheOf, type Core, keyOf, serve, type VerbAnswer } from "../core.ts";
 import { readStored } from "../get.ts";
 import { formatTime } from "../meta_rules.ts";
@@ -24,6 +25,14 @@ export async function createToken(
 ): Promise<VerbAnswer> {
   const { namespace, name } = target;
   const account = serve(target.resource, await readStored(core, { ...target, subresource: "" }));
+  await admitWhole(core, {
+    ...target,
+    operation: "CREATE",
+    object: request,
+    old: null,
+    options: {},
+    dryRun: false,
+  });
   const spec = request.spec ?? {};
   const seconds = spec.expirationSeconds ?? DEFAULT_SECONDS;
   refuseLifetime(seconds, name);
