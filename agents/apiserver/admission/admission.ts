@@ -1,6 +1,6 @@
 /**
- * What an admission plugin is, and how the list of them is run: first all that change a draft, then,
- * once the kind's rules have passed it, all that only judge.
+ * What an admission plugin is, and how the list of them is run: first all that change a draft,
+ * then, once the kind's rules have passed it, all that only judge.
  * In: a write. Out: a changed draft, or an ApiError; warnings and audit annotations of the call.
  * Never: writes. Source: apiserver's admission package (v1.36).
  */

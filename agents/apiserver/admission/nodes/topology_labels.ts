@@ -1,7 +1,8 @@
 /**
  * Pods carry the zone and the region of their node, so that what runs in them can read it.
  * In: pods that name a node, bindings about to be made. Out: labels taken from the node.
- * Never: waits for a node that is not known. Source: plugin/pkg/admission/podtopologylabels (v1.36).
+ * Never: waits for a node that is not known.
+ * Source: plugin/pkg/admission/podtopologylabels (v1.36).
  */
 import type { KubeObject } from "../../../api/meta.ts";
 import { nodes, pods } from "../../../api/resources.ts";
