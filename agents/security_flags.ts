@@ -16,6 +16,10 @@ export interface SecurityConfig {
       readonly maxBackups: number;
     };
   } | null;
+  /** Requests at a time, reading. Default 400. Source: --max-requests-inflight. */
+  readonly maxRequestsInflight: number;
+  /** And writing. Default 200. Source: --max-mutating-requests-inflight. */
+  readonly maxMutatingRequestsInflight: number;
 }
 
 /** One row a flag: its name and value for the usage, and what it is for. */
@@ -25,6 +29,8 @@ export const SECURITY_OPTIONS: readonly (readonly [flags: string, help: string])
   ["--audit-log-maxsize <megabytes>", "begin a new audit log at this size (default: 100)"],
   ["--audit-log-maxage <days>", "remove audit logs older than this (default: keep)"],
   ["--audit-log-maxbackup <n>", "old audit logs to keep (default: all)"],
+  ["--max-requests-inflight <n>", "requests at a time (default: 400); priority levels share"],
+  ["--max-mutating-requests-inflight <n>", "and so many more that write (default: 200)"],
 ];
 
 const wholeNumber = (least: number, most: number) =>
@@ -41,6 +47,8 @@ export const SECURITY_SHAPE = {
   auditLogMaxsize: wholeNumber(0, 1_000_000).default(0),
   auditLogMaxage: wholeNumber(0, 100_000).default(0),
   auditLogMaxbackup: wholeNumber(0, 1_000_000).default(0),
+  maxRequestsInflight: wholeNumber(1, 1_000_000).default(400),
+  maxMutatingRequestsInflight: wholeNumber(0, 1_000_000).default(200),
 };
 
 const SHAPE = z.object(SECURITY_SHAPE);
@@ -59,7 +67,8 @@ export function securityConfigOf(
     problems.push({ flag: "--audit-policy-file", message: "needs --audit-log-path beside it" });
   }
   if (problems.length > 0) return problems;
-  return { audit: auditOf(flags) };
+  const { maxRequestsInflight, maxMutatingRequestsInflight } = flags;
+  return { audit: auditOf(flags), maxRequestsInflight, maxMutatingRequestsInflight };
 }
 
 function auditOf(flags: SecurityFlags): SecurityConfig["audit"] {

@@ -9,8 +9,12 @@ function securityOf(raw: RawFlags): SecurityConfig {
   return (config as UpConfig).security;
 }
 
-Deno.test("no security flags, nothing is written down", () => {
-  assert.equal(securityOf({}).audit, null);
+Deno.test("no security flags, nothing is written down and upstream's bounds hold", () => {
+  assert.deepEqual(securityOf({}), {
+    audit: null,
+    maxRequestsInflight: 400,
+    maxMutatingRequestsInflight: 200,
+  });
 });
 
 Deno.test("an audit log has a policy, a place and bounds", () => {

@@ -40,6 +40,12 @@ export interface ApiServerConfig {
   readonly enabledAdmission: readonly string[];
   /** Admission plugins to leave out. Default none. Source: --disable-admission-plugins. */
   readonly disabledAdmission: readonly string[];
+  /**
+   * Requests that run at a time, reading and writing; shared out by priority levels.
+   * Default 400 and 200.
+   */
+  readonly maxRequestsInflight: number;
+  readonly maxMutatingRequestsInflight: number;
   /** What is written down of requests, and where; null = nothing. Default null. */
   readonly audit: { readonly policy: AuditPolicy; readonly log: AuditLogOptions } | null;
 }
@@ -58,6 +64,8 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   consistentReads: "applied",
   enabledAdmission: [],
   disabledAdmission: [],
+  maxRequestsInflight: 400,
+  maxMutatingRequestsInflight: 200,
   audit: null,
 };
 
@@ -74,6 +82,11 @@ export function validateConfig(config: ApiServerConfig): string[] {
   between("eventTtlSeconds", 60, 86_400 * 30);
   between("watchHistory", 16, 10_000_000);
   between("watchQueue", 16, 10_000_000);
+  between("maxRequestsInflight", 0, 1_000_000);
+  between("maxMutatingRequestsInflight", 0, 1_000_000);
+  if (config.maxRequestsInflight + config.maxMutatingRequestsInflight === 0) {
+    problems.push("maxRequestsInflight: with maxMutatingRequestsInflight, must let one request in");
+  }
   if (config.pkiDirectory === "") problems.push("pkiDirectory: must name a folder");
   if (!/^\d+\.\d+\.\d+\.\d+\/([1-2]\d|30)$/.test(config.serviceCidr)) {
     problems.push("serviceCidr: must be an IPv4 range such as 10.96.0.0/16, from /10 to /30");

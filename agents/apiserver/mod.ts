@@ -21,6 +21,8 @@ import { bootstrap, publishApiService } from "./bootstrap.ts";
 import { Feed } from "./cache/feed.ts";
 import { SharedSpecs } from "./cache/shared_specs.ts";
 import { type ApiServerConfig, validateConfig } from "./config.ts";
+import { bootstrapFlow } from "./flow/defaults.ts";
+import { FlowControl } from "./flow/flow_control.ts";
 import { createConnect } from "./http/connect.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createPaths } from "./http/paths.ts";
@@ -85,18 +87,27 @@ export async function createApiServer(
   const core = await createCore(config, { ...ports, serviceAccountKey: pki.serviceAccountKey });
   const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
   await bootstrap(core);
+  await bootstrapFlow(core);
   followClusterRoles(core);
   let listener: Listener | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
   const audit = await openAudit(config, ports);
+  const flow = new FlowControl({
+    core,
+    serverSeats: config.maxRequestsInflight + config.maxMutatingRequestsInflight,
+  });
   const handler = createHandler({
     core,
     audit,
+    flow,
     paths: createPaths({
       core,
       serverAddress,
-      metrics: createMetrics(core, [() => audit?.metrics() ?? []]),
+      metrics: createMetrics(core, [
+        () => audit?.metrics() ?? [],
+        () => flow.metrics(),
+      ]),
       checks: {
         etcd: () => storeProblem(ports.store),
         shutdown: () => isClosing ? "shutting down" : null,
@@ -128,6 +139,7 @@ export async function createApiServer(
     async close() {
       isClosing = true;
       stopBookmarks();
+      flow.close();
       core.feed.close();
       await listener?.close();
       await audit?.close();

@@ -8,11 +8,17 @@ import type { ApiServerConfig } from "../apiserver/mod.ts";
 import type { SecurityConfig } from "../security_flags.ts";
 import { StartupError } from "../startup_error.ts";
 
+export type SecurityPart = Pick<
+  ApiServerConfig,
+  "audit" | "maxRequestsInflight" | "maxMutatingRequestsInflight"
+>;
+
 /** Errors: rejects with StartupError naming the flag and the file. */
 export async function readSecurity(
   config: SecurityConfig,
-): Promise<Pick<ApiServerConfig, "audit">> {
-  return { audit: await readAudit(config) };
+): Promise<SecurityPart> {
+  const { maxRequestsInflight, maxMutatingRequestsInflight } = config;
+  return { audit: await readAudit(config), maxRequestsInflight, maxMutatingRequestsInflight };
 }
 
 async function readAudit({ audit }: SecurityConfig): Promise<ApiServerConfig["audit"]> {

@@ -16,8 +16,10 @@ import {
 import type { Audit } from "../audit/audit.ts";
 import { answeredObject, followAnswer, recordRequest } from "../audit/follow.ts";
 import { impersonate } from "../auth/impersonate.ts";
+import type { FlowControl, Pass } from "../flow/flow_control.ts";
+import type { FlowAsked } from "../flow/plan_classify.ts";
 import { perform, refuseVerb } from "../verbs/call.ts";
-import type { Core, VerbAnswer } from "../verbs/core.ts";
+import { cacheOf, type Core, type VerbAnswer } from "../verbs/core.ts";
 import { watchObjects } from "../verbs/watch.ts";
 import { decodeBody, decodeDeleteOptions, decodePatch } from "./formats/body.ts";
 import {
@@ -52,6 +54,8 @@ export interface HandlerParts {
   readonly core: Core;
   /** Null where no request leaves a trail. */
   readonly audit: Audit | null;
+  /** Null where requests never wait for one another. */
+  readonly flow: FlowControl | null;
   readonly paths: (request: ApiRequest) => ApiResponse | null;
   /** GET of a log and the like: resources whose answer comes from a kubelet. */
   readonly connect: (request: ApiRequest, route: ResourceRoute) => Promise<ApiResponse>;
@@ -111,19 +115,85 @@ function answer(
 ): Promise<ApiResponse> | ApiResponse {
   const { core } = parts;
   const route = parseRoute(request.path);
-  if (route === null) return answerPath(parts, request);
+  if (route === null) {
+    const verb = pathVerbOf(request.method);
+    const asked = { verb, path: request.path };
+    return seated(parts, request, { asked, seats: 1, run: () => answerPath(parts, request) });
+  }
   const query = parseQuery(request.query);
   const isWatch = route.isWatchPath || (isTrue(query, "watch") && request.method === "GET");
   const verb = verbOf(request.method, route, isWatch);
   if (verb === null) throw methodNotServed();
-  authorize(core, request, { route, verb, query });
-  if (CONNECT_PARTS.has(route.subresource)) return parts.connect(request, route);
-  if (verb === "watch") return answerWatch(core, request, { route, query });
-  return answerCall(core, request, { route, query, verb });
+  // A session lasts as long as its user likes; no seat is kept for that.
+  if (CONNECT_PARTS.has(route.subresource)) {
+    authorize(core, request, { route, verb, query });
+    return parts.connect(request, route);
+  }
+  const asked = {
+    verb,
+    group: route.resource.group,
+    resource: route.resource.plural,
+    subresource: route.subresource,
+    namespace: route.namespace,
+  };
+  const seats = verb === "list" ? seatsOfList(core, route, query) : 1;
+  return seated(parts, request, {
+    asked,
+    seats,
+    run: () => {
+      authorize(core, request, { route, verb, query });
+      if (verb === "watch") return answerWatch(core, request, { route, query });
+      return answerCall(core, request, { route, query, verb });
+    },
+  });
+}
+
+/** Runs a request when it has its seats, and gives them back when it is answered. */
+function seated(
+  { flow }: HandlerParts,
+  request: ApiRequest,
+  parts: {
+    readonly asked: FlowAsked;
+    readonly seats: number;
+    readonly run: () => Promise<ApiResponse> | ApiResponse;
+  },
+): Promise<ApiResponse> | ApiResponse {
+  const { asked, seats, run } = parts;
+  if (flow === null) return run();
+  const pass = flow.enter(request.user, asked, seats);
+  return pass instanceof Promise ? pass.then((held) => runWith(held, run)) : runWith(pass, run);
+}
+
+async function runWith(
+  pass: Pass,
+  run: () => Promise<ApiResponse> | ApiResponse,
+): Promise<ApiResponse> {
+  try {
+    return await run();
+  } finally {
+    pass.leave();
+  }
+}
+
+const OBJECTS_PER_SEAT = 100;
+const MOST_SEATS_OF_LIST = 10;
+
+/** A long list is work for several. */
+function seatsOfList(core: Core, route: ResourceRoute, query: URLSearchParams): number {
+  if (query.get("fieldSelector")?.startsWith("metadata.name=")) return 1;
+  const { size } = cacheOf(core, route.resource);
+  if (size <= OBJECTS_PER_SEAT) return 1;
+  const limit = Number(query.get("limit")) || size;
+  const seats = Math.ceil(Math.min(size, limit) / OBJECTS_PER_SEAT);
+  return Math.max(1, Math.min(MOST_SEATS_OF_LIST, seats));
+}
+
+function pathVerbOf(method: string): string {
+  return method === "HEAD" ? "get" : method.toLowerCase();
 }
 
 function answerPath(parts: HandlerParts, request: ApiRequest): ApiResponse {
-  const verb = request.method.toLowerCase() === "head" ? "get" : request.method.toLowerCase();
+  const verb = pathVerbOf(request.method);
   const decision = parts.core.authorizer.authorize({
     user: request.user,
     verb,
