@@ -9,8 +9,6 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
-import { Audit } from "./audit/audit.ts";
-import { openAuditLog } from "./audit/log_file.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
 import { ServiceAddresses } from "./admission/service_addresses.ts";
 import { followClusterRoles } from "./auth/rbac/aggregate.ts";
@@ -22,7 +20,7 @@ import { Feed } from "./cache/feed.ts";
 import { SharedSpecs } from "./cache/shared_specs.ts";
 import { type ApiServerConfig, validateConfig } from "./config.ts";
 import { bootstrapFlow } from "./flow/defaults.ts";
-import { FlowControl } from "./flow/flow_control.ts";
+import { openGuards } from "./guards.ts";
 import { createConnect } from "./http/connect.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createPaths } from "./http/paths.ts";
@@ -92,22 +90,15 @@ export async function createApiServer(
   let listener: Listener | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
-  const audit = await openAudit(config, ports);
-  const flow = new FlowControl({
-    core,
-    serverSeats: config.maxRequestsInflight + config.maxMutatingRequestsInflight,
-  });
+  const guards = await openGuards(config, core);
   const handler = createHandler({
     core,
-    audit,
-    flow,
+    audit: guards.audit,
+    flow: guards.flow,
     paths: createPaths({
       core,
       serverAddress,
-      metrics: createMetrics(core, [
-        () => audit?.metrics() ?? [],
-        () => flow.metrics(),
-      ]),
+      metrics: createMetrics(core, [guards.metrics]),
       checks: {
         etcd: () => storeProblem(ports.store),
         shutdown: () => isClosing ? "shutting down" : null,
@@ -126,8 +117,8 @@ export async function createApiServer(
         server: pki.server,
         clientCa: pki.ca.certificate,
         handler,
-        onRefused: (request) => void audit?.refused(request, 401),
-        upgrade: createUpgrade(core, ports.kubelets, audit),
+        onRefused: (request) => void guards.audit?.refused(request, 401),
+        upgrade: createUpgrade(core, ports.kubelets, guards.audit),
         tokens: core.tokens,
         staticTokens: config.staticTokens,
         log: ports.log,
@@ -139,22 +130,11 @@ export async function createApiServer(
     async close() {
       isClosing = true;
       stopBookmarks();
-      flow.close();
       core.feed.close();
       await listener?.close();
-      await audit?.close();
+      await guards.close();
     },
   };
-}
-
-async function openAudit(
-  { audit }: ApiServerConfig,
-  { clock, log, random }: ApiServerPorts,
-): Promise<Audit | null> {
-  if (audit === null) return null;
-  const sink = await openAuditLog(audit.log, { clock, log });
-  const nowMillis = () => clock.nowMillis();
-  return new Audit({ policy: audit.policy, sink, nowMillis, newId: () => random.uuid() });
 }
 
 function storeProblem(store: Store): string | null {
