@@ -10,19 +10,21 @@ import { BatchDecider } from "./batch.ts";
 import { nodeEvents, podEvents } from "./cluster_event.ts";
 import type { ClusterEvent } from "./cluster_event.ts";
 import { decide } from "./decide.ts";
-import type { Decision, Diagnosis, Outcome } from "./decide.ts";
+import type { Diagnosis, Outcome } from "./decide.ts";
 import { explain, NO_NODES_MESSAGE } from "./explain.ts";
-import { Gangs } from "./gangs.ts";
-import type { GroupPolicy } from "./gangs.ts";
+import { GROUP_UNSCHEDULABLE, tryGang, WAITS_FOR_PREEMPTION } from "./gangs/gang_attempt.ts";
+import type { GangPorts, TriedPod, TriedPreemption } from "./gangs/gang_attempt.ts";
+import { Gangs } from "./gangs/gangs.ts";
+import type { GroupPolicy } from "./gangs/gangs.ts";
 import { TemplateTable } from "./intern.ts";
 import type { NodeRow } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
 import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
+import { goesFirst } from "./plugins/priority_sort.ts";
 import type { PodRow } from "./pod_row.ts";
 import { NominatedPods } from "./preemption/nominations.ts";
 import type { Nominations } from "./preemption/nominations.ts";
 import { preempt, preemptNobody } from "./preemption/preempt.ts";
-import type { Preemption } from "./preemption/preempt.ts";
 import type { DisruptionBudget } from "./preemption/trial.ts";
 import type { TrialMemory } from "./preemption/tried_rows.ts";
 import { buildProfile } from "./profile.ts";
@@ -45,6 +47,8 @@ export type Action =
     readonly kind: "bind";
     readonly entry: QueuedPod;
     readonly nodeName: string;
+    /** Name of the group that this binding starts with others, "" = it stands for itself. */
+    readonly gang: string;
   }
   | {
     readonly kind: "reject";
@@ -55,18 +59,25 @@ export type Action =
     readonly nominatedNode: string | null;
     /** Pods to delete, so that the promise can be kept. */
     readonly victims: readonly PodRow[];
+    /** Set when nothing was decided, as the pod can't be tried as it is. */
+    readonly isError?: true;
   };
 
-/** @returns the plugins that kept a pod of a group from fitting. */
-function rejectors({ decision }: { readonly decision: Decision }): readonly string[] {
-  if (decision.kind === "noNodes") return ["NodeName"];
-  return decision.kind === "unschedulable" ? [...decision.diagnosis.plugins] : [];
+/** Whether the pods of a group could be placed, for the group's own status. */
+export interface GroupVerdict {
+  readonly scheduled: boolean;
+  /** "" when they could. */
+  readonly reason: "" | "Unschedulable" | "SchedulerError";
+  readonly message: string;
 }
 
-/** A preemption that was tried and the words for it. */
-interface Refused {
-  readonly preemption: Preemption;
-  readonly message: string;
+const SCHEDULED: GroupVerdict = { scheduled: true, reason: "", message: "" };
+
+function unscheduled(
+  message: string,
+  reason: "Unschedulable" | "SchedulerError" = "Unschedulable",
+): GroupVerdict {
+  return { scheduled: false, reason, message };
 }
 
 /**
@@ -107,9 +118,27 @@ export class Scheduler {
   #budgets: readonly DisruptionBudget[] = [];
   readonly #trials: TrialMemory = new WeakMap();
   /** What was said of pods that fit nowhere; equal pods get the same outcome from the decider. */
-  readonly #refused = new WeakMap<Outcome, Refused>();
+  readonly #refused = new WeakMap<Outcome, TriedPreemption>();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
   readonly #assumed = new Map<string, QueuedPod>();
+  readonly #groupVerdicts = new Map<string, GroupVerdict>();
+  readonly #gangPorts: GangPorts = {
+    decide: (entry) => this.#decide(entry),
+    hold: ({ pod }, nodeName) => {
+      this.#nominated.set(pod, "");
+      this.table.addPod(pod, nodeName);
+    },
+    release: ({ pod }) => {
+      this.table.removePod(pod.uid);
+      this.#nominated.set(pod, pod.nominatedNode);
+    },
+    preempt: (entry, outcome) => this.#preempt(entry, outcome),
+    lift: ({ uid }) => {
+      const { pod, nodeName } = this.table.pod(uid)!;
+      this.table.removePod(uid);
+      return () => this.table.addPod(pod, nodeName);
+    },
+  };
 
   /** Errors: throws on a profile that `buildProfile` refuses. */
   constructor(config: SchedulerConfig = {}) {
@@ -166,9 +195,12 @@ export class Scheduler {
       ? { ...pod, nominatedNode: promised }
       : pod;
     this.#gangs.wait(row);
-    if (!this.queue.update(row, nowMs)) this.queue.add(row, profile, nowMs);
-    if (row.group !== "") {
-      this.queue.notify({ resource: "podGroup", group: row.group }, nowMs);
+    if (!this.queue.update(row, nowMs)) {
+      this.queue.add(row, profile, nowMs);
+      // While the group holds its pods back, one more changes nothing for the others.
+      if (row.group !== "" && this.#gangs.gate(row) === "") {
+        this.queue.notify({ resource: "podGroup", group: row.group }, nowMs);
+      }
     }
     this.#nominated.set(row, row.nominatedNode);
   }
@@ -230,7 +262,7 @@ export class Scheduler {
     this.queue.tick(nowMs);
     const actions: Action[] = [];
     while (actions.length < limit) {
-      const entry = this.queue.pop();
+      const entry = this.#takeTorn() ?? this.queue.pop();
       if (entry === undefined) break;
       if (entry.pod.terminating) continue;
       if (this.#gangs.missing(entry.pod.group) > 0) {
@@ -253,42 +285,72 @@ export class Scheduler {
     this.queue.failed(entry, new Set(), nowMs);
   }
 
+  /** @returns what became of groups since this was asked last, by name. */
+  takeGroupVerdicts(): ReadonlyMap<string, GroupVerdict> {
+    const verdicts = new Map(this.#groupVerdicts);
+    this.#groupVerdicts.clear();
+    return verdicts;
+  }
+
+  /** @returns a pod of a group that must be made whole again, if one may be tried now. */
+  #takeTorn(): QueuedPod | undefined {
+    for (const uid of this.#gangs.torn()) {
+      if (this.queue.find(uid)?.place === "active") return this.queue.take(uid);
+    }
+    return undefined;
+  }
+
   /** Places enough pods of a group to start it, or none of them. */
   #decideGang(first: QueuedPod, nowMs: number): Action[] {
-    const name = first.pod.group;
-    const missing = this.#gangs.missing(name);
-    const others = this.#gangs.waiting(name).filter((uid) => uid !== first.pod.uid)
+    const { group } = first.pod;
+    const others = this.#gangs.waiting(group).filter((uid) => uid !== first.pod.uid)
       .flatMap((uid) => this.queue.take(uid) ?? []);
-    const entries = [first, ...others].filter(({ pod }) => !pod.terminating);
-    const tried = entries.map((entry) => {
-      const outcome = this.#decide(entry);
-      if (outcome.decision.kind === "placed") {
-        this.table.addPod(entry.pod, outcome.decision.nodeName);
-      }
-      return { entry, decision: outcome.decision };
-    });
-    const fitting = tried.filter(({ decision }) => decision.kind === "placed");
-    const starts = fitting.length >= missing;
-    if (!starts) { for (const { entry } of fitting) this.table.removePod(entry.pod.uid); }
-    const words = `pod group "${name.slice(name.indexOf("/") + 1)}" can't start: ` +
-      `${fitting.length} of the ${missing} pods that it lacks fit`;
-    return tried.map(({ entry, decision }): Action => {
-      if (starts && decision.kind === "placed") return this.#assume(entry, decision.nodeName);
-      const diagnosis = decision.kind === "unschedulable" ? decision.diagnosis : null;
-      const message = diagnosis === null ? `${words}.` : `${words}. ${explain(diagnosis)}`;
-      const plugins = new Set([GANG_SCHEDULING, ...tried.flatMap(rejectors)]);
-      this.queue.failed(entry, plugins, nowMs);
-      return { kind: "reject", entry, message, nominatedNode: null, victims: [] };
+    const entries = [first, ...others].filter(({ pod }) => !pod.terminating)
+      .sort((a, b) => goesFirst(a, b) ? -1 : 1);
+    const stranger = entries.find(({ profile }) => profile !== first.profile);
+    if (stranger !== undefined) return this.#refuseMixed(entries, stranger, nowMs);
+    const { result, tried } = tryGang(entries, this.#gangs.missing(group), this.#gangPorts);
+    if (result === "starts") {
+      this.#groupVerdicts.set(group, SCHEDULED);
+      return tried.map((pod): Action =>
+        pod.nodeName === ""
+          ? this.#rejectMember(pod, pod.rejectedBy, nowMs)
+          : this.#assume(pod.entry, pod.nodeName, group)
+      );
+    }
+    const message = result === "waits" ? WAITS_FOR_PREEMPTION : GROUP_UNSCHEDULABLE;
+    this.#groupVerdicts.set(group, unscheduled(message));
+    const rejectedBy = new Set([GANG_SCHEDULING, ...tried.flatMap((pod) => pod.rejectedBy)]);
+    return tried.map((pod) => this.#rejectMember(pod, rejectedBy, nowMs));
+  }
+
+  #rejectMember(tried: TriedPod, rejectedBy: Iterable<string>, nowMs: number): Action {
+    const { entry, nodeName, victims, message } = tried;
+    const promised = { ...entry.pod, nominatedNode: nodeName };
+    this.queue.failed({ ...entry, pod: promised }, new Set(rejectedBy), nowMs);
+    this.#nominated.set(promised, nodeName);
+    return { kind: "reject", entry, message, nominatedNode: nodeName, victims };
+  }
+
+  #refuseMixed(entries: readonly QueuedPod[], stranger: QueuedPod, nowMs: number): Action[] {
+    const names = [entries[0].profile, stranger.profile].map((it) => `"${it.schedulerName}"`);
+    const message = "all pods in a single pod group should have the same .spec.schedulerName " +
+      `set, got: ${names.join(" and ")}`;
+    this.#groupVerdicts.set(stranger.pod.group, unscheduled(message, "SchedulerError"));
+    return entries.map((entry): Action => {
+      this.queue.failed(entry, new Set(), nowMs);
+      return { kind: "reject", entry, message, nominatedNode: "", victims: [], isError: true };
     });
   }
 
   /** Keeps to a placement that is in the table already. */
-  #assume(entry: QueuedPod, nodeName: string): Action {
+  #assume(entry: QueuedPod, nodeName: string, gang = ""): Action {
     const { pod } = entry;
     this.#nominated.set(pod, "");
     this.#gangs.place(pod);
     this.#assumed.set(pod.uid, entry);
-    return { kind: "bind", entry, nodeName };
+    if (pod.group !== "") this.#groupVerdicts.set(pod.group, SCHEDULED);
+    return { kind: "bind", entry, nodeName, gang };
   }
 
   #decide({ pod, profile }: QueuedPod): Outcome {
@@ -323,12 +385,15 @@ export class Scheduler {
 
   #reject(entry: QueuedPod, outcome: Outcome, diagnosis: Diagnosis, nowMs: number): Action {
     const { pod, profile } = entry;
+    if (pod.group !== "" && !this.#groupVerdicts.has(pod.group)) {
+      this.#groupVerdicts.set(pod.group, unscheduled(GROUP_UNSCHEDULABLE));
+    }
     if (!profile.preemption) {
       this.queue.failed(entry, diagnosis.plugins, nowMs);
       const message = explain(diagnosis);
       return { kind: "reject", entry, message, nominatedNode: "", victims: [] };
     }
-    const { preemption, message } = this.#preempt(entry, outcome, diagnosis);
+    const { preemption, message } = this.#preempt(entry, outcome);
     if (preemption.nodeName === "") {
       const nominatedNode = preemption.keepsNomination ? null : "";
       this.queue.failed(entry, diagnosis.plugins, nowMs);
@@ -343,10 +408,11 @@ export class Scheduler {
   }
 
   /** Tries eviction, once for all equal pods while nothing changes and it does not help. */
-  #preempt({ pod }: QueuedPod, outcome: Outcome, diagnosis: Diagnosis): Refused {
+  #preempt({ pod }: QueuedPod, outcome: Outcome): TriedPreemption {
     const known = this.#refused.get(outcome);
     if (known !== undefined) return known;
-    const { filtering, helpable } = outcome;
+    const { decision, filtering, helpable } = outcome;
+    if (decision.kind !== "unschedulable") throw new Error("preempt: the pod was not refused");
     const preemption = preemptNobody({ table: this.table, pod, helpable }) ?? preempt({
       table: this.table,
       filtering,
@@ -357,7 +423,7 @@ export class Scheduler {
       memory: this.#trials,
       seed: this.#seed,
     });
-    const refused = { preemption, message: explain(diagnosis, preemption.message) };
+    const refused = { preemption, message: explain(decision.diagnosis, preemption.message) };
     if (preemption.nodeName === "") this.#refused.set(outcome, refused);
     return refused;
   }

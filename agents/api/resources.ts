@@ -36,6 +36,7 @@ import {
 import { deviceRows } from "./rows/devices.ts";
 import { extensionRows } from "./rows/extensions.ts";
 import { networkingRows } from "./rows/networking.ts";
+import { schedulingRows } from "./rows/scheduling.ts";
 import { persistentVolumeClaims, persistentVolumes, storageRows } from "./rows/storage.ts";
 
 export * from "./rows/access.ts";
@@ -44,6 +45,7 @@ export * from "./rows/core.ts";
 export * from "./rows/devices.ts";
 export * from "./rows/extensions.ts";
 export * from "./rows/networking.ts";
+export * from "./rows/scheduling.ts";
 export * from "./rows/storage.ts";
 
 export const namespaces: Resource = defineResource({
@@ -288,6 +290,7 @@ export const resources: readonly Resource[] = [
   ...accessRows,
   ...extensionRows,
   ...deviceRows,
+  ...schedulingRows,
   ...storageRows,
 ];
 

@@ -54,6 +54,7 @@ const GROUPS = [
   "rbac/v1",
   "storage/v1",
   "scheduling/v1",
+  "scheduling/v1alpha2",
   "node/v1",
   "certificates/v1",
   "authentication/v1",

@@ -25,6 +25,7 @@ import { policy_v1 } from "./generated/policy_v1.ts";
 import { rbac_v1 } from "./generated/rbac_v1.ts";
 import { resource_v1 } from "./generated/resource_v1.ts";
 import { scheduling_v1 } from "./generated/scheduling_v1.ts";
+import { scheduling_v1alpha2 } from "./generated/scheduling_v1alpha2.ts";
 import { storage_v1 } from "./generated/storage_v1.ts";
 
 /** Table texts by `group.version`, the group's first word only. */
@@ -51,5 +52,6 @@ export const tableTexts: Readonly<Record<string, string>> = {
   "rbac.v1": rbac_v1,
   "resource.v1": resource_v1,
   "scheduling.v1": scheduling_v1,
+  "scheduling.v1alpha2": scheduling_v1alpha2,
   "storage.v1": storage_v1,
 };

@@ -84,6 +84,12 @@ export function validatePodSpec(problems: Problems, path: string, spec: PodSpec)
     if (gates.has(name)) problems.duplicate(`${path}.schedulingGates[${index}]`, name);
     gates.add(name);
   });
+  if (spec.schedulingGroup !== undefined) {
+    const at = `${path}.schedulingGroup.podGroupName`;
+    const name = spec.schedulingGroup.podGroupName;
+    if (name === undefined) problems.invalid(at, "", "must specify one of: `podGroupName`");
+    else problems.checkName(at, name, checkDns1123Subdomain);
+  }
   (spec.readinessGates ?? []).forEach(({ conditionType }, index) => {
     const at = `${path}.readinessGates[${index}].conditionType`;
     problems.checkName(at, conditionType, checkQualifiedName);

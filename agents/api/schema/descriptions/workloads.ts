@@ -148,6 +148,21 @@ scheduling.v1.PriorityClass A name for a priority.
  globalDefault Whether pods without a class get it.
  description When to use it, for people.
  preemptionPolicy Whether its pods may displace others.
+scheduling.v1alpha2.PodGroup Pods that are placed together.
+scheduling.v1alpha2.PodGroupSpec How they are placed.
+ podGroupTemplateRef The template that it was made from.
+ schedulingPolicy Whether its pods start together, and how many it takes.
+ schedulingConstraints Where its pods may go together; refused here.
+ resourceClaims Claims that its pods share; refused here.
+ disruptionMode Whether it is evicted as a whole; refused here.
+ priorityClassName The class of its priority; refused here.
+ priority Its priority; refused here.
+scheduling.v1alpha2.PodGroupStatus Whether its pods have nodes.
+ resourceClaimStatuses The claims that were made for it.
+scheduling.v1alpha2.Workload A piece of work, and the groups of pods that do it.
+scheduling.v1alpha2.WorkloadSpec Its groups.
+ controllerRef The object that it describes, such as a job.
+ podGroupTemplates A template for each group.
 node.v1.RuntimeClass A way of running pods that the container runtime offers.
  handler How the container runtime calls it.
  overhead What running a pod takes besides its containers.

@@ -60,7 +60,7 @@ Deno.test("a group of which too few fit leaves no trace and starts once there is
   assert.deepEqual(bound(actions), []);
   assert.match(
     actions.map((it) => it.kind === "reject" ? it.message : "").join("\n"),
-    /pod group "team" can't start: 2 of the 3 pods that it lacks fit/,
+    /pod group is unschedulable, waiting for minCount pods from a gang to be scheduled/,
   );
   assert.deepEqual([...scheduler.table.cpuRequested.slice(0, 2)], [0, 0]);
   addNode(scheduler, "n2", 60_000);

@@ -6,7 +6,7 @@
  * Source: Kubernetes v1.36 scheduling.k8s.io PodGroup and the GangScheduling plugin.
  */
 
-import type { PodRow } from "./pod_row.ts";
+import type { PodRow } from "../pod_row.ts";
 
 /** What a group asks for: pods that must be placed together, 0 = each on its own. */
 export interface GroupPolicy {
@@ -25,11 +25,13 @@ export class Gangs {
   readonly #groups = new Map<string, Group>();
   /** Uid -> the group that counts it. */
   readonly #groupOf = new Map<string, string>();
+  /** Groups of which some pods have a node, but too few. */
+  readonly #torn = new Set<string>();
 
   /** Sets what a group asks for; null forgets the group. */
   setPolicy(name: string, policy: GroupPolicy | null): void {
     this.#group(name).policy = policy;
-    this.#tidy(name);
+    this.#settle(name);
   }
 
   /** Counts a pod that waits for a node. */
@@ -50,7 +52,7 @@ export class Gangs {
     group.waiting.delete(uid);
     group.placed.delete(uid);
     this.#groupOf.delete(uid);
-    this.#tidy(name);
+    this.#settle(name);
   }
 
   /** @returns why the pod may not be tried yet, "" when it may. */
@@ -76,11 +78,25 @@ export class Gangs {
     return [...this.#groups.get(name)?.waiting ?? []];
   }
 
+  /**
+   * A scheduler that ended between two bindings of a group leaves it torn; so does a pod of it that
+   * is deleted. What it lacks goes before everything else.
+   *
+   * @returns one waiting pod of each torn group.
+   */
+  *torn(): Iterable<string> {
+    for (const name of this.#torn) {
+      const [first] = this.#groups.get(name)!.waiting;
+      if (first !== undefined) yield first;
+    }
+  }
+
   #count(pod: PodRow, as: "waiting" | "placed"): void {
     this.remove(pod.uid);
     if (pod.group === "") return;
     this.#group(pod.group)[as].add(pod.uid);
     this.#groupOf.set(pod.uid, pod.group);
+    this.#settle(pod.group);
   }
 
   #group(name: string): Group {
@@ -92,9 +108,10 @@ export class Gangs {
     return group;
   }
 
-  #tidy(name: string): void {
-    const group = this.#groups.get(name)!;
-    const empty = group.waiting.size === 0 && group.placed.size === 0;
-    if (group.policy === null && empty) this.#groups.delete(name);
+  #settle(name: string): void {
+    const { policy, waiting, placed } = this.#groups.get(name)!;
+    if (placed.size > 0 && placed.size < (policy?.minCount ?? 0)) this.#torn.add(name);
+    else this.#torn.delete(name);
+    if (policy === null && waiting.size === 0 && placed.size === 0) this.#groups.delete(name);
   }
 }
