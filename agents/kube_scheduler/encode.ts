@@ -7,7 +7,6 @@
  */
 import type { LabelSelector } from "../api/meta.ts";
 import { parseMillis } from "../api/time.ts";
-import { findResource } from "../api/resources.ts";
 import { NO_VOLUMES } from "../../scheduler/mod.ts";
 import type {
   DisruptionBudget,
@@ -204,12 +203,9 @@ function isEvicted(pod: Pod): boolean {
   return target?.status === "True" && target.reason === "PreemptionByScheduler";
 }
 
-/** Pod groups, where the API serves them; elsewhere the field of a pod means nothing. */
-export const POD_GROUPS = findResource("scheduling.k8s.io", "v1alpha2", "podgroups");
-
 function groupOf({ metadata, spec }: Pod): string {
   const name = spec.schedulingGroup?.podGroupName;
-  return name && POD_GROUPS !== undefined ? `${metadata.namespace}/${name}` : "";
+  return name ? `${metadata.namespace}/${name}` : "";
 }
 
 /** @returns what a pod group asks for; 0 = its pods need not start together. */

@@ -161,6 +161,7 @@ export interface PodGroup extends KubeObject {
   readonly spec?: {
     readonly schedulingPolicy?: { readonly gang?: { readonly minCount?: number } };
   };
+  readonly status?: { readonly conditions?: readonly PodCondition[] };
 }
 
 /** Services, controllers and others that select pods. */

@@ -5,16 +5,16 @@
  * Source: Kubernetes v1.36 schedule_one.go (handleSchedulingFailure), preemption/executor.go.
  */
 import type { KubeObject } from "../api/meta.ts";
-import { events, pods } from "../api/resources.ts";
+import { events, podGroups, pods } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
 import type { Clock } from "../client/clock.ts";
 import { EventRecorder } from "../client/events.ts";
 import type { Lister } from "../client/lister.ts";
 import { truncateNote } from "../../scheduler/mod.ts";
-import type { PodRow } from "../../scheduler/mod.ts";
-import type { Pod } from "./kinds.ts";
-import { type ConditionWish, planStatusPatch } from "./pod_status.ts";
+import type { GroupVerdict, PodRow } from "../../scheduler/mod.ts";
+import type { Pod, PodGroup } from "./kinds.ts";
+import { type ConditionWish, planGroupPatch, planStatusPatch } from "./pod_status.ts";
 
 /** Why a pod has no node. */
 export interface Explanation {
@@ -31,17 +31,24 @@ export interface Preemptor {
   readonly nodeName: string;
 }
 
+const STRATEGIC = "application/strategic-merge-patch+json";
+
 export class PodReporter {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #pods: Lister<Pod>;
+  readonly #groups: Lister<PodGroup>;
   readonly #recorders = new Map<string, EventRecorder>();
 
-  /** @param lister pods as they were seen last */
-  constructor(options: { readonly client: Client; readonly clock: Clock }, lister: Lister<Pod>) {
+  /** @param seen pods and groups as they were seen last */
+  constructor(
+    options: { readonly client: Client; readonly clock: Clock },
+    seen: { readonly pods: Lister<Pod>; readonly groups: Lister<PodGroup> },
+  ) {
     this.#client = options.client;
     this.#clock = options.clock;
-    this.#pods = lister;
+    this.#pods = seen.pods;
+    this.#groups = seen.groups;
   }
 
   stop(): void {
@@ -96,6 +103,20 @@ export class PodReporter {
     });
   }
 
+  /**
+   * Writes into a group's status whether its pods could be placed.
+   *
+   * @param name "namespace/name". Errors: as `explain`.
+   */
+  async reportGroup(name: string, verdict: GroupVerdict): Promise<void> {
+    const [namespace, own] = name.split("/");
+    const group = this.#groups.get({ namespace, name: own });
+    const body = group && planGroupPatch(group, verdict, this.#clock.nowMillis());
+    if (!body) return;
+    const target = { namespace, name: own, subresource: "status" };
+    await this.#client.patch(podGroups, target, { type: STRATEGIC, body }).catch(ignoreGone);
+  }
+
   async #patchStatus(pod: PodRow, wish: ConditionWish, nominatedNode: string | null) {
     const object = this.lookUp(pod);
     if (object === undefined) return;
@@ -103,8 +124,7 @@ export class PodReporter {
     if (body === null) return;
     const { namespace } = pod.template.spec;
     const target = { namespace, name: pod.name, subresource: "status" };
-    const type = "application/strategic-merge-patch+json";
-    await this.#client.patch(pods, target, { type, body }).catch(ignoreGone);
+    await this.#client.patch(pods, target, { type: STRATEGIC, body }).catch(ignoreGone);
   }
 
   #recorder(component: string): EventRecorder {

@@ -1,11 +1,12 @@
 /**
- * Status patches that tell a pod's owner why it waits or must go.
- * In: a pod, a condition, a nominated node. Out: a strategic merge patch, or null when it would
+ * Status patches that tell the owner of a pod or a group why it waits or must go.
+ * In: a pod, a condition, a nominated node; a group and what became of it. Out: a strategic merge patch, or null when it would
  * change nothing.
  * Source: Kubernetes v1.36 podutil.UpdatePodCondition and scheduler updatePod.
  */
 import { formatTime } from "../api/time.ts";
-import type { Pod, PodCondition } from "./kinds.ts";
+import type { GroupVerdict } from "../../scheduler/mod.ts";
+import type { Pod, PodCondition, PodGroup } from "./kinds.ts";
 
 /** What a condition is to say. */
 export interface ConditionWish {
@@ -55,4 +56,34 @@ export function planStatusPatch(
       ...(nominates ? { nominatedNodeName: nominatedNode === "" ? null : nominatedNode } : {}),
     },
   };
+}
+
+/**
+ * A group that was scheduled once stays so, whatever becomes of pods that join later.
+ *
+ * @returns the body of a strategic merge patch of the group's status, null when nothing changes.
+ */
+export function planGroupPatch(
+  group: PodGroup,
+  { scheduled, reason, message }: GroupVerdict,
+  nowMillis: number,
+): { readonly metadata: { readonly uid?: string }; readonly status: object } | null {
+  const { uid, generation } = group.metadata;
+  const type = "PodGroupScheduled";
+  const before = group.status?.conditions?.find((condition) => condition.type === type);
+  if (before?.status === "True" && !scheduled) return null;
+  const status = scheduled ? "True" : "False";
+  const wish = { type, status, reason: scheduled ? "Scheduled" : reason, message };
+  const same = before !== undefined && before.status === status && before.reason === wish.reason &&
+    before.message === message && before.observedGeneration === generation;
+  if (same) return null;
+  const lastTransitionTime = before?.status === status
+    ? before.lastTransitionTime
+    : formatTime(nowMillis);
+  const condition = {
+    ...wish,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    lastTransitionTime,
+  };
+  return { metadata: { uid }, status: { conditions: [condition] } };
 }

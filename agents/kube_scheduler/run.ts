@@ -6,7 +6,7 @@
  */
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
-import { findResource, namespaces, nodes, pods } from "../api/resources.ts";
+import { findResource, namespaces, nodes, podGroups, pods } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
 import type { Cancel, Clock } from "../client/clock.ts";
@@ -14,7 +14,10 @@ import type { Change } from "../client/informer.ts";
 import { InformerSet } from "../client/informer_set.ts";
 import { Scheduler } from "../../scheduler/mod.ts";
 import type { Action, SchedulerConfig } from "../../scheduler/mod.ts";
-import { encodeBudget, encodeGroup, encodeNode, isFinished, POD_GROUPS } from "./encode.ts";
+import { type BindAction, type Cohort, toCohorts, WaitingCohorts } from "./binding/cohorts.ts";
+import { createPreparation } from "./binding/preparation.ts";
+import type { Preparation } from "./binding/cohorts.ts";
+import { encodeBudget, encodeGroup, encodeNode, isFinished } from "./encode.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "./kinds.ts";
 import { PodEncoder } from "./pod_encoder.ts";
 import { PodReporter } from "./pod_reporter.ts";
@@ -28,10 +31,8 @@ const CHUNK = 32;
 const SLICE_MILLIS = 8;
 /** Pods bound by one request. */
 const BATCH = 512;
-/** How long a placed pod waits for its volumes, milliseconds: bindTimeoutSeconds. */
-const VOLUME_MILLIS = 600_000;
+const BINDER = 'running Bind plugin "DefaultBinder"';
 
-type BindAction = Action & { readonly kind: "bind" };
 type RejectAction = Action & { readonly kind: "reject" };
 
 export type SchedulerLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -77,8 +78,9 @@ class Runner implements RunningKubeScheduler {
   /** Waiting pods with claims, by uid; a change of any volume may change what they demand. */
   readonly #claimants = new Map<string, Pod>();
   #volumesChanged = false;
-  /** Placed pods whose volumes are being bound, by uid, and until when that may take. */
-  readonly #reserved = new Map<string, { action: BindAction; dueMillis: number }>();
+  readonly #preparation: Preparation;
+  /** Placed pods that wait for volumes, and the gangs that wait with them. */
+  readonly #cohorts: WaitingCohorts;
   readonly #unsubscribe: (() => void)[] = [];
   #wakeUp: Cancel | undefined;
   #wakeUpMillis = Infinity;
@@ -97,8 +99,17 @@ class Runner implements RunningKubeScheduler {
     this.#informers = options.informers ?? new InformerSet(options);
     const seed = Math.floor(options.clock.random() * 2 ** 32);
     this.scheduler = new Scheduler({ seed, ...options.config });
-    this.#reporter = new PodReporter(options, this.#informers.of<Pod>(pods).lister);
+    this.#reporter = new PodReporter(options, {
+      pods: this.#informers.of<Pod>(pods).lister,
+      groups: this.#informers.of<PodGroup>(podGroups).lister,
+    });
     this.#binder = new VolumeBinder(this.#client, this.#informers);
+    this.#preparation = createPreparation({
+      scheduler: this.scheduler,
+      volumes: this.#binder,
+      lookUp: (pod) => this.#reporter.lookUp(pod),
+    });
+    this.#cohorts = new WaitingCohorts(this.#preparation);
     const { templates } = this.scheduler;
     this.#encoder = new PodEncoder(templates, this.#makeSelectors(), this.#binder);
   }
@@ -110,7 +121,7 @@ class Runner implements RunningKubeScheduler {
       findResource("policy", "v1", "poddisruptionbudgets"),
       (change) => this.#observeBudget(change),
     );
-    this.#on<PodGroup>(POD_GROUPS, (change) => this.#observeGroup(change));
+    this.#on<PodGroup>(podGroups, (change) => this.#observeGroup(change));
     for (const resource of this.#selecting()) {
       this.#on<Selecting>(resource, (change) => this.#observeSelecting(change));
     }
@@ -246,16 +257,25 @@ class Runner implements RunningKubeScheduler {
     this.#reselected.clear();
   }
 
+  /** Binds the cohorts that have all they need, and takes back those that failed. */
+  #settleCohorts(nowMillis: number): void {
+    const { complete, failed } = this.#cohorts.settle(nowMillis);
+    for (const { actions, startedMillis } of complete) {
+      this.#write(this.#bind(actions, startedMillis));
+    }
+    for (const cohort of failed) {
+      const error = cohort.error!;
+      const words = cohort.actions.length === 1
+        ? error.message
+        : `another pod of the group can't be bound: ${error.message}`;
+      const stage = 'running PreBind plugin "VolumeBinding"';
+      for (const action of cohort.actions) this.#refused(action, `${stage}: ${words}`);
+      this.#write(this.#cohorts.undo(cohort));
+    }
+  }
+
   /** Looks again at everything that hangs on claims and volumes. */
   #revolume(nowMillis: number): void {
-    for (const [uid, { action, dueMillis }] of this.#reserved) {
-      const pod = this.#reporter.lookUp(action.entry.pod);
-      const complete = pod !== undefined && this.#binder.isComplete(pod);
-      if (pod !== undefined && !complete && nowMillis < dueMillis) continue;
-      this.#reserved.delete(uid);
-      if (complete) this.#write(this.#bind([action], nowMillis));
-      else this.#refused(action, new Error("timed out waiting for volumes to be bound"));
-    }
     if (!this.#volumesChanged) return;
     this.#volumesChanged = false;
     for (const object of [...this.#claimants.values()]) this.#observePod({ type: "add", object });
@@ -281,6 +301,7 @@ class Runner implements RunningKubeScheduler {
     if (this.#stopped) return;
     const startedMillis = this.#clock.nowMillis();
     this.#reselect();
+    this.#settleCohorts(startedMillis);
     this.#revolume(startedMillis);
     const actions: Action[] = [];
     let more = true;
@@ -288,13 +309,12 @@ class Runner implements RunningKubeScheduler {
     while (more && actions.length < BATCH && nowMillis - startedMillis < SLICE_MILLIS) {
       const planned = this.scheduler.plan(nowMillis, CHUNK);
       actions.push(...planned);
-      more = planned.length === CHUNK;
+      more = planned.length >= CHUNK;
       nowMillis = this.#clock.nowMillis();
     }
     this.#perform(actions, startedMillis);
     if (more) return this.#wake(0);
-    let next = this.scheduler.queue.nextTickMs();
-    for (const { dueMillis } of this.#reserved.values()) next = Math.min(next, dueMillis);
+    const next = Math.min(this.scheduler.queue.nextTickMs(), this.#cohorts.dueMillis);
     if (next !== Infinity) this.#wake(Math.max(0, next - nowMillis));
     this.#settle();
   }
@@ -315,14 +335,13 @@ class Runner implements RunningKubeScheduler {
 
   /** @param startedMillis when the first of the actions was begun to be planned */
   #perform(actions: readonly Action[], startedMillis: number): void {
-    const bindings: BindAction[] = [];
-    for (const action of actions) {
-      if (action.kind !== "bind") continue;
-      const waits = action.entry.pod.template.spec.volumes.waitingTerms.length > 0;
-      if (waits) this.#write(this.#reserve(action));
-      else bindings.push(action);
+    const bindings = actions.filter((action) => action.kind === "bind");
+    const { free, cohorts } = toCohorts(bindings, this.#preparation, startedMillis);
+    if (free.length > 0) this.#write(this.#bind(free, startedMillis));
+    for (const cohort of cohorts) this.#write(this.#prepare(cohort));
+    for (const [name, verdict] of this.scheduler.takeGroupVerdicts()) {
+      this.#write(this.#reporter.reportGroup(name, verdict));
     }
-    if (bindings.length > 0) this.#write(this.#bind(bindings, startedMillis));
     for (const action of actions) {
       if (action.kind !== "reject") continue;
       this.#onAttempt("unschedulable", this.#clock.nowMillis() - startedMillis);
@@ -342,26 +361,20 @@ class Runner implements RunningKubeScheduler {
     });
   }
 
-  /** Has the volumes of a placed pod bound first; `#revolume` goes on once they are. */
-  async #reserve(action: BindAction): Promise<void> {
-    const pod = this.#reporter.lookUp(action.entry.pod);
-    const { table } = this.scheduler;
-    const node = table.nodes[table.rowOf(action.nodeName)];
-    if (pod === undefined || node === undefined) {
-      return this.#refused(action, new Error(`node ${action.nodeName} is gone`));
-    }
-    try {
-      await this.#binder.reserve(pod, node);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return this.#refused(action, error);
-    }
-    const dueMillis = this.#clock.nowMillis() + VOLUME_MILLIS;
-    this.#reserved.set(action.entry.pod.uid, { action, dueMillis });
+  /** Has what placed pods need made ready; `#settleCohorts` goes on once it is. */
+  async #prepare(cohort: Cohort): Promise<void> {
+    await this.#cohorts.start(cohort, (error) => error instanceof ApiError);
     this.#wake(0);
   }
 
+  /** Binds pods a slice at a time, so that a large gang doesn't keep others from the store. */
   async #bind(actions: readonly BindAction[], startedMillis: number): Promise<void> {
+    for (let i = 0; i < actions.length; i += BATCH) {
+      await this.#bindSlice(actions.slice(i, i + BATCH), startedMillis);
+    }
+  }
+
+  async #bindSlice(actions: readonly BindAction[], startedMillis: number): Promise<void> {
     const bindings = actions.map(({ entry: { pod }, nodeName }) => ({
       namespace: pod.template.spec.namespace,
       name: pod.name,
@@ -377,26 +390,26 @@ class Runner implements RunningKubeScheduler {
       const outcome = outcomes[i];
       this.#onAttempt(outcome === null ? "scheduled" : "error", millis);
       const { entry: { pod, profile }, nodeName } = actions[i];
-      if (outcome !== null) this.#refused(actions[i], outcome);
+      if (outcome !== null) this.#refused(actions[i], `${BINDER}: ${outcome.message}`);
       else this.#reporter.announceBound(pod, profile.schedulerName, nodeName);
     }
   }
 
-  #refused({ entry }: BindAction, error: Error): void {
+  #refused({ entry }: BindAction, message: string): void {
     this.scheduler.refuse(entry.pod.uid, this.#clock.nowMillis());
     this.#wake(0);
     // A pod that is gone, or that someone else bound, needs no word.
     const object = this.#reporter.lookUp(entry.pod);
     if (object === undefined || object.spec.nodeName) return;
-    const message = `running Bind plugin "DefaultBinder": ${error.message}`;
     const why = { reason: "SchedulerError", message, nominatedNode: "" } as const;
     this.#write(this.#reporter.explain(entry.pod, entry.profile.schedulerName, why));
   }
 
   async #reject(action: RejectAction): Promise<void> {
-    const { entry, message, nominatedNode, victims } = action;
+    const { entry, message, nominatedNode, victims, isError } = action;
     const { pod, profile: { schedulerName } } = entry;
-    const why = { reason: "Unschedulable", message, nominatedNode } as const;
+    const reason = isError ? "SchedulerError" : "Unschedulable";
+    const why = { reason, message, nominatedNode } as const;
     await this.#reporter.explain(pod, schedulerName, why);
     const by = { uid: pod.uid, schedulerName, nodeName: nominatedNode ?? "" };
     await Promise.all(victims.map((victim) => this.#reporter.evict(victim, by)));

@@ -17,6 +17,7 @@ import { podResizeValidator } from "./nodes/pod_resize.ts";
 import { runtimeClass } from "./nodes/runtime_class.ts";
 import { taintNodesByCondition } from "./nodes/taint_nodes.ts";
 import { podTopologyLabels } from "./nodes/topology_labels.ts";
+import { podGroupWorkloadExists } from "./nodes/pod_group_workload.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
 import { priority } from "./priority.ts";
 import { serviceAccount } from "./service_account.ts";
@@ -50,6 +51,7 @@ const ROWS: readonly Row[] = [
   { plugin: defaultIngressClass },
   { plugin: podTopologyLabels },
   { plugin: podResizeValidator },
+  { plugin: podGroupWorkloadExists },
 ];
 
 /** Names that the switches know. */

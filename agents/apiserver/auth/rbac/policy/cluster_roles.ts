@@ -38,6 +38,7 @@ system:aggregate-to-edit to=edit
  create,delete,deletecollection,get,list,patch,update,watch coordination.k8s.io leases
  create,delete,deletecollection,patch,update resource.k8s.io resourceclaims,
   resourceclaimtemplates
+ create,delete,deletecollection,patch,update scheduling.k8s.io podgroups,workloads
 system:aggregate-to-view to=view
  get,list,watch core configmaps,endpoints,persistentvolumeclaims,
   persistentvolumeclaims/status,pods,replicationcontrollers,replicationcontrollers/scale,
@@ -58,6 +59,7 @@ system:aggregate-to-view to=view
  get,list,watch policy poddisruptionbudgets,poddisruptionbudgets/status
  get,list,watch networking.k8s.io ingresses,ingresses/status,networkpolicies
  get,list,watch resource.k8s.io resourceclaims,resourceclaims/status,resourceclaimtemplates
+ get,list,watch scheduling.k8s.io podgroups,podgroups/status,workloads
 system:auth-delegator
  create authentication.k8s.io tokenreviews
  create authorization.k8s.io subjectaccessreviews
@@ -126,6 +128,8 @@ system:kube-scheduler
  get,list,watch resource.k8s.io resourceslices
  create,delete resource.k8s.io resourceclaims
  patch,update resource.k8s.io resourceclaims/binding
+ get,list,watch scheduling.k8s.io podgroups
+ patch,update scheduling.k8s.io podgroups/status
 system:kubelet-api-admin
  get,list,watch core nodes
  proxy core nodes
