@@ -11,6 +11,8 @@ import { settle } from "../fakes/timer.ts";
 
 const GROUPS = "/apis/scheduling.k8s.io/v1alpha2/namespaces/default";
 const PODS = "/api/v1/namespaces/default/pods";
+/** Nobody makes accounts here, or says that nodes are ready. */
+const DISABLED = ["ServiceAccount", "TaintNodesByCondition"];
 const CONDITION = "PodGroupScheduled";
 
 class World {
@@ -101,7 +103,7 @@ class World {
 
 function gangTest(name: string, body: (world: World) => Promise<void>): void {
   Deno.test(name, async () => {
-    const world = new World(await startFakeApi({ disabledAdmission: ["ServiceAccount"] }));
+    const world = new World(await startFakeApi({ disabledAdmission: DISABLED }));
     await world.startScheduler();
     try {
       await body(world);

@@ -54,12 +54,12 @@ export function validatePolicy(
   at: string,
   policy: PodGroupSchedulingPolicy = {},
 ): void {
-  const given = (["basic", "gang"] as const).filter((field) => policy[field] != null);
+  const given = (["basic", "gang"] as const).filter((field) => policy[field] !== undefined);
   if (given.length === 0) problems.invalid(at, "", "must specify one of: `basic`, `gang`");
   if (given.length > 1) {
     problems.invalid(at, "{`basic`, `gang`}", "must specify exactly one of: `basic`, `gang`");
   }
-  if (policy.gang == null) return;
+  if (policy.gang === undefined) return;
   const { minCount = 0 } = policy.gang;
   const path = `${at}.gang.minCount`;
   if (minCount === 0) problems.required(path);
@@ -83,7 +83,7 @@ function validateReference(
   reference: PodGroupTemplateReference,
 ): void {
   const { workload } = reference;
-  if (workload == null) return problems.invalid(at, "", "must specify one of: `workload`");
+  if (workload === undefined) return problems.invalid(at, "", "must specify one of: `workload`");
   const path = `${at}.workload`;
   requireName(problems, `${path}.workloadName`, workload.workloadName, checkDns1123Subdomain);
   requireName(
@@ -97,7 +97,7 @@ function validateReference(
 function validate(draft: KubeObject): FieldError[] {
   const problems = new Problems();
   const { spec } = draft as PodGroup;
-  if (spec?.podGroupTemplateRef != null) {
+  if (spec?.podGroupTemplateRef !== undefined) {
     validateReference(problems, "spec.podGroupTemplateRef", spec.podGroupTemplateRef);
   }
   validatePolicy(problems, "spec.schedulingPolicy", spec?.schedulingPolicy);
@@ -155,7 +155,7 @@ export const podGroupRules: Rules = {
     column(
       "Policy",
       "Whether its pods start together.",
-      ({ spec }) => spec?.schedulingPolicy?.gang == null ? "Basic" : "Gang",
+      ({ spec }) => spec?.schedulingPolicy?.gang === undefined ? "Basic" : "Gang",
     ),
     column(
       "Workload",

@@ -19,7 +19,7 @@ const MAX_TEMPLATES = 8;
 function validate(draft: KubeObject): FieldError[] {
   const problems = new Problems();
   const { controllerRef, podGroupTemplates = [] } = (draft as Workload).spec ?? {};
-  if (controllerRef != null) {
+  if (controllerRef !== undefined) {
     const at = "spec.controllerRef";
     const { apiGroup, kind, name } = controllerRef;
     if (apiGroup) problems.checkName(`${at}.apiGroup`, apiGroup, checkDns1123Subdomain);

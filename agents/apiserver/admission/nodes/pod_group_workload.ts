@@ -7,28 +7,36 @@ import type { PodGroup } from "../../../api/kinds/scheduling/pod_group.ts";
 import type { Workload } from "../../../api/kinds/scheduling/workload.ts";
 import { podGroups, workloads } from "../../../api/resources.ts";
 import { forbidden } from "../../../api/status.ts";
-import { cacheOf, groupResourceOf, keyOf, waitFresh } from "../../verbs/core.ts";
-import type { AdmissionPlugin } from "../admission.ts";
+import { cacheOf, type Core, groupResourceOf, keyOf, waitFresh } from "../../verbs/core.ts";
+import type { AdmissionPlugin, AdmissionRequest } from "../admission.ts";
 
 export const podGroupWorkloadExists: AdmissionPlugin = {
   name: "PodGroupWorkloadExists",
-  async validate(request, core) {
-    const { operation, resource, subresource, namespace } = request;
-    if (operation !== "CREATE" || resource !== podGroups || subresource !== "") return;
-    const { spec } = request.object as PodGroup;
-    const reference = spec?.podGroupTemplateRef?.workload;
-    if (!reference) return;
-    const { workloadName: name, podGroupTemplateName: template } = reference;
-    const refuse = (reason: string) =>
-      forbidden(groupResourceOf(podGroups), request.name, `PodGroup rejected: ${reason}`);
-    if (!core.feed.isFresh) await waitFresh(core);
-    const stored = cacheOf(core, workloads).get(keyOf({ resource: workloads, namespace, name }));
-    if (stored === undefined) throw refuse(`Workload "${name}" not found`);
-    const workload = stored.object as Workload;
-    if (workload.metadata.deletionTimestamp !== undefined) {
-      throw refuse(`Workload "${name}" is being deleted`);
+  validate(request, core) {
+    const { operation, resource, subresource } = request;
+    if (operation !== "CREATE" || resource !== podGroups || subresource !== "") return undefined;
+    if ((request.object as PodGroup).spec?.podGroupTemplateRef?.workload === undefined) {
+      return undefined;
     }
-    if (workload.spec?.podGroupTemplates?.some((it) => it.name === template)) return;
-    throw refuse(`PodGroupTemplate "${template}" not found in Workload "${name}"`);
+    if (!core.feed.isFresh) return waitFresh(core).then(() => lookUp(request, core));
+    return lookUp(request, core);
   },
 };
+
+/** Errors: throws ApiError 403. */
+function lookUp(request: AdmissionRequest, core: Core): void {
+  const { namespace } = request;
+  const { spec } = request.object as PodGroup;
+  const { workloadName: name, podGroupTemplateName: template } = spec!.podGroupTemplateRef!
+    .workload!;
+  const refuse = (reason: string) =>
+    forbidden(groupResourceOf(podGroups), request.name, `PodGroup rejected: ${reason}`);
+  const stored = cacheOf(core, workloads).get(keyOf({ resource: workloads, namespace, name }));
+  if (stored === undefined) throw refuse(`Workload "${name}" not found`);
+  const workload = stored.object as Workload;
+  if (workload.metadata.deletionTimestamp !== undefined) {
+    throw refuse(`Workload "${name}" is being deleted`);
+  }
+  if (workload.spec?.podGroupTemplates?.some((it) => it.name === template)) return;
+  throw refuse(`PodGroupTemplate "${template}" not found in Workload "${name}"`);
+}
