@@ -1,7 +1,7 @@
 /**
  * Status patches that tell the owner of a pod or a group why it waits or must go.
- * In: a pod, a condition, a nominated node; a group and what became of it. Out: a strategic merge patch, or null when it would
- * change nothing.
+ * In: a pod, a condition, a nominated node; a group and what became of it. Out: a strategic merge
+ * patch, or null when it would change nothing.
  * Source: Kubernetes v1.36 podutil.UpdatePodCondition and scheduler updatePod.
  */
 import { formatTime } from "../api/time.ts";
