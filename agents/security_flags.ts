@@ -16,6 +16,8 @@ export interface SecurityConfig {
       readonly maxBackups: number;
     };
   } | null;
+  /** Null = values are stored as they are. Source: --encryption-provider-config. */
+  readonly encryptionFile: string | null;
   /** Requests at a time, reading. Default 400. Source: --max-requests-inflight. */
   readonly maxRequestsInflight: number;
   /** And writing. Default 200. Source: --max-mutating-requests-inflight. */
@@ -29,6 +31,7 @@ export const SECURITY_OPTIONS: readonly (readonly [flags: string, help: string])
   ["--audit-log-maxsize <megabytes>", "begin a new audit log at this size (default: 100)"],
   ["--audit-log-maxage <days>", "remove audit logs older than this (default: keep)"],
   ["--audit-log-maxbackup <n>", "old audit logs to keep (default: all)"],
+  ["--encryption-provider-config <path>", "which resources are sealed in the store, and how"],
   ["--max-requests-inflight <n>", "requests at a time (default: 400); priority levels share"],
   ["--max-mutating-requests-inflight <n>", "and so many more that write (default: 200)"],
 ];
@@ -47,6 +50,7 @@ export const SECURITY_SHAPE = {
   auditLogMaxsize: wholeNumber(0, 1_000_000).default(0),
   auditLogMaxage: wholeNumber(0, 100_000).default(0),
   auditLogMaxbackup: wholeNumber(0, 1_000_000).default(0),
+  encryptionProviderConfig: path.optional(),
   maxRequestsInflight: wholeNumber(1, 1_000_000).default(400),
   maxMutatingRequestsInflight: wholeNumber(0, 1_000_000).default(200),
 };
@@ -68,7 +72,12 @@ export function securityConfigOf(
   }
   if (problems.length > 0) return problems;
   const { maxRequestsInflight, maxMutatingRequestsInflight } = flags;
-  return { audit: auditOf(flags), maxRequestsInflight, maxMutatingRequestsInflight };
+  return {
+    audit: auditOf(flags),
+    encryptionFile: flags.encryptionProviderConfig ?? null,
+    maxRequestsInflight,
+    maxMutatingRequestsInflight,
+  };
 }
 
 function auditOf(flags: SecurityFlags): SecurityConfig["audit"] {

@@ -12,6 +12,7 @@ function securityOf(raw: RawFlags): SecurityConfig {
 Deno.test("no security flags, nothing is written down and upstream's bounds hold", () => {
   assert.deepEqual(securityOf({}), {
     audit: null,
+    encryptionFile: null,
     maxRequestsInflight: 400,
     maxMutatingRequestsInflight: 200,
   });

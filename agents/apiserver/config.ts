@@ -5,6 +5,7 @@
  */
 import { ADMISSION_NAMES } from "./admission/plugins.ts";
 import type { AuditLogOptions } from "./audit/log_file.ts";
+import type { EncryptionRule } from "./encryption/config.ts";
 import type { AuditPolicy } from "./audit/plan_level.ts";
 import type { StaticToken } from "./auth/authenticate.ts";
 
@@ -46,6 +47,8 @@ export interface ApiServerConfig {
    */
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
+  /** Which resources are sealed in the store; null = none. Default null. */
+  readonly encryption: readonly EncryptionRule[] | null;
   /** What is written down of requests, and where; null = nothing. Default null. */
   readonly audit: { readonly policy: AuditPolicy; readonly log: AuditLogOptions } | null;
 }
@@ -66,6 +69,7 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   disabledAdmission: [],
   maxRequestsInflight: 400,
   maxMutatingRequestsInflight: 200,
+  encryption: null,
   audit: null,
 };
 

@@ -16,6 +16,7 @@ import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
 import { type IsAlive, TokenAuthority } from "./auth/tokens.ts";
 import { bootstrap, publishApiService } from "./bootstrap.ts";
+import { sealStore } from "./encryption/sealed_store.ts";
 import { Feed } from "./cache/feed.ts";
 import { SharedSpecs } from "./cache/shared_specs.ts";
 import { type ApiServerConfig, validateConfig } from "./config.ts";
@@ -145,7 +146,9 @@ async function createCore(
   config: ApiServerConfig,
   ports: ApiServerPorts & { readonly serviceAccountKey: string },
 ): Promise<Core> {
-  const { store, clock, random, log, components = () => [] } = ports;
+  const { clock, random, log, components = () => [] } = ports;
+  const sealed = config.encryption === null ? null : sealStore(ports.store, config.encryption);
+  const store = sealed ?? ports.store;
   const feed = new Feed({
     store,
     clock,
@@ -186,6 +189,7 @@ async function createCore(
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer,
     tokens,
+    isStale: (key) => sealed?.isStale(key) ?? false,
     components: () => [...components(), { name: "etcd-0", problem: storeProblem(store) }],
     get nowMillis() {
       return clock.nowMillis();

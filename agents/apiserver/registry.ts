@@ -8,6 +8,8 @@
  */
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
+import { resources } from "../api/resources.ts";
+import { type ApiError, internalError } from "../api/status.ts";
 
 export const REGISTRY_ROOT = "/registry/";
 
@@ -71,6 +73,48 @@ export function prefixOfKey(key: string): string | null {
   if (!isNested) return key.slice(0, first + 1);
   const second = key.indexOf("/", first + 1);
   return second < 0 ? null : key.slice(0, second + 1);
+}
+
+/** Which resource a stored key belongs to; null for a key outside of the registry. */
+export function groupResourceOfKey(
+  key: string,
+): { readonly group: string; readonly resource: string } | null {
+  const prefix = prefixOfKey(key);
+  if (prefix === null) return null;
+  let known = RESOURCES_BY_PREFIX.get(prefix);
+  if (known === undefined) {
+    for (const row of resources) {
+      if (row.storedAs === undefined && storagePrefix(row) === prefix) {
+        known = { group: row.group, resource: row.plural };
+      }
+    }
+    const [group, resource = group] = prefix.slice(REGISTRY_ROOT.length, -1).split("/");
+    known ??= group === resource ? { group: "", resource } : { group, resource };
+    RESOURCES_BY_PREFIX.set(prefix, known);
+  }
+  return known;
+}
+
+const RESOURCES_BY_PREFIX = new Map<
+  string,
+  { readonly group: string; readonly resource: string }
+>();
+
+const SEALED_HEAD = encoder.encode("k8s:enc:");
+
+/** Whether stored bytes are sealed, and not the JSON of an object. */
+export function isSealed(value: Uint8Array): boolean {
+  if (value[0] !== SEALED_HEAD[0]) return false;
+  for (let i = 1; i < SEALED_HEAD.length; i++) if (value[i] !== SEALED_HEAD[i]) return false;
+  return true;
+}
+
+/** The failure of a read whose bytes no key of the configuration opens. */
+export function unreadable(key: string): ApiError {
+  return internalError(
+    `unable to transform key ${JSON.stringify(key)}: ` +
+      "the provided value does not match any of the supported transformers",
+  );
 }
 
 export function encodeKey(key: string): Uint8Array {

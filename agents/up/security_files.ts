@@ -4,13 +4,14 @@
  * Never: starts with a file that can't be read or kept to; repeats what stands in one.
  */
 import { parseAuditPolicy } from "../apiserver/audit/policy.ts";
+import { parseEncryption } from "../apiserver/encryption/config.ts";
 import type { ApiServerConfig } from "../apiserver/mod.ts";
 import type { SecurityConfig } from "../security_flags.ts";
 import { StartupError } from "../startup_error.ts";
 
 export type SecurityPart = Pick<
   ApiServerConfig,
-  "audit" | "maxRequestsInflight" | "maxMutatingRequestsInflight"
+  "audit" | "encryption" | "maxRequestsInflight" | "maxMutatingRequestsInflight"
 >;
 
 /** Errors: rejects with StartupError naming the flag and the file. */
@@ -18,7 +19,12 @@ export async function readSecurity(
   config: SecurityConfig,
 ): Promise<SecurityPart> {
   const { maxRequestsInflight, maxMutatingRequestsInflight } = config;
-  return { audit: await readAudit(config), maxRequestsInflight, maxMutatingRequestsInflight };
+  return {
+    audit: await readAudit(config),
+    encryption: await readEncryption(config),
+    maxRequestsInflight,
+    maxMutatingRequestsInflight,
+  };
 }
 
 async function readAudit({ audit }: SecurityConfig): Promise<ApiServerConfig["audit"]> {
@@ -29,6 +35,16 @@ async function readAudit({ audit }: SecurityConfig): Promise<ApiServerConfig["au
     throw refused("--audit-policy-file", audit.policyFile, read.problems);
   }
   return { policy: read.policy, log: audit.log };
+}
+
+async function readEncryption(
+  { encryptionFile }: SecurityConfig,
+): Promise<ApiServerConfig["encryption"]> {
+  if (encryptionFile === null) return null;
+  const flag = "--encryption-provider-config";
+  const read = parseEncryption(await readNamed(flag, encryptionFile));
+  if (read.kind === "malformed") throw refused(flag, encryptionFile, read.problems);
+  return read.rules;
 }
 
 /** Errors: rejects with StartupError. */

@@ -111,11 +111,13 @@ export async function startFakeApi(
     readonly components?: ApiServerPorts["components"];
     /** Where the clock begins; certificates are made for that time. */
     readonly startMillis?: number;
+    /** What the server finds; absent = an empty store. */
+    readonly store?: MemoryStore;
   } = {},
 ): Promise<FakeApi> {
-  const { kubelets = NO_KUBELETS, components, startMillis, ...config } = overrides;
+  const { kubelets = NO_KUBELETS, components, startMillis, store = new MemoryStore(), ...config } =
+    overrides;
   const directory = await Deno.makeTempDir();
-  const store = new MemoryStore();
   const clock = new HandClock(startMillis);
   const server = await createApiServer({ ...DEFAULT_CONFIG, pkiDirectory: directory, ...config }, {
     store,

@@ -5,6 +5,7 @@
  * Never: talks to the store, waits, or copies an object.
  */
 import type { KubeObject, WatchEvent } from "../../api/meta.ts";
+import { unreadable } from "../registry.ts";
 import { ChangeRing } from "./change_ring.ts";
 import { OrderedKeys } from "./ordered_keys.ts";
 import { type Change, ObjectEvent, StoredObject } from "./stored_object.ts";
@@ -75,6 +76,7 @@ export class ResourceCache {
     this.#objects.set(key, stored);
     if (previous === null) this.#keys.add(key);
     this.#reindex(previous, stored);
+    if (stored.isSealed || previous?.isSealed) return this.#breakOff(revision);
     const event = new ObjectEvent(previous === null ? "ADDED" : "MODIFIED", stored);
     this.#publish({ revision, event, previous });
   }
@@ -85,6 +87,7 @@ export class ResourceCache {
     this.#objects.delete(key);
     this.#keys.remove(key);
     this.#reindex(previous, null);
+    if (previous.isSealed) return this.#breakOff(revision);
     const event = new ObjectEvent("DELETED", previous.deletedAt(revision));
     this.#publish({ revision, event, previous });
   }
@@ -146,7 +149,10 @@ export class ResourceCache {
       onClose: (closed) => this.#forget(closed),
     });
     if (start.kind === "state") {
-      for (const stored of this.select(selection)) watcher.push(new ObjectEvent("ADDED", stored));
+      for (const stored of this.select(selection)) {
+        if (stored.isSealed) throw unreadable(stored.key);
+        watcher.push(new ObjectEvent("ADDED", stored));
+      }
       if (initialEnd !== undefined) watcher.push(initialEnd);
     } else {
       const isWhole = this.#ring.replayAfter(start.revision, (change) => watcher.offer(change));
@@ -174,6 +180,13 @@ export class ResourceCache {
     }
   }
 
+  /** A change that can't be told: watches end, and none resumes across it. */
+  #breakOff(revision: number): void {
+    this.#lastChange = revision;
+    this.#ring.reset(revision);
+    this.closeWatchers();
+  }
+
   #publish(change: Change): void {
     this.#lastChange = change.revision;
     this.#ring.push(change);
@@ -195,8 +208,8 @@ export class ResourceCache {
   #reindex(before: StoredObject | null, now: StoredObject | null): void {
     const { indexOf } = this.#options;
     if (indexOf === undefined) return;
-    const old = before === null ? null : indexOf(before.object);
-    const fresh = now === null ? null : indexOf(now.object);
+    const old = before === null || before.isSealed ? null : indexOf(before.object);
+    const fresh = now === null || now.isSealed ? null : indexOf(now.object);
     if (old === fresh) return;
     if (old !== null) {
       const keys = this.#index.get(old)!;

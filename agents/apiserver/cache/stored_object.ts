@@ -8,8 +8,10 @@ import type { KubeObject, WatchEvent } from "../../api/meta.ts";
 import {
   decodeStored,
   formatResourceVersion,
+  isSealed,
   sealStored,
   spliceResourceVersion,
+  unreadable,
 } from "../registry.ts";
 
 export class StoredObject {
@@ -31,13 +33,20 @@ export class StoredObject {
     if (draft !== undefined) this.#object = sealStored(draft, revision);
   }
 
-  /** Frozen, with its resourceVersion. */
+  /** Whether its bytes did not open: there is an object, and nobody can read it. */
+  get isSealed(): boolean {
+    return this.#object === null && isSealed(this.value);
+  }
+
+  /** Frozen, with its resourceVersion. Errors: throws ApiError 500 where it is sealed. */
   get object(): KubeObject {
+    if (this.#object === null && isSealed(this.value)) throw unreadable(this.key);
     return this.#object ??= decodeStored(this.value, this.revision);
   }
 
-  /** JSON as clients read it. */
+  /** JSON as clients read it. Errors: throws ApiError 500 where it is sealed. */
   get json(): Uint8Array {
+    if (this.#json === null && isSealed(this.value)) throw unreadable(this.key);
     return this.#json ??= spliceResourceVersion(this.value, this.revision);
   }
 

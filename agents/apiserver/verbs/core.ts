@@ -43,6 +43,8 @@ export interface Core extends RuleContext {
   readonly eventLeases: LeasePool;
   readonly authorizer: Authorizer;
   readonly tokens: TokenAuthority;
+  /** Whether stored bytes should be written again though the object is the same. */
+  readonly isStale: (key: string) => boolean;
   /** How the parts of the control plane are, now. */
   readonly components: () => readonly ComponentHealth[];
 }

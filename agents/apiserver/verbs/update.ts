@@ -207,7 +207,9 @@ async function writeUpdate(
     if (revision === null) return null;
     return { kind: "plain", object: deepFreeze(draft), created: false };
   }
-  if (equalJson(draft, old)) return { kind: "stored", stored, created: false };
+  if (equalJson(draft, old) && !core.isStale(stored.key)) {
+    return { kind: "stored", stored, created: false };
+  }
   const next = await commitPut(core, {
     resource,
     key: keyOf(target),
