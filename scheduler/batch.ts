@@ -12,6 +12,7 @@ import type { PodTemplate } from "./pod_row.ts";
 import type { Profile } from "./profile.ts";
 import { SharedColumn } from "./sharing/shared_column.ts";
 import type { SharedRefusal } from "./sharing/shared_column.ts";
+import { VolumeTwins } from "./sharing/volume_twins.ts";
 
 /** Rows times columns that a cache keeps at most: 8 Mi, about 200 MB. */
 const MAX_CELLS = 8 * 1024 * 1024;
@@ -21,6 +22,7 @@ const MET = 16_384;
 /** Decides like `decide`, remembering columns of templates from pod to pod. */
 export class BatchDecider {
   readonly #scratch = new Scratch();
+  readonly #twins = new VolumeTwins();
   readonly #columns = new Map<Profile, Map<PodTemplate, SharedColumn>>();
   /** Ids of templates met lately, by their low bits: a column pays off from the second pod on. */
   readonly #met = new Float64Array(MET);
@@ -37,17 +39,18 @@ export class BatchDecider {
   }
 
   /** @returns the outcome; its verdicts are good until the next decision. */
-  decide(input: DecideInput): Outcome {
+  decide(asked: DecideInput): Outcome {
+    const input = this.#standingIn(asked);
     const { pod: { nominatedNode }, table } = input;
     this.wasShared = false;
     const column = this.#columnOf(input);
     // Where filters look further, a promise to another pod changes more than its row.
     const isAlone = column === undefined || (!column.seesGuests && mayMeetGuests(input));
-    if (isAlone) return decide(input, this.#scratch);
+    if (isAlone) return decide(asked, this.#scratch);
     if (nominatedNode !== "") {
       this.#scratch.fit(table.rows);
       const row = fitsPromised(input, column.filtering, this.#scratch.verdicts);
-      if (row < 0) return decide(input, this.#scratch);
+      if (row < 0) return decide(asked, this.#scratch);
       this.wasShared = true;
       return sharedOutcome(column, row, 1, table.nodeName(row));
     }
@@ -55,6 +58,13 @@ export class BatchDecider {
     const row = column.pick(input.seed);
     if (row < 0) return this.#refusal(column, input);
     return sharedOutcome(column, row, column.feasibleCount, table.nodeName(row));
+  }
+
+  /** @returns the same question for a pod that more pods are equal to */
+  #standingIn(input: DecideInput): DecideInput {
+    const { pod, table } = input;
+    const template = this.#twins.of(pod.template, table);
+    return template === pod.template ? input : { ...input, pod: { ...pod, template } };
   }
 
   #columnOf(input: DecideInput): SharedColumn | undefined {

@@ -87,7 +87,12 @@ const MAX_TEMPLATES = 16_384;
 /** Equal pod specs become one frozen template. */
 export class TemplateTable {
   #templates = new Map<string, PodTemplate>();
-  #nextId = 1;
+  #nextId: number;
+
+  /** @param firstId a whole number; ids count up from it */
+  constructor(firstId = 1) {
+    this.#nextId = firstId;
+  }
 
   /** @returns the template of the spec; equal specs share one unless the table filled up. */
   intern(spec: PodSpecRow): PodTemplate {

@@ -5,12 +5,16 @@
  * counts as soon as the node appears. Every change moves a generation, so caches can be exact.
  */
 
+import { AttachmentIndex } from "./attachment_index.ts";
 import { ABSENT, Interner } from "./intern.ts";
 import { HotColumns, isHuge } from "./kernels/place_pod.ts";
 import type { NodeRow, Taint } from "./node_row.ts";
 import { PodIndex } from "./pod_index.ts";
+import { NO_VOLUMES } from "./pod_row.ts";
 import type { PodRow, Resources, ScalarAmount } from "./pod_row.ts";
 import { ChangeLog, NO_ROW } from "./structures/change_log.ts";
+import { countPort } from "./structures/host_ports.ts";
+import type { HostPortUsers } from "./structures/host_ports.ts";
 import { grown } from "./structures/columns.ts";
 import { CountedNumbers } from "./structures/counted_numbers.ts";
 import { labelOf } from "./selector.ts";
@@ -67,11 +71,11 @@ export class NodeTable implements LabelColumns {
   readonly taintLists = new Interner<readonly Taint[]>((taints) => JSON.stringify(taints));
   /** Image name -> row -> size in bytes. */
   readonly images = new Map<string, Map<number, number>>();
-  /** "protocol/port" -> row -> ip -> pods. */
-  readonly ports = new Map<string, Map<number, Map<string, number>>>();
+  readonly ports: HostPortUsers = new Map();
   readonly namespaceLabels = new Map<string, Readonly<Record<string, string>>>();
   readonly nodes: (NodeRow | undefined)[] = [];
   readonly index: PodIndex;
+  readonly attachments = new AttachmentIndex(FIRST_CAPACITY);
 
   readonly #rowByName = new Map<string, number>();
   readonly #freeRows: number[] = [];
@@ -145,6 +149,7 @@ export class NodeTable implements LabelColumns {
     for (const image of node.images) {
       for (const name of image.names) this.#imageRows(name).set(row, image.sizeBytes);
     }
+    this.attachments.limit(row, node.attachLimits, 1);
     this.structureGeneration++;
     this.#changed(row);
     if (known === undefined) this.#adoptWaiting(node.name, row);
@@ -340,6 +345,7 @@ export class NodeTable implements LabelColumns {
     }
     for (const [key, ids] of this.#labelColumns) this.#labelColumns.set(key, grown(ids, capacity));
     this.index.grow(capacity);
+    this.attachments.grow(capacity);
   }
 
   #setAllocatable(row: number, allocatable: Resources): void {
@@ -357,6 +363,7 @@ export class NodeTable implements LabelColumns {
     if (isHuge(node.allocatable)) this.hugeNodes--;
     if (node.unschedulable) this.cordoned--;
     this.hot.podsFree[row] = 0;
+    this.attachments.limit(row, node.attachLimits, -1);
     this.taintLists.release(this.taintList[row]);
     this.taintList[row] = ABSENT;
     for (const { name } of node.allocatable.scalars) {
@@ -450,11 +457,12 @@ export class NodeTable implements LabelColumns {
     this.ephemeralRequested[row] += sign * requests.ephemeralBytes;
     this.#countScalars(spec.requests.scalars, row, sign);
     for (const { ip, protocol, port } of spec.hostPorts) {
-      this.#countPort(`${protocol}/${port}`, ip, row, sign);
+      countPort(this.ports, { port: `${protocol}/${port}`, ip, row }, sign);
     }
     if (sign > 0) this.#priorities.add(spec.priority);
     else this.#priorities.remove(spec.priority);
     this.index.change(pod, row, sign);
+    if (spec.volumes !== NO_VOLUMES) this.attachments.change(spec.volumes, row, sign);
     this.#changed(row);
   }
 
@@ -481,17 +489,5 @@ export class NodeTable implements LabelColumns {
 
   #leaveScalar(name: string): void {
     if (--this.scalars.get(name)!.users === 0) this.scalars.delete(name);
-  }
-
-  #countPort(port: string, ip: string, row: number, sign: 1 | -1): void {
-    let rows = this.ports.get(port);
-    if (rows === undefined) this.ports.set(port, rows = new Map());
-    let ips = rows.get(row);
-    if (ips === undefined) rows.set(row, ips = new Map());
-    const count = (ips.get(ip) ?? 0) + sign;
-    if (count > 0) ips.set(ip, count);
-    else ips.delete(ip);
-    if (ips.size === 0) rows.delete(row);
-    if (rows.size === 0) this.ports.delete(port);
   }
 }

@@ -7,9 +7,10 @@
  */
 
 import { ABSENT } from "../intern.ts";
+import { isAttached } from "../attachment_index.ts";
+import type { DriverColumns } from "../attachment_index.ts";
 import type { ClusterEvent } from "../cluster_event.ts";
-import type { NodeTable } from "../node_table.ts";
-import type { PodRow, VolumeNeeds } from "../pod_row.ts";
+import type { PodRow } from "../pod_row.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
 import type { FilterRun, Plugin } from "../plugin.ts";
 import { keepAnyTerm } from "../selector.ts";
@@ -44,9 +45,7 @@ export function createVolumeRestrictions(): Plugin {
       const claims = spec.volumes.exclusiveClaims;
       if (claims.length === 0) return null;
       let conflicts = 0;
-      for (let row = 0; row < table.rows; row++) {
-        for (const pod of table.podsAt(row)) conflicts += sharedClaims(pod, claims);
-      }
+      for (const claim of claims) conflicts += table.attachments.claimUsers(claim);
       return {
         local: false,
         filter(verdicts, { from, to }, mark) {
@@ -71,51 +70,20 @@ export function createVolumeRestrictions(): Plugin {
   };
 }
 
-/**
- * Counts every attachment as one of its own. Where even that stays within the limits, which volumes
- * pods share need not be asked, and that is nearly everywhere.
- */
-function mayExceed(
-  table: NodeTable,
-  row: number,
-  attachments: VolumeNeeds["attachments"],
-): boolean {
-  const limits = table.nodes[row]!.attachLimits;
-  let least = Infinity;
-  for (const { driver } of attachments) {
-    if (driver in limits && limits[driver] < least) least = limits[driver];
-  }
-  if (least === Infinity) return false;
-  let count = attachments.length;
-  for (const pod of table.podsAt(row)) count += pod.template.spec.volumes.attachments.length;
-  return count > least;
+/** What a pod would attach of one driver. */
+interface DriverDemand {
+  readonly columns: DriverColumns;
+  /** Distinct volumes. */
+  readonly handles: readonly string[];
 }
 
-/** @returns whether the volumes, those shared counted once, are more than the row may attach. */
-function exceedsLimit(
-  table: NodeTable,
-  row: number,
-  attachments: VolumeNeeds["attachments"],
-): boolean {
-  const limits = table.nodes[row]!.attachLimits;
-  if (!mayExceed(table, row, attachments)) return false;
-  const attached = new Map<string, Set<string>>();
-  const attach = (driver: string, handle: string) => {
-    let handles = attached.get(driver);
-    if (handles === undefined) attached.set(driver, handles = new Set());
-    handles.add(handle);
-  };
-  for (const { driver } of attachments) if (driver in limits) attached.set(driver, new Set());
-  if (attached.size === 0) return false;
-  for (const pod of table.podsAt(row)) {
-    for (const { driver, handle } of pod.template.spec.volumes.attachments) attach(driver, handle);
-  }
-  for (const { driver, handle } of attachments) {
-    if (!(driver in limits) || attached.get(driver)!.has(handle)) continue;
-    attach(driver, handle);
-    if (attached.get(driver)!.size > limits[driver]) return true;
-  }
-  return false;
+/** @returns whether the volumes not attached to the row yet are more than it may still attach. */
+function exceedsLimit({ columns, handles }: DriverDemand, row: number): boolean {
+  const free = columns.limits[row] - columns.attached[row];
+  // Which volumes pods share is asked only where it matters, and that is nearly nowhere.
+  if (handles.length <= free) return false;
+  const added = handles.filter((handle) => !isAttached(columns, handle, row)).length;
+  return added > 0 && added > free;
 }
 
 /** A node attaches only so many volumes of a driver. */
@@ -125,13 +93,21 @@ export function createNodeVolumeLimits(): Plugin {
     prepareFilter({ table, spec }) {
       const { attachments } = spec.volumes;
       if (attachments.length === 0) return null;
+      const demands = [...Map.groupBy(attachments, ({ driver }) => driver)].flatMap(
+        ([name, volumes]): DriverDemand[] => {
+          const columns = table.attachments.driver(name);
+          if (columns === undefined || columns.limiting === 0) return [];
+          return [{ columns, handles: [...new Set(volumes.map(({ handle }) => handle))] }];
+        },
+      );
+      // Limits come and go with nodes, and then everything prepared is made anew.
+      if (demands.length === 0) return null;
       return {
         local: true,
         filter(verdicts, { from, to }, mark) {
           for (let row = from; row < to; row++) {
-            if (verdicts[row] === FEASIBLE && exceedsLimit(table, row, attachments)) {
-              verdicts[row] = mark;
-            }
+            if (verdicts[row] !== FEASIBLE) continue;
+            if (demands.some((demand) => exceedsLimit(demand, row))) verdicts[row] = mark;
           }
         },
         reasons: () => LIMIT_REASONS,

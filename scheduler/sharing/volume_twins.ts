@@ -1,0 +1,44 @@
+/**
+ * Pods that differ only in which volumes they name are decided alike while nobody uses those
+ * volumes: one template stands for them all.
+ * In: a template, the table's attachments. Out: the template to decide by.
+ * Never: stands in for a pod whose volume is attached somewhere or whose exclusive claim is in use;
+ * such a pod is decided by its own.
+ */
+
+import { TemplateTable } from "../intern.ts";
+import type { NodeTable } from "../node_table.ts";
+import type { PodTemplate, VolumeNeeds } from "../pod_row.ts";
+
+/** Ids of stand-ins keep out of the way of those that pods have. */
+const FIRST_ID = 2 ** 40;
+
+export class VolumeTwins {
+  readonly #templates = new TemplateTable(FIRST_ID);
+  readonly #standIns = new WeakMap<PodTemplate, PodTemplate>();
+
+  /** @returns a template that gets the same decision as things stand */
+  of(template: PodTemplate, table: NodeTable): PodTemplate {
+    const { spec } = template;
+    const { attachments, exclusiveClaims } = spec.volumes;
+    if (attachments.length === 0 && exclusiveClaims.length === 0) return template;
+    if (!table.attachments.isUnused(spec)) return template;
+    let standIn = this.#standIns.get(template);
+    if (standIn === undefined) {
+      standIn = this.#templates.intern({ ...spec, volumes: anyVolumes(spec.volumes) });
+      this.#standIns.set(template, standIn);
+    }
+    return standIn;
+  }
+}
+
+/** @returns the same needs with names that no volume has, and without claims that no one holds. */
+function anyVolumes(volumes: VolumeNeeds): VolumeNeeds {
+  const names = new Map<string, string>();
+  const attachments = volumes.attachments.map(({ driver, handle }) => {
+    const name = names.get(handle) ?? `\0${names.size}`;
+    names.set(handle, name);
+    return { driver, handle: name };
+  });
+  return { ...volumes, exclusiveClaims: [], attachments };
+}
