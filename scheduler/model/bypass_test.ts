@@ -9,7 +9,7 @@ import { EMPTY_NODE } from "../node_row.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 import type { Action } from "../scheduler.ts";
-import { Dice, randomNode, randomSpec } from "./generate.ts";
+import { Dice, randomNode, randomSpec, withOwnVolumes } from "./generate.ts";
 
 const PROFILE = "default-scheduler";
 
@@ -55,7 +55,7 @@ class Pair {
   }
 
   arrive(): void {
-    const spec = this.dice.pick(this.#templates);
+    const spec = withOwnVolumes(this.dice, this.dice.pick(this.#templates));
     const uid = `u${this.#uids++}`;
     const startMs = 1 + this.dice.roll(1000);
     const base = { uid, name: uid, terminating: false, nominatedNode: "", startMs, group: "" };

@@ -14,8 +14,9 @@ import type {
   Requirement,
   SpreadConstraint,
   Toleration,
+  VolumeNeeds,
 } from "../pod_row.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
 
 const MEGABYTE = 1024 * 1024;
 const GIGABYTE = 1024 * MEGABYTE;
@@ -100,6 +101,7 @@ export function randomNode(dice: Dice, name: string): NodeRow {
       names: [image, `mirror/${image}`],
       sizeBytes: dice.pick([5, 80, 400, 3000]) * MEGABYTE,
     })),
+    attachLimits: dice.chance(50) ? { ebs: dice.roll(4), disk: 2 + dice.roll(4) } : {},
   };
 }
 
@@ -159,6 +161,31 @@ function spreadOf(dice: Dice): SpreadConstraint {
   };
 }
 
+/** @returns needs of volumes, some of which other pods may use too. */
+function volumesOf(dice: Dice): VolumeNeeds {
+  if (dice.chance(70)) return NO_VOLUMES;
+  const zones = { key: ZONE, values: dice.pick([["a"], ["b", "c"]]) };
+  return {
+    ...NO_VOLUMES,
+    attachments: dice.some(3, () => ({
+      driver: dice.pick(["ebs", "ebs", "disk", "free"]),
+      handle: dice.chance(50) ? `shared-${dice.roll(4)}` : `own-${dice.roll(1_000_000)}`,
+    })),
+    exclusiveClaims: dice.chance(15) ? [`one/claim-${dice.roll(4)}`] : [],
+    boundTerms: dice.chance(30) ? [[nodeTerm(dice), ...dice.some(1, () => nodeTerm(dice))]] : [],
+    zones: dice.chance(20) ? [zones] : [],
+  };
+}
+
+/** @returns the same spec with volumes of its own where they are nobody else's. */
+export function withOwnVolumes(dice: Dice, spec: PodSpecRow): PodSpecRow {
+  const attachments = spec.volumes.attachments.map(({ driver, handle }) => ({
+    driver,
+    handle: handle.startsWith("own-") ? `own-${dice.roll(1_000_000)}` : handle,
+  }));
+  return { ...spec, volumes: { ...spec.volumes, attachments } };
+}
+
 /** @returns a spec; `plain` leaves out what looks beyond one node. */
 export function randomSpec(dice: Dice, plain = false): PodSpecRow {
   const cpuMilli = dice.pick([0, 0, 100, 250, 500, 1500]);
@@ -199,5 +226,6 @@ export function randomSpec(dice: Dice, plain = false): PodSpecRow {
     requiredAntiAffinity: plain ? [] : few(15, () => podTerm(dice)),
     preferredAffinity: plain ? [] : few(15, () => weighted(dice)),
     preferredAntiAffinity: plain ? [] : few(15, () => weighted(dice)),
+    volumes: volumesOf(dice),
   };
 }

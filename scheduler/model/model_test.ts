@@ -12,7 +12,7 @@ import { NodeTable } from "../node_table.ts";
 import { FEASIBLE } from "../plugin.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
-import { Dice, randomNode, randomSpec } from "./generate.ts";
+import { Dice, randomNode, randomSpec, withOwnVolumes } from "./generate.ts";
 import { naiveReasons, naiveTotals } from "./naive.ts";
 import type { NaiveCluster, NaiveNode } from "./naive.ts";
 
@@ -150,7 +150,7 @@ Deno.test("shared columns decide as full decisions do", () => {
       for (let step = 0; step < 250; step++) {
         if (dice.chance(1)) twins.setNode(`n${dice.roll(70)}`);
         if (dice.chance(10)) twins.removeAPod();
-        const pod = twins.pod(dice.pick(specs));
+        const pod = twins.pod(withOwnVolumes(dice, dice.pick(specs)));
         const input = {
           table: twins.table,
           profile: PROFILE,

@@ -209,6 +209,37 @@ function affinityReason(cluster: NaiveCluster, spec: PodSpecRow, target: NaiveNo
   return hostile ? ["node(s) didn't satisfy existing pods anti-affinity rules"] : [];
 }
 
+// ---- volumes
+
+function volumeReasons({ nodes }: NaiveCluster, spec: PodSpecRow, target: NaiveNode): string[] {
+  const { attachments, exclusiveClaims, boundTerms, zones } = spec.volumes;
+  const claims = nodes.flatMap(({ pods }) =>
+    pods.flatMap(({ template }) => template.spec.volumes.exclusiveClaims)
+  );
+  if (exclusiveClaims.some((claim) => claims.includes(claim))) {
+    return [
+      "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode " +
+      "already in-use by another pod",
+    ];
+  }
+  for (const [name, limit] of Object.entries(target.row.attachLimits)) {
+    const handlesOf = (needs: typeof attachments) =>
+      needs.filter(({ driver }) => driver === name).map(({ handle }) => handle);
+    const before = new Set(
+      target.pods.flatMap(({ template }) => handlesOf(template.spec.volumes.attachments)),
+    );
+    const after = new Set([...before, ...handlesOf(attachments)]);
+    if (after.size > before.size && after.size > limit) return ["node(s) exceed max volume count"];
+  }
+  if (boundTerms.some((terms) => !terms.some((term) => termMatches(term, target.row)))) {
+    return ["node(s) didn't match PersistentVolume's node affinity"];
+  }
+  const labels = target.row.labels;
+  if (zones.every(({ key }) => !Object.hasOwn(labels, key))) return [];
+  const inZones = zones.every(({ key, values }) => values.includes(labels[key]));
+  return inZones ? [] : ["node(s) had no available volume zone"];
+}
+
 /** @returns why the node won't do, in the words of the first plugin that objects; empty = will. */
 export function naiveReasons(cluster: NaiveCluster, pod: PodRow, node: NaiveNode): string[] {
   const { spec } = pod.template;
@@ -221,6 +252,8 @@ export function naiveReasons(cluster: NaiveCluster, pod: PodRow, node: NaiveNode
   }
   const missing = unfit(spec, node);
   if (missing.length > 0) return missing;
+  const volumes = volumeReasons(cluster, spec, node);
+  if (volumes.length > 0) return volumes;
   const spread = spreadReason(cluster, spec, node);
   return spread.length > 0 ? spread : affinityReason(cluster, spec, node);
 }
