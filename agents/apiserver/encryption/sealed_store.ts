@@ -145,6 +145,7 @@ class Seals {
         : cipher.open(kv.value.subarray(head.length), kv.key);
       if (value === null) continue;
       if (isCurrent && index > 0) this.stale.add(key);
+      else if (isCurrent) this.stale.delete(key);
       return value === kv.value ? kv : { ...kv, value };
     }
     return kv;
