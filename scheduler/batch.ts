@@ -8,6 +8,7 @@
 import { decide, Scratch } from "./decide.ts";
 import type { DecideInput, Outcome } from "./decide.ts";
 import { filterRows, fitsPromised } from "./decide.ts";
+import { isRejection, verdictMark } from "./plugin.ts";
 import type { PodTemplate } from "./pod_row.ts";
 import type { Profile } from "./profile.ts";
 import { SharedColumn } from "./sharing/shared_column.ts";
@@ -18,6 +19,8 @@ import { VolumeTwins } from "./sharing/volume_twins.ts";
 const MAX_CELLS = 8 * 1024 * 1024;
 const MAX_COLUMNS = 64;
 const MET = 16_384;
+/** The filters that look at where volumes can be reached from, and at nothing else. */
+const PLACE_FILTERS: ReadonlySet<string> = new Set(["VolumeBinding", "VolumeZone"]);
 
 /** Decides like `decide`, remembering columns of templates from pod to pod. */
 export class BatchDecider {
@@ -46,7 +49,7 @@ export class BatchDecider {
     const column = this.#columnOf(input);
     // Where filters look further, a promise to another pod changes more than its row.
     const isAlone = column === undefined || (!column.seesGuests && mayMeetGuests(input));
-    if (isAlone) return decide(asked, this.#scratch);
+    if (isAlone) return this.#pickReachable(input) ?? decide(asked, this.#scratch);
     if (nominatedNode !== "") {
       this.#scratch.fit(table.rows);
       const row = fitsPromised(input, column.filtering, this.#scratch.verdicts);
@@ -76,6 +79,34 @@ export class BatchDecider {
       columns.delete(template);
     }
     return this.#make(columns, input);
+  }
+
+  /**
+   * Pods whose volumes are each somewhere else share all but that: the column of the rest, and the
+   * two filters that look at the volumes' places.
+   *
+   * @returns null when that does not settle it
+   */
+  #pickReachable(input: DecideInput): Outcome | null {
+    const { pod, table, profile, seed } = input;
+    const template = this.#twins.withoutPlaces(pod.template);
+    if (template === null || pod.nominatedNode !== "") return null;
+    const column = this.#columnOf({ ...input, pod: { ...pod, template } });
+    if (column?.isFlat !== true) return null;
+    this.#scratch.fit(table.rows);
+    const { verdicts } = this.#scratch;
+    verdicts.set(column.verdicts!);
+    const cycle = { table, pod, spec: pod.template.spec, verdicts };
+    for (const plugin of profile.filters) {
+      if (!PLACE_FILTERS.has(plugin.name)) continue;
+      const run = plugin.prepareFilter!(cycle);
+      if (run !== null && isRejection(run)) return null;
+      run?.filter(verdicts, { from: 0, to: table.rows }, verdictMark(1));
+    }
+    const { row, feasibleCount } = column.pickAmong(verdicts, seed);
+    if (row < 0) return null;
+    this.wasShared = true;
+    return sharedOutcome(column, row, feasibleCount, table.nodeName(row));
   }
 
   #columnsOf(profile: Profile): Map<PodTemplate, SharedColumn> {

@@ -183,7 +183,16 @@ export function withOwnVolumes(dice: Dice, spec: PodSpecRow): PodSpecRow {
     driver,
     handle: handle.startsWith("own-") ? `own-${dice.roll(1_000_000)}` : handle,
   }));
-  return { ...spec, volumes: { ...spec.volumes, attachments } };
+  const [first] = spec.volumes.boundTerms;
+  if (first === undefined || dice.chance(50)) {
+    return { ...spec, volumes: { ...spec.volumes, attachments } };
+  }
+  const values = [`n${dice.roll(40)}`];
+  const boundTerms = [[...first, {
+    expressions: [],
+    fields: [{ key: "metadata.name", operator: "NotIn" as const, values }],
+  }]];
+  return { ...spec, volumes: { ...spec.volumes, attachments, boundTerms } };
 }
 
 /** @returns a spec; `plain` leaves out what looks beyond one node. */

@@ -4,6 +4,7 @@
  * Never: holds more classes than pay off; it throws `TooManyClasses`, which the caller catches.
  */
 
+import { FEASIBLE } from "../plugin.ts";
 import { ScoredRows } from "../structures/scored_rows.ts";
 
 export interface RowClass {
@@ -74,6 +75,32 @@ export class RowClasses {
     this.list[to].rows.add(row, total);
     this.#classOf[row] = to;
     this.#totalOf[row] = total;
+  }
+
+  /**
+   * Picks the best of the rows that some verdicts leave feasible, where there is one class only.
+   *
+   * @param rankOf given how many rows share the best total, says which of them, from 0
+   */
+  pickAmong(verdicts: Uint32Array, rankOf: (ties: number) => number) {
+    const totals = this.#totalOf;
+    let best = -Infinity;
+    let ties = 0;
+    let feasibleCount = 0;
+    for (let row = 0; row < this.#rows; row++) {
+      if (verdicts[row] !== FEASIBLE) continue;
+      feasibleCount++;
+      const total = totals[row];
+      if (total > best) {
+        best = total;
+        ties = 1;
+      } else if (total === best) ties++;
+    }
+    if (feasibleCount === 0) return { row: -1, feasibleCount };
+    let rank = rankOf(ties);
+    let row = 0;
+    while (verdicts[row] !== FEASIBLE || totals[row] !== best || rank-- > 0) row++;
+    return { row, feasibleCount };
   }
 
   #find(values: Float64Array): number {

@@ -206,6 +206,21 @@ export class SharedColumn {
     return nthRow(sets, pickRank(seed, ties));
   }
 
+  /** Whether every total is the sum of what each row is worth by itself. */
+  get isFlat(): boolean {
+    return this.#parts.beyond.length === 0 && this.#parts.byClass.length === 0;
+  }
+
+  /**
+   * Picks among some of the rows, where `isFlat`.
+   *
+   * @param verdicts `Uint32Array[rows]` that are those of this column or stricter
+   * @returns the row to take, -1 when there is none, and how many there were to choose from
+   */
+  pickAmong(verdicts: Uint32Array, seed: number) {
+    return this.#classes.pickAmong(verdicts, (ties) => pickRank(seed, ties));
+  }
+
   /** @returns why no row is feasible; the same object until something changes. */
   refusal(): SharedRefusal {
     if (this.#refusal !== null) return this.#refusal;
@@ -296,9 +311,8 @@ export class SharedColumn {
 
   /** @returns the sets of rows that share the highest total. */
   #bestSets(): ScoreSet[] {
-    const { beyond, byClass } = this.#parts;
     const { list } = this.#classes;
-    if (beyond.length === 0 && byClass.length === 0) {
+    if (this.isFlat) {
       const only = list[0]?.rows;
       this.#feasibleCount = only?.size ?? 0;
       return this.#feasibleCount === 0 ? [] : [only.best!];

@@ -16,6 +16,7 @@ const FIRST_ID = 2 ** 40;
 export class VolumeTwins {
   readonly #templates = new TemplateTable(FIRST_ID);
   readonly #standIns = new WeakMap<PodTemplate, PodTemplate>();
+  readonly #placeless = new WeakMap<PodTemplate, PodTemplate>();
 
   /** @returns a template that gets the same decision as things stand */
   of(template: PodTemplate, table: NodeTable): PodTemplate {
@@ -29,6 +30,25 @@ export class VolumeTwins {
       this.#standIns.set(template, standIn);
     }
     return standIn;
+  }
+
+  /**
+   * Leaves out where volumes can be reached from, which is often a place of each volume's own.
+   *
+   * @returns the template without that, null when it asks for nothing of the kind
+   */
+  withoutPlaces(template: PodTemplate): PodTemplate | null {
+    const { spec } = template;
+    const { boundTerms, zones, waitingTerms, rejection } = spec.volumes;
+    if (boundTerms.length === 0 && zones.length === 0) return null;
+    if (waitingTerms.length > 0 || rejection !== "") return null;
+    let placeless = this.#placeless.get(template);
+    if (placeless === undefined) {
+      const volumes = { ...spec.volumes, boundTerms: [], zones: [] };
+      placeless = this.#templates.intern({ ...spec, volumes });
+      this.#placeless.set(template, placeless);
+    }
+    return placeless;
   }
 }
 
