@@ -167,6 +167,7 @@ async function createCore(
     nowMillis: () => clock.nowMillis(),
     newId: () => random.uuid(),
     isAlive: (object) => isAlive(core, object),
+    catchUp: () => feed.isFresh ? Promise.resolve(false) : feed.waitFresh(),
   });
   const addresses = new ServiceAddresses({
     cidr: config.serviceCidr,

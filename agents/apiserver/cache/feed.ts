@@ -1,7 +1,10 @@
 /**
  * Keeps every resource's cache equal to the store: one load at start, one watch ever after.
  * In: the store. Out: a cache per key prefix, and the revision that all of them have reached.
- * Never: writes, or polls; a gap in the watch is closed by loading again and telling what differs.
+ * A read that must be fresh asks the store for its revision, once for all reads of a moment, and
+ * waits until the watch has come that far.
+ * Never: writes, or polls while nothing waits; a gap in the watch is closed by loading again and
+ * telling what differs.
  */
 import type { KeyValue, Store, WatchHandle, WatchNotice } from "../../../store/mod.ts";
 import type { KubeObject } from "../../api/meta.ts";
@@ -30,6 +33,8 @@ const PAGE_SIZE = 1000;
 const RELOAD_DELAY_MILLIS = 1000;
 /** How long a read may wait for the caches; upstream's blockTimeout. */
 const WAIT_MILLIS = 3000;
+/** How often the store is asked how far its watch has come while reads wait for it. */
+const PROGRESS_MILLIS = 100;
 
 interface Waiter {
   readonly revision: number;
@@ -45,6 +50,12 @@ export class Feed {
   #handle: WatchHandle | null = null;
   #revision = 0;
   #waiters: Waiter[] = [];
+  /** Counts the watches of the store; what an earlier one still says is old news. */
+  #watchTurn = 0;
+  #stopAsking: (() => void) | null = null;
+  /** Revision that the store was last asked to have reached. */
+  #askedFor = 0;
+  readonly #revisionNow = new Joined(() => this.#storeRevision());
   #isClosed = false;
 
   constructor(options: FeedOptions) {
@@ -83,6 +94,7 @@ export class Feed {
    */
   async start(): Promise<void> {
     const now = await this.#storeRevision();
+    if (now === null) throw new Error("the store does not answer");
     const { revision, kvs } = await this.#readAll(Math.max(1, now - this.#options.ringCapacity));
     this.#revision = revision;
     for (const kv of kvs) {
@@ -105,25 +117,52 @@ export class Feed {
   /** @returns true once the caches hold everything written before this call; false on timeout */
   async waitFresh(): Promise<boolean> {
     if (this.isFresh) return true;
-    return this.waitFor(await this.#linearizableRevision());
+    const revision = await this.#linearizableRevision();
+    return revision !== null && await this.waitFor(revision);
   }
 
   /** @returns true once the caches have reached a revision, false when that takes too long */
   waitFor(revision: number): Promise<boolean> {
     if (this.#revision >= revision) return Promise.resolve(true);
-    this.#handle?.requestProgress();
+    this.#askProgress(revision);
     if (this.#revision >= revision) return Promise.resolve(true);
     return new Promise((resolve) => {
+      const before = this.#revision;
       const stopTimer = this.#options.clock.after(WAIT_MILLIS, () => {
         this.#waiters = this.#waiters.filter((waiter) => waiter.resolve !== resolve);
         resolve(false);
+        if (this.#revision === before) this.#watchAnew();
       });
       this.#waiters.push({ revision, resolve, stopTimer });
     });
   }
 
+  /** Asks once a revision, and again while reads wait: a member that lags says how far it is. */
+  #askProgress(revision: number): void {
+    if (revision <= this.#askedFor) return;
+    this.#askedFor = revision;
+    this.#handle?.requestProgress();
+    if (this.#options.consistentReads === "applied" || this.#stopAsking !== null) return;
+    this.#stopAsking = this.#options.clock.after(PROGRESS_MILLIS, () => {
+      this.#stopAsking = null;
+      this.#askedFor = 0;
+      if (this.#waiters.length > 0) this.#askProgress(revision);
+    });
+  }
+
+  /** The member behind the watch has fallen silent: another one may know more. */
+  #watchAnew(): void {
+    if (this.#isClosed || this.#handle === null) return;
+    this.#options.log("warn", "store watch shows nothing new; opening another", {
+      revision: this.#revision,
+    });
+    this.#handle.cancel();
+    this.#watchFrom(this.#revision + 1);
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#stopAsking?.();
     this.#handle?.cancel();
     for (const cache of this.#caches.values()) cache.closeWatchers();
     for (const waiter of this.#waiters.splice(0)) {
@@ -132,17 +171,17 @@ export class Feed {
     }
   }
 
-  async #linearizableRevision(): Promise<number> {
+  /** @returns null where no quorum tells */
+  async #linearizableRevision(): Promise<number | null> {
     const { store, consistentReads } = this.#options;
-    return consistentReads === "applied" ? store.revision : await this.#storeRevision();
+    return consistentReads === "applied" ? store.revision : await this.#revisionNow.get();
   }
 
-  /** The revision that a linearizable read finds. */
-  async #storeRevision(): Promise<number> {
-    const { store } = this.#options;
+  /** The revision that a linearizable read finds, or null while no quorum answers. */
+  async #storeRevision(): Promise<number | null> {
     const key = encodeKey(REGISTRY_ROOT);
-    const answer = await store.range({ kind: "range", key, countOnly: true });
-    return answer.kind === "range" ? answer.revision : store.revision;
+    const answer = await this.#options.store.range({ kind: "range", key, countOnly: true });
+    return answer.kind === "range" ? answer.revision : null;
   }
 
   /** @param at revision to read; 0 = now; where that is compacted, the oldest that is not */
@@ -174,11 +213,14 @@ export class Feed {
   }
 
   #watchFrom(startRevision: number): void {
+    const turn = ++this.#watchTurn;
     this.#handle = this.#options.store.watch({
       key: encodeKey(REGISTRY_ROOT),
       rangeEnd: encodePrefixEnd(REGISTRY_ROOT),
       startRevision,
-    }, (notice) => this.#take(notice));
+    }, (notice) => {
+      if (turn === this.#watchTurn) this.#take(notice);
+    });
   }
 
   #take(notice: WatchNotice): void {
@@ -250,5 +292,36 @@ export class Feed {
       if (cache.get(key)?.revision !== kv.modRevision) cache.put(this.#storedOf(key, kv));
     }
     for (const [key, cache] of gone) cache.delete(key, state.revision);
+  }
+}
+
+/**
+ * One question of the store for all reads that wait: a read joins the next question, never one that
+ * is under way, which may have been answered before the read came.
+ */
+class Joined<T> {
+  readonly #ask: () => Promise<T>;
+  #current: Promise<T> | null = null;
+  #next: Promise<T> | null = null;
+
+  constructor(ask: () => Promise<T>) {
+    this.#ask = ask;
+  }
+
+  get(): Promise<T> {
+    if (this.#current === null) return this.#start();
+    this.#next ??= this.#current.then(() => {
+      this.#next = null;
+      return this.#start();
+    });
+    return this.#next;
+  }
+
+  #start(): Promise<T> {
+    const asked = this.#ask().finally(() => {
+      if (this.#current === asked) this.#current = null;
+    });
+    this.#current = asked;
+    return asked;
   }
 }

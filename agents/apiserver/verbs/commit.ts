@@ -9,6 +9,7 @@ import type { KubeObject } from "../../api/meta.ts";
 import { sharedJson } from "../cache/shared_specs.ts";
 import { StoredObject } from "../cache/stored_object.ts";
 import { encodeKey, encodeStored } from "../registry.ts";
+import { reservationsOf } from "./reservations.ts";
 import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
 
 export interface PutParts {
@@ -21,8 +22,8 @@ export interface PutParts {
 }
 
 /**
- * @returns the new version, or null when the key was not at the expected revision; the caches then
- *   hold the change that won
+ * @returns the new version, or null when the key was not at the expected revision or a number of
+ *   the draft's has become another object's; the caches then hold the change that won
  * Errors: rejects with ApiError when the store can't write.
  */
 export function commitPut(core: Core, parts: PutParts): Promise<StoredObject | null> {
@@ -46,11 +47,18 @@ export async function commitBytes(
   // A put without a lease would take the object's time to live away.
   const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
   const written = { value, draft };
+  const old = expectedRevision === 0
+    ? null
+    : cacheOf(core, resource).get(parts.key)?.object ?? null;
+  const reserved = reservationsOf(resource, { key: parts.key, old, next: draft });
   core.feed.drafts.add(parts.key, written);
   const answer = await core.store.txn({
     kind: "txn",
-    compare: [{ key, target: "mod", result: "equal", value: expectedRevision }],
-    success: [{ kind: "put", key, value, lease }],
+    compare: [
+      { key, target: "mod", result: "equal", value: expectedRevision },
+      ...reserved.compare,
+    ],
+    success: [{ kind: "put", key, value, lease }, ...reserved.operations],
     failure: [],
   });
   core.feed.drafts.remove(parts.key, written);
@@ -69,14 +77,16 @@ export async function commitDelete(
   core: Core,
   parts: { readonly resource: Resource; readonly current: StoredObject },
 ): Promise<number | null> {
-  const key = encodeKey(parts.current.key);
+  const { current, resource } = parts;
+  const key = encodeKey(current.key);
+  const reserved = reservationsOf(resource, { key: current.key, old: current.object, next: null });
   const answer = await core.store.txn({
     kind: "txn",
-    compare: [{ key, target: "mod", result: "equal", value: parts.current.revision }],
-    success: [{ kind: "deleteRange", key }],
+    compare: [{ key, target: "mod", result: "equal", value: current.revision }],
+    success: [{ kind: "deleteRange", key }, ...reserved.operations],
     failure: [],
   });
-  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(parts.resource), "delete");
+  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "delete");
   if (answer.succeeded) return answer.revision;
   await core.feed.waitFor(answer.revision);
   return null;

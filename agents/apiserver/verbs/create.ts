@@ -6,7 +6,7 @@
 import type { CallTarget } from "../../api/call.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import type { FieldError, Resource } from "../../api/resource.ts";
-import { pods } from "../../api/resources.ts";
+import { pods, services } from "../../api/resources.ts";
 import { alreadyExists, badRequest, generateNameConflict, invalid } from "../../api/status.ts";
 import { type AdmissionRequest, admit, validate } from "../admission/admission.ts";
 import { copyJson, deepFreeze } from "../registry.ts";
@@ -27,6 +27,8 @@ const GENERATED_SUFFIX_LENGTH = 5;
 const MAX_GENERATED_BASE = 63 - GENERATED_SUFFIX_LENGTH;
 /** How often a taken generated name is replaced by another. */
 const GENERATE_ATTEMPTS = 8;
+/** How often a number that another server gave away meanwhile is replaced by another. */
+const NUMBER_ATTEMPTS = 8;
 
 /** Errors: rejects with ApiError. @param draft owned by this call from here on */
 export async function createObject(
@@ -42,9 +44,18 @@ export async function createObject(
   }
   const base = draft.metadata.name ? "" : draft.metadata.generateName ?? "";
   if (base === "") {
-    const answer = await createNamed(core, target, draft, options);
-    if (answer !== null) return answer;
-    throw alreadyExists(groupResourceOf(resource), draft.metadata.name!);
+    // Only a service can lose a number that was free when it was chosen.
+    const copyOf = resource === services ? copyJson : (object: KubeObject) => object;
+    for (let attempt = 1;; attempt++) {
+      const answer = await createNamed(core, target, copyOf(draft), options);
+      if (answer !== null) return answer;
+      const { namespace } = target;
+      const taken = cacheOf(core, resource)
+        .get(keyOf({ resource, namespace, name: draft.metadata.name! }));
+      if (taken !== undefined || resource !== services || attempt === NUMBER_ATTEMPTS) {
+        throw alreadyExists(groupResourceOf(resource), draft.metadata.name!);
+      }
+    }
   }
   for (let attempt = 1;; attempt++) {
     const copy = copyJson(draft);
@@ -57,7 +68,7 @@ export async function createObject(
   }
 }
 
-/** @returns null when the name is taken */
+/** @returns null when the name, or a number that only one object may have, is taken */
 async function createNamed(
   core: Core,
   target: CallTarget,

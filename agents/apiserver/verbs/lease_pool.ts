@@ -36,6 +36,9 @@ export class LeasePool {
   async #grant(): Promise<bigint> {
     const ttlSeconds = this.#options.ttlSeconds + REUSE_MILLIS / 1000;
     const answer = await this.#options.store.leaseGrant({ id: 0n, ttlSeconds });
-    return answer.kind === "lease" ? answer.id : 0n;
+    if (answer.kind === "lease") return answer.id;
+    // The next object asks again.
+    this.#current = null;
+    return 0n;
   }
 }
