@@ -4,6 +4,17 @@
  * naming the flag to change. Never: touches disk or network.
  */
 import { z } from "zod";
+import {
+  address,
+  endpoints,
+  type FlagProblem,
+  isProblemList,
+  names,
+  path,
+  problemsOf,
+  type RawFlags,
+  wholeNumber,
+} from "./flag_shapes.ts";
 import { SECURITY_SHAPE, type SecurityConfig, securityConfigOf } from "./security_flags.ts";
 
 /** What `balsa up` needs to know. */
@@ -36,22 +47,7 @@ export interface UpConfig {
   readonly disabledAdmission: readonly string[];
 }
 
-/** One complaint about one flag. */
-export interface FlagProblem {
-  readonly flag: string;
-  readonly message: string;
-}
-
 const MAX_HOLLOW_NODES = 50_000;
-
-const wholeNumber = (least: number, most: number) =>
-  z.string().regex(/^\d+$/, "is not a whole number").transform(Number)
-    .refine((value) => value >= least && value <= most, `must lie between ${least} and ${most}`);
-
-const path = z.string().min(1, "must not be empty")
-  .refine((value) => !value.includes("\0"), "must not contain a zero byte");
-
-const address = z.string().refine(isAddress, "is not an IPv4 or IPv6 address, nor localhost");
 
 const cri = z.string().transform((value, context): UpConfig["cri"] => {
   if (value === "auto" || value === "none") return { kind: value };
@@ -60,21 +56,6 @@ const cri = z.string().transform((value, context): UpConfig["cri"] => {
   context.addIssue({ code: "custom", message: "must be auto, none or unix:///path/to/socket" });
   return z.NEVER;
 });
-
-const endpoints = z.string().transform((value, context): string[] => {
-  const urls = value.split(",").map((part) => part.trim()).filter((part) => part !== "");
-  for (const url of urls) {
-    if (!/^https?:\/\/[^/\s]+$/.test(url)) {
-      context.addIssue({ code: "custom", message: `"${url}" is not http(s)://HOST:PORT` });
-    }
-  }
-  if (urls.length === 0) context.addIssue({ code: "custom", message: "names no endpoint" });
-  return urls;
-});
-
-const names = z.string().transform((value) =>
-  value.split(",").map((part) => part.trim()).filter((part) => part !== "")
-);
 
 const FLAGS = z.strictObject({
   dataDir: path.default(".balsa"),
@@ -91,9 +72,6 @@ const FLAGS = z.strictObject({
   disableAdmissionPlugins: names.default([]),
 });
 
-/** Raw values by commander's camelCase names; an absent flag is undefined. */
-export type RawFlags = Readonly<Record<string, string | undefined>>;
-
 /**
  * Checks all flags together.
  * @returns the configuration, or every problem found.
@@ -101,10 +79,7 @@ export type RawFlags = Readonly<Record<string, string | undefined>>;
 export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem[] {
   const parsed = FLAGS.safeParse(raw);
   if (!parsed.success) {
-    return parsed.error.issues.map((issue) => ({
-      flag: flagName(String(issue.path[0] ?? "")),
-      message: `${JSON.stringify(raw[String(issue.path[0])] ?? "")} ${issue.message}`,
-    }));
+    return problemsOf(parsed.error, raw);
   }
   const flags = parsed.data;
   if (flags.etcdPort !== undefined && flags.datastoreEndpoint !== undefined) {
@@ -129,20 +104,4 @@ export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem
     enabledAdmission: flags.enableAdmissionPlugins,
     disabledAdmission: flags.disableAdmissionPlugins,
   };
-}
-
-function isProblemList(value: object): value is readonly FlagProblem[] {
-  return Array.isArray(value);
-}
-
-/** `dataDir` → `--data-dir`. */
-function flagName(key: string): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-function isAddress(value: string): boolean {
-  if (value === "localhost") return true;
-  const bytes = value.split(".");
-  if (bytes.length === 4) return bytes.every((part) => /^\d{1,3}$/.test(part) && +part <= 255);
-  return /^[0-9a-fA-F:]+$/.test(value) && value.includes(":");
 }

@@ -1,6 +1,7 @@
 /** Flags to configuration: defaults, every problem at once, each naming its flag. */
 import assert from "node:assert/strict";
-import { type RawFlags, type UpConfig, validateUpConfig } from "./config.ts";
+import { type UpConfig, validateUpConfig } from "./config.ts";
+import type { RawFlags } from "./flag_shapes.ts";
 
 /** All but what `security_flags_test.ts` looks at. */
 function configOf(raw: RawFlags): Omit<UpConfig, "security"> {

@@ -4,11 +4,15 @@
  * Never: does work itself; `config.ts` checks flags and `up.ts` brings components up.
  */
 import { Command, CommanderError } from "commander";
-import { type FlagProblem, type RawFlags, validateUpConfig } from "./config.ts";
+import { API_SERVER_OPTIONS, validateApiServerFlags } from "./apiserver_flags.ts";
+import { validateUpConfig } from "./config.ts";
+import { type FlagProblem, isProblemList, type RawFlags } from "./flag_shapes.ts";
 import { type ExplainFlags, runExplain } from "./kube_scheduler/explain_command.ts";
 import { SECURITY_OPTIONS } from "./security_flags.ts";
 import { StartupError } from "./startup_error.ts";
 import { bringUp } from "./up.ts";
+import { bringUpApiServer } from "./up/apiserver_command.ts";
+import type { RunningCluster } from "./up/progress.ts";
 import { BALSA_VERSION, KUBERNETES_VERSION } from "./version.ts";
 
 const EXIT_FAILED = 1;
@@ -36,8 +40,16 @@ function program(): Command {
     .option("--enable-admission-plugins <names>", "admission plugins beside the default ones")
     .option("--disable-admission-plugins <names>", "admission plugins to leave out")
     .option("--token-auth-file <path>", 'bearer tokens: lines of token,user,uid[,"group1,group2"]')
-    .action(up);
-  for (const [flags, help] of SECURITY_OPTIONS) upCommand.option(flags, help);
+    .action((flags: RawFlags) => keepUp("up", validateUpConfig(flags), bringUp));
+  const serverCommand = balsa.command("apiserver")
+    .description("Run one of any number of API servers on a store that runs elsewhere")
+    .action((flags: RawFlags) =>
+      keepUp("apiserver", validateApiServerFlags(flags), bringUpApiServer)
+    );
+  for (const [flags, help] of API_SERVER_OPTIONS) serverCommand.option(flags, help);
+  for (const command of [upCommand, serverCommand]) {
+    for (const [flags, help] of SECURITY_OPTIONS) command.option(flags, help);
+  }
   balsa.command("explain")
     .description("Tell why a pod is, or would be, on its node: every verdict and score")
     .argument("<kind>", "pod")
@@ -69,15 +81,19 @@ async function explain(kind: string, name: string, flags: ExplainFlags): Promise
   await Deno.stdout.write(new TextEncoder().encode(result.text));
 }
 
-async function up(flags: RawFlags): Promise<void> {
-  const config = validateUpConfig(flags);
-  if (isProblems(config)) {
+/** Runs a command until a signal, or until it can't go on. */
+async function keepUp<Config extends object>(
+  name: string,
+  config: Config | readonly FlagProblem[],
+  bring: (config: Config, say: (line: string) => void) => Promise<RunningCluster>,
+): Promise<void> {
+  if (isProblemList(config)) {
     for (const { flag, message } of config) console.error(`${flag}: ${message}`);
-    console.error("balsa help up explains every flag");
+    console.error(`balsa help ${name} explains every flag`);
     Deno.exit(EXIT_USAGE);
   }
   const stopAsked = nextStopSignal();
-  const cluster = await bringUp(config, (line) => console.log(line));
+  const cluster = await bring(config, (line) => console.log(line));
   const why = await Promise.race([stopAsked, cluster.failed]);
   console.log(typeof why === "string" ? `\n${why}: stopping` : `\n${why.message}: stopping`);
   const deadline = setTimeout(() => {
@@ -88,10 +104,6 @@ async function up(flags: RawFlags): Promise<void> {
   clearTimeout(deadline);
   console.log("stopped");
   Deno.exit(typeof why === "string" ? 0 : EXIT_FAILED);
-}
-
-function isProblems(value: object): value is readonly FlagProblem[] {
-  return Array.isArray(value);
 }
 
 function nextStopSignal(): Promise<string> {

@@ -1,6 +1,7 @@
 /** Security flags to configuration: defaults, flags that need one another. */
 import assert from "node:assert/strict";
-import { type RawFlags, type UpConfig, validateUpConfig } from "./config.ts";
+import { type UpConfig, validateUpConfig } from "./config.ts";
+import type { RawFlags } from "./flag_shapes.ts";
 import type { SecurityConfig } from "./security_flags.ts";
 
 function securityOf(raw: RawFlags): SecurityConfig {

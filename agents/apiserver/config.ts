@@ -12,6 +12,8 @@ import type { StaticToken } from "./auth/authenticate.ts";
 export interface ApiServerConfig {
   /** Address to listen on. Default 127.0.0.1. */
   readonly bindAddress: string;
+  /** Address of this server in the endpoints of the `kubernetes` service. Default 127.0.0.1. */
+  readonly advertiseAddress: string;
   /** TCP port; 0 = any. Default 6443. */
   readonly port: number;
   /** Folder of keys and certificates. */
@@ -55,6 +57,7 @@ export interface ApiServerConfig {
 
 export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   bindAddress: "127.0.0.1",
+  advertiseAddress: "127.0.0.1",
   port: 6443,
   serverNames: [],
   serviceCidr: "10.96.0.0/16",

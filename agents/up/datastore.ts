@@ -4,7 +4,7 @@
  * Never: touches what an etcd holds beyond compacting history that no watch still needs.
  */
 import { join } from "node:path";
-import { openRemoteStore } from "../../store/client.ts";
+import { openRemoteStore, type RemoteStoreConfig } from "../../store/client.ts";
 import { denoPorts, openServedStore, openStore, type Store } from "../../store/mod.ts";
 import type { UpConfig } from "../config.ts";
 import { StartupError } from "../startup_error.ts";
@@ -29,9 +29,14 @@ export function openDatastore(config: UpConfig): Promise<Datastore> {
 async function openRemote({ dataDir, datastoreEndpoints }: UpConfig): Promise<Datastore> {
   // Keys, certificates and the kubeconfig stay on this machine.
   await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const named = datastoreEndpoints.join(", ");
+  return await openRemoteDatastore({ endpoints: datastoreEndpoints });
+}
+
+/** A store that runs elsewhere, Balsa's or an etcd. Errors: rejects with StartupError. */
+export async function openRemoteDatastore(config: RemoteStoreConfig): Promise<Datastore> {
+  const named = config.endpoints.join(", ");
   const ports = denoPorts({ logLevel: "error" });
-  const store = await openRemoteStore({ endpoints: datastoreEndpoints }, ports);
+  const store = await openRemoteStore(config, ports);
   if (!("put" in store)) {
     const why = store.kind === "auth" ? `it refuses us (${store.reason})` : store.kind;
     throw new StartupError(

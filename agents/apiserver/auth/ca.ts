@@ -46,10 +46,25 @@ const SERVER_NAMES = [
   "::1",
 ];
 
-/** Reads the cluster's keys, making what is missing or about to expire. */
+/**
+ * Reads the cluster's keys, making what is missing or about to expire. Servers that share the
+ * folder take turns, so that all have the same authority, and one certificate names them all.
+ */
 export async function openPki(options: PkiOptions): Promise<Pki> {
-  const { directory, nowMillis } = options;
+  const { directory } = options;
   await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+  // The system lets go of it too when this process dies.
+  const turn = await Deno.open(`${directory}/lock`, { create: true, write: true, mode: 0o600 });
+  await turn.lock(true);
+  try {
+    return await readOrMake(options);
+  } finally {
+    turn.close();
+  }
+}
+
+async function readOrMake(options: PkiOptions): Promise<Pki> {
+  const { directory, nowMillis } = options;
   const ca = await keep(
     directory,
     "ca",
@@ -57,7 +72,8 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
     () =>
       makeAuthority({ commonName: "kubernetes", nowMillis, lifetimeMillis: CA_LIFETIME_MILLIS }),
   );
-  const names = [...new Set([...SERVER_NAMES, ...options.serverNames])];
+  const all = [...await namesIn(directory), ...SERVER_NAMES, ...options.serverNames];
+  const names = [...new Map(all.map((name) => [canonicalName(name), name])).values()];
   const issue = (subject: Subject, usage: "server" | "client", names?: readonly string[]) => () =>
     issueCertificate(ca, {
       subject,
@@ -85,6 +101,12 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
     issue({ commonName: "kubernetes-admin", organizations: ["system:masters"] }, "client"),
   );
   return { ca, server, admin, serviceAccountKey: await keepKey(directory) };
+}
+
+/** Names that the server's certificate has so far: another server may need them. */
+async function namesIn(directory: string): Promise<readonly string[]> {
+  const certificate = await readText(`${directory}/apiserver.crt`);
+  return certificate === null ? [] : readCertificate(certificate).names;
 }
 
 /** Certificates spell IPv6 addresses in full; 0:0:…:1 and ::1 are one name. */
