@@ -52,20 +52,23 @@ export function listSnapshots(disk: Disk, directory: string): SnapshotMarker[] {
  * Removes what newer snapshots replace: finished files that are not kept, and unfinished ones.
  * A finished file newer than all of `keep` stays: it was received and is about to be named.
  * @param keep markers whose files stay, newest first
+ * @param unfinished one that is being written now, null = none
  * Errors: rejects with the platform's error.
  */
 export async function removeOtherSnapshots(
   disk: Disk,
   directory: string,
   keep: readonly SnapshotMarker[],
+  unfinished: SnapshotMarker | null = null,
 ): Promise<void> {
   const newest = keep[0]?.index ?? 0;
   for (const marker of listSnapshots(disk, directory)) {
     const isKept = keep.some(({ index, term }) => index === marker.index && term === marker.term);
     if (!isKept && marker.index <= newest) disk.remove(`${directory}/${snapshotName(marker)}`);
   }
+  const written = unfinished === null ? "" : `${snapshotName(unfinished)}.tmp`;
   for (const name of disk.list(directory)) {
-    if (name.endsWith(".snap.tmp")) disk.remove(`${directory}/${name}`);
+    if (name.endsWith(".snap.tmp") && name !== written) disk.remove(`${directory}/${name}`);
   }
   await disk.syncDirectory(directory);
 }

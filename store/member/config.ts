@@ -57,6 +57,8 @@ export interface StoreConfig {
   readonly autoCompactionMode: "periodic" | "revision";
   /** `--auto-compaction-retention`: milliseconds or revisions by mode; 0 = never, the default. */
   readonly autoCompactionRetention: number;
+  /** What is left of longer leases is written down this often, milliseconds; default 300,000. */
+  readonly leaseCheckpointMillis: number;
   /** Milliseconds a write or read may wait for a quorum, default 5,000. */
   readonly requestTimeoutMillis: number;
   /** Bytes of a log segment, default 64 MiB. */
@@ -85,6 +87,7 @@ export function withDefaults(options: StoreOptions): StoreConfig {
     maxRequestBytes: 1.5 * 1024 * 1024,
     autoCompactionMode: "periodic",
     autoCompactionRetention: 0,
+    leaseCheckpointMillis: 300_000,
     requestTimeoutMillis: 5_000,
     segmentBytes: 64 * 1024 * 1024,
     ...options,

@@ -7,7 +7,7 @@
 import { encodeLeaseCheckpoints, encodeLeaseRevoke } from "../mvcc/admin_codec.ts";
 import { COMMAND } from "../mvcc/command.ts";
 import { LeaseClock } from "../mvcc/lease/lease_clock.ts";
-import { type ApplyOutcome, isFailure } from "../mvcc/outcome.ts";
+import { type ApplyOutcome, type Identity, isFailure } from "../mvcc/outcome.ts";
 import type { StoreFailure } from "../mvcc/types.ts";
 import type { Member } from "./member.ts";
 import { callLeader } from "./peer_calls.ts";
@@ -37,6 +37,7 @@ export class Leases {
     this.#member = member;
     this.#clock = new LeaseClock(() => member.machine.leases, {
       extendMillis: member.config.electionTimeoutMillis,
+      checkpointMillis: member.config.leaseCheckpointMillis,
     });
     member.onTick(() => this.#tick());
   }
@@ -126,12 +127,19 @@ export class Leases {
     if (!leads && this.#clock.isLeading) this.#clock.demote();
   }
 
+  /** While auth is enabled, what expires is revoked in root's name, whoever wrote the keys. */
+  #revoker(): Identity | undefined {
+    const { enabled, revision } = this.#member.machine.auth;
+    return enabled ? { user: "root", authRevision: revision } : undefined;
+  }
+
   #tick(): void {
     this.#follow();
     if (!this.#clock.isLeading) return;
     const now = this.#member.now();
     for (const id of this.#clock.expired(now, REVOKES_PER_TICK)) {
-      this.#member.raft.propose(encodeAlone(COMMAND.leaseRevoke, encodeLeaseRevoke({ id })));
+      const revoke = encodeAlone(COMMAND.leaseRevoke, encodeLeaseRevoke({ id }), this.#revoker());
+      this.#member.raft.propose(revoke);
     }
     const due = this.#clock.dueCheckpoints(now, REVOKES_PER_TICK);
     if (due.length === 0) return;

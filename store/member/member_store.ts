@@ -5,7 +5,7 @@
  */
 import { COMMAND, type CommandKind } from "../mvcc/command.ts";
 import { encodeCompaction, encodeLeaseGrant, encodeLeaseRevoke } from "../mvcc/admin_codec.ts";
-import type { ApplyOutcome } from "../mvcc/outcome.ts";
+import type { ApplyOutcome, Identity } from "../mvcc/outcome.ts";
 import { isFailure } from "../mvcc/outcome.ts";
 import { ProtoWriter } from "../mvcc/proto.ts";
 import { encodeDeleteRange, encodePut, encodeTxn } from "../mvcc/request_codec.ts";
@@ -29,11 +29,14 @@ import type { OpenedMember } from "./open.ts";
 export class MemberStore implements Store {
   readonly #member: Member;
   readonly #opened: OpenedMember;
+  readonly #caller: () => Identity | undefined;
   readonly #writer = new ProtoWriter(4096);
 
-  constructor(opened: OpenedMember) {
+  /** @param caller in whose name requests are made while auth is enabled; default nobody's */
+  constructor(opened: OpenedMember, caller: () => Identity | undefined = () => undefined) {
     this.#opened = opened;
     this.#member = opened.member;
+    this.#caller = caller;
   }
 
   get revision(): number {
@@ -41,9 +44,11 @@ export class MemberStore implements Store {
   }
 
   range(request: RangeRequest): Promise<RangeResponse | StoreFailure> {
-    if (request.serializable) return Promise.resolve(this.#member.machine.range(request));
+    const caller = this.#caller();
+    const { machine } = this.#member;
+    if (request.serializable) return Promise.resolve(machine.range(request, caller));
     return new Promise((resolve) => {
-      this.#member.readIndex((failure) => resolve(failure ?? this.#member.machine.range(request)));
+      this.#member.readIndex((failure) => resolve(failure ?? machine.range(request, caller)));
     });
   }
 
@@ -78,7 +83,7 @@ export class MemberStore implements Store {
   }
 
   watch(request: WatchRequest, onNotice: (notice: WatchNotice) => void): WatchHandle {
-    const watcher = this.#member.machine.watch(request, onNotice);
+    const watcher = this.#member.machine.watch(request, onNotice, this.#caller());
     if ("kind" in watcher) {
       onNotice({ kind: "cancelled", reason: watcher.kind });
       return { requestProgress: () => {}, cancel: () => {} };
@@ -130,7 +135,7 @@ export class MemberStore implements Store {
   }
 
   #outcome(kind: CommandKind, body: Uint8Array): Promise<ApplyOutcome> {
-    return new Promise((resolve) => this.#member.submit(kind, body, undefined, resolve));
+    return new Promise((resolve) => this.#member.submit(kind, body, this.#caller(), resolve));
   }
 }
 

@@ -26,12 +26,21 @@ const QUEUE_BYTES = 64 * 1024 * 1024;
 /**
  * Encodes one command as an entry of its own that answers nobody.
  * @param body the etcd request message's bytes
+ * @param identity in whose name, while auth is enabled
  */
-export function encodeAlone(kind: CommandKind, body: Uint8Array): Uint8Array {
+export function encodeAlone(
+  kind: CommandKind,
+  body: Uint8Array,
+  identity?: Identity,
+): Uint8Array {
   const writer = new ProtoWriter(ENTRY_HEADER_BYTES + body.length + 64);
   writer.reserve(ENTRY_HEADER_BYTES);
   writer.length = ENTRY_HEADER_BYTES;
-  appendCommand(writer, { kind, requestId: 0 }, body);
+  appendCommand(
+    writer,
+    identity === undefined ? { kind, requestId: 0 } : { kind, requestId: 0, identity },
+    body,
+  );
   return writer.finish();
 }
 

@@ -153,7 +153,8 @@ export class Snapshotter {
   async adopted(marker: SnapshotMarker, wal: Wal): Promise<void> {
     this.#kept = [marker, ...this.#kept.filter((kept) => kept.index < marker.index)]
       .slice(0, KEPT_SNAPSHOTS);
-    await removeOtherSnapshots(this.#disk, this.#directory, this.#kept);
+    const unfinished = this.#running?.head ?? null;
+    await removeOtherSnapshots(this.#disk, this.#directory, this.#kept, unfinished);
     await wal.release(this.#kept[this.#kept.length - 1].index);
     this.#adopting = null;
   }

@@ -11,6 +11,10 @@ import { MemberStore } from "../../store/member/member_store.ts";
 import { Reads } from "../../store/member/reads.ts";
 import { Snapshotter } from "../../store/member/snapshotter.ts";
 import { Wal } from "../../store/disk/wal.ts";
+import { AdminApplier } from "../../store/mvcc/admin_applier.ts";
+import { AlarmSet } from "../../store/mvcc/alarm.ts";
+import { Auth } from "../../store/mvcc/auth/auth.ts";
+import { COMMAND } from "../../store/mvcc/command.ts";
 import { LeaseClock } from "../../store/mvcc/lease/lease_clock.ts";
 import { StateMachine } from "../../store/mvcc/state_machine.ts";
 import { WatchHub } from "../../store/mvcc/watch/watch_hub.ts";
@@ -423,6 +427,53 @@ const LEASE_BUGS: readonly Bug[] = [
   },
 ];
 
+const RULE_BUGS: readonly Bug[] = [
+  {
+    name: "what a checkpoint left of a lease stays, though it was renewed",
+    faults: ["kill", "isolate", "transfer"],
+    patch: () =>
+      wrap(LeaseClock.prototype, "renew", (original) =>
+        function (id, now) {
+          const renewed = original.call(this, id, now);
+          return renewed.kind === "lease" ? { ...renewed, wasCheckpointed: false } : renewed;
+        }),
+  },
+  {
+    name: "a transaction may grow a store that is full",
+    faults: ["quota"],
+    patch: () => wrap(AlarmSet.prototype, "checkTxn", () => () => undefined),
+  },
+  {
+    name: "leases that run out are revoked in nobody's name, which auth refuses",
+    faults: ["auth"],
+    patch: () =>
+      wrap(AdminApplier.prototype, "apply", (original) =>
+        function (kind, body, identity) {
+          return original.call(
+            this,
+            kind,
+            body,
+            kind === COMMAND.leaseRevoke ? undefined : identity,
+          );
+        }),
+  },
+  {
+    name: "a token from before the last change of auth is still good",
+    faults: ["auth", "delay", "slowsync"],
+    patch: () =>
+      wrap(Auth.prototype, "checkAccess", (original) =>
+        function (identity, ...rest) {
+          const renewed = identity && { ...identity, authRevision: Number.MAX_SAFE_INTEGER };
+          return original.call(this, renewed, ...rest);
+        }),
+  },
+  {
+    name: "what was taken back from a role goes on for its users",
+    faults: ["auth"],
+    patch: () => wrap(Auth.prototype, "roleRevokePermission", () => () => undefined),
+  },
+];
+
 /** Every bug there is. */
 export const BUGS: readonly Bug[] = [
   ...RAFT_BUGS,
@@ -431,4 +482,5 @@ export const BUGS: readonly Bug[] = [
   ...READ_BUGS,
   ...WATCH_BUGS,
   ...LEASE_BUGS,
+  ...RULE_BUGS,
 ];

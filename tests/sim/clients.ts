@@ -35,7 +35,11 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "tooManyRequests",
   "noSpace",
   "requestTooLarge",
+  "auth",
 ]);
+
+/** Clients that auth, while it is enabled, keeps to few keys. */
+const GUESTS = 2;
 
 type KvReply = PutResponse | RangeResponse | DeleteRangeResponse | TxnResponse | StoreFailure;
 
@@ -184,15 +188,22 @@ class Client {
   #perform(op: KvOp): void {
     const machine = this.#target();
     const { history } = this.#world;
+    // Whoever puts a key under a lease has to be allowed to end that lease.
+    const isGuest = this.#id < GUESTS && !(op.kind === "put" && op.lease !== 0n);
+    const user = isGuest ? "guest" : "root";
     const record = history.begin({
       client: this.#id,
       machine: machine.name,
+      user,
       op,
       now: this.#world.now,
     });
     this.#clients.call(machine, {
       random: this.#random,
-      work: (store) => ask(store, op),
+      work: (store) => {
+        record.authRevision = machine.authRevision;
+        return ask(user === "guest" ? machine.guestStore ?? store : store, op);
+      },
       done: (reply) => this.#settle(record, reply),
     });
     // Whoever waits for a slow answer goes on asking, but not for ever.
@@ -322,7 +333,7 @@ class Client {
     const { history, coverage } = this.#world;
     const revision = history.contiguous - 50 - this.#random.nextInt(300);
     if (revision <= 1) return this.#pause();
-    history.compactAsked = Math.max(history.compactAsked, revision);
+    history.askCompaction(revision);
     this.#clients.call(this.#target(), {
       random: this.#random,
       work: (store) => store.compact(revision),
@@ -367,8 +378,14 @@ function outcomeOf(reply: Reply<KvReply>): Outcome {
     case "txn":
       return { kind: "ok", answer: toAnswer(value) };
     default:
-      return REFUSALS.has(value.kind) ? { kind: "refused", reason: value.kind } : unknownOf(value);
+      return REFUSALS.has(value.kind)
+        ? { kind: "refused", reason: reasonOf(value) }
+        : unknownOf(value);
   }
+}
+
+function reasonOf(failure: StoreFailure): string {
+  return failure.kind === "auth" ? `auth ${failure.reason}` : failure.kind;
 }
 
 function unknownOf(failure: StoreFailure): Outcome {

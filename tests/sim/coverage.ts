@@ -14,6 +14,7 @@ export class Coverage {
   elections = 0;
   snapshotsWritten = 0;
   snapshotsInstalled = 0;
+  snapshotsResumed = 0;
   /** Log indexes of applied changes of membership, by run. */
   confChanges = new Set<number>();
   membershipChanges = 0;
@@ -25,6 +26,10 @@ export class Coverage {
   watchResumes = 0;
   progressNotices = 0;
   compactions = 0;
+  alarmsRaised = 0;
+  authChanges = 0;
+  /** Requests that an alarm or auth refused. */
+  refusedByRule = 0;
   messages = 0;
   messagesLost = 0;
   messagesDoubled = 0;

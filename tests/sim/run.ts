@@ -54,8 +54,9 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
     coverage.simulatedMillis = world.now;
     coverage.events = world.queue.count;
     coverage.leasesExpired = world.leases.expired;
-    const { messages, lost, duplicated, reordered } = world.network.counts;
+    const { messages, lost, duplicated, reordered, snapshotsResumed } = world.network.counts;
     coverage.messages = messages;
+    coverage.snapshotsResumed = snapshotsResumed;
     coverage.messagesLost = lost;
     coverage.messagesDoubled = duplicated;
     coverage.messagesReordered = reordered;
@@ -80,6 +81,7 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
 async function play(world: World, options: RunOptions): Promise<void> {
   for (const machine of world.machines) machine.start();
   world.operator.start();
+  world.administrator.start();
   const ready = await world.runUntil(() => world.leader !== null, 20_000);
   if (!ready) throw new Violation("no leader within 20 seconds of peace");
   const clients = new Clients(world);
@@ -143,6 +145,9 @@ function checkAll(world: World): void {
   const model = new Model();
   for (let at = 2; at <= history.last; at++) model.advance(at, history.revision(at)!.changes);
   leases.checkAllEnded(model);
+  world.rules.check(history.ops);
+  coverage.refusedByRule = world.rules.refused;
+  if (world.administrator.alarmStands) throw new Violation("an alarm stands although disarmed");
   for (const watch of world.watches) watch.check();
   for (const watch of world.liveWatches) watch.log.checkCaughtUp(revision);
   checkHashes(world, revision);

@@ -18,10 +18,16 @@ export type Outcome =
   /** Took effect, or not, or will. */
   | { readonly kind: "unknown"; readonly reason: string };
 
+/** In whose name a client asks, while auth is enabled. */
+export type User = "root" | "guest";
+
 export interface OpRecord {
   readonly id: number;
   readonly client: number;
   readonly machine: string;
+  readonly user: User;
+  /** What the client believed, told with the request. */
+  authRevision: number;
   readonly op: KvOp;
   /** World milliseconds. */
   readonly invoked: number;
@@ -39,7 +45,7 @@ export class History {
   readonly ops: OpRecord[] = [];
   readonly #revisions: (RevisionRecord | undefined)[] = [];
   #contiguous = 1;
-  /** Largest revision that a client asked to compact to. */
+  /** Largest revision that anyone may have compacted to. */
   compactAsked = 0;
 
   /** Every revision up to this one was heard of. */
@@ -55,11 +61,20 @@ export class History {
     return this.#revisions[revision];
   }
 
-  begin(parts: { client: number; machine: string; op: KvOp; now: number }): OpRecord {
+  /** A client asks for a compaction, or a member's own may come. */
+  askCompaction(revision: number): void {
+    this.compactAsked = Math.max(this.compactAsked, revision);
+  }
+
+  begin(
+    parts: { client: number; machine: string; user: User; op: KvOp; now: number },
+  ): OpRecord {
     const record: OpRecord = {
       id: this.ops.length,
       client: parts.client,
       machine: parts.machine,
+      user: parts.user,
+      authRevision: 0,
       op: parts.op,
       invoked: parts.now,
       completed: Number.POSITIVE_INFINITY,

@@ -31,6 +31,8 @@ export const FAULTS = [
   "misdirect",
   "transfer",
   "membership",
+  "quota",
+  "auth",
 ] as const;
 
 export type FaultKind = typeof FAULTS[number];
@@ -53,6 +55,9 @@ export class Faults {
   start(): void {
     const { machines } = this.#world;
     if (this.#kinds.includes("drift")) { for (const machine of machines) this.#drift(machine); }
+    if (this.#kinds.includes("auth") && this.#random.chance(0.4)) {
+      this.#world.administrator.changeAuth();
+    }
     this.#wait();
   }
 
@@ -60,6 +65,7 @@ export class Faults {
   stop(): void {
     this.#stopped = true;
     this.#heal();
+    this.#world.administrator.close();
     Object.assign(this.#world.network.faults, {
       loss: 0,
       duplication: 0,
@@ -178,7 +184,11 @@ export class Faults {
       case "transfer":
         return this.#transfer();
       case "membership":
-        this.#world.operator.changeSomething();
+        return this.#world.operator.changeSomething();
+      case "quota":
+        return this.#world.administrator.shrinkQuota(machine);
+      case "auth":
+        this.#world.administrator.changeAuth();
     }
   }
 

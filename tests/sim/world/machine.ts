@@ -10,12 +10,15 @@ import type { StoreOptions } from "../../../store/member/config.ts";
 import type { LogLevel, PeerNetwork } from "../../../store/ports.ts";
 import type { InvariantChecker } from "../../../store/raft/invariants.ts";
 import type { RaftCore } from "../../../store/raft/types.ts";
+import type { User } from "../checks/history.ts";
 import type { Coverage } from "../coverage.ts";
 import type { EventQueue } from "./event_queue.ts";
 import { SimClock, SimProcess } from "./process.ts";
 import { SimRandom } from "./random.ts";
 import { SimDisk } from "./sim_disk.ts";
 import type { SimNetwork } from "./sim_network.ts";
+
+const DEFAULT_QUOTA_BYTES = 2 ** 31;
 
 export interface MachineParts {
   readonly name: string;
@@ -26,7 +29,10 @@ export interface MachineParts {
   readonly coverage: Coverage;
   readonly trace: ((line: string) => void) | null;
   /** Who forms the first cluster, or who can be asked about the one to join. */
-  readonly options: Pick<StoreOptions, "initialCluster" | "initialClusterState">;
+  readonly options: Pick<
+    StoreOptions,
+    "initialCluster" | "initialClusterState" | "autoCompactionRetention"
+  >;
   /** Something no member may do went through an exception or a broken invariant. */
   readonly onViolation: (error: unknown) => void;
   /** Every core before it is used; seeded bugs get in here. */
@@ -46,6 +52,7 @@ export class Machine {
   #core: RaftCore | null = null;
   #id: bigint | null = null;
   #store: MemberStore | null = null;
+  #guestStore: MemberStore | null = null;
   #starts = 0;
   /** What the invariants last looked at. */
   readonly #checked = { term: -1, commit: 0, applied: 0, lastIndex: 0, lastTerm: 0, role: "" };
@@ -80,6 +87,22 @@ export class Machine {
 
   get store(): MemberStore | null {
     return this.process === null ? null : this.#store;
+  }
+
+  /** The store as one of a user who may do little. */
+  get guestStore(): MemberStore | null {
+    return this.process === null ? null : this.#guestStore;
+  }
+
+  /** What requests of this machine's clients say of auth. */
+  get authRevision(): number {
+    return this.opened?.member.machine.auth.revision ?? 0;
+  }
+
+  /** Changes what the running member takes for its quota; a restarted one has the default. */
+  setQuota(bytes: number | null): void {
+    const config = this.opened?.member.config as { quotaBytes: number } | undefined;
+    if (config !== undefined) config.quotaBytes = bytes ?? DEFAULT_QUOTA_BYTES;
   }
 
   /** The core behind the running member. */
@@ -134,7 +157,9 @@ export class Machine {
       this.#opened = opened;
       this.#core = core;
       this.#id = opened.member.id;
-      this.#store = new MemberStore(opened);
+      const callerOf = (user: User) => () => ({ user, authRevision: this.authRevision });
+      this.#store = new MemberStore(opened, callerOf("root"));
+      this.#guestStore = new MemberStore(opened, callerOf("guest"));
       this.onStart(this);
     } catch (error) {
       if (!process.alive) return;
@@ -161,6 +186,7 @@ export class Machine {
       snapshotCatchUpEntries: 40,
       segmentBytes: 32 * 1024,
       requestTimeoutMillis: 3_000,
+      leaseCheckpointMillis: 1_500,
     };
   }
 

@@ -33,6 +33,7 @@ export class Operator {
   #look(): void {
     this.#world.queue.after(LOOK_MILLIS, () => {
       this.#restart();
+      this.#world.sampleRevision();
       if (!this.#busy) void this.#repair();
       this.#look();
     });

@@ -6,16 +6,15 @@
  */
 import type { PeerHost, Peers } from "../../../store/ports.ts";
 import { decodeMessages, encodeMessages } from "../../../store/peer/codec.ts";
-import { IncomingSnapshot, OutgoingSnapshot } from "../../../store/peer/snapshot_transfer.ts";
 import type { Disk } from "../../../store/ports.ts";
 import type { Message } from "../../../store/raft/types.ts";
 import { Violation } from "../checks/history.ts";
 import type { EventQueue } from "./event_queue.ts";
 import type { SimProcess } from "./process.ts";
 import type { SimRandom } from "./random.ts";
+import { SnapshotCarrier } from "./snapshot_carrier.ts";
 
 const CALL_TIMEOUT_MILLIS = 3_000;
-const SNAPSHOT_STALL_MILLIS = 5_000;
 
 /** A member's end of the network. */
 export interface Endpoint {
@@ -43,6 +42,8 @@ export interface NetworkCounts {
   duplicated: number;
   reordered: number;
   snapshots: number;
+  /** Of them those that went on where a connection broke. */
+  snapshotsResumed: number;
 }
 
 export class SimNetwork {
@@ -58,6 +59,7 @@ export class SimNetwork {
     duplicated: 0,
     reordered: 0,
     snapshots: 0,
+    snapshotsResumed: 0,
   };
   readonly #queue: EventQueue;
   readonly #random: SimRandom;
@@ -186,42 +188,25 @@ export class SimNetwork {
     });
   }
 
-  /** Carries a snapshot file and then the message that names it. */
+  /** Carries a snapshot file, piece by piece, and then the message that names it. */
   sendSnapshot(from: Endpoint, message: Message): void {
-    const { meta, bytes } = readSnapshot(from, message);
-    const tell = (ok: boolean) =>
-      from.process.run(() => from.host.snapshotSent(message.to, ok), "peer");
-    if (meta === null || this.#random.chance(this.faults.loss)) {
-      from.process.after(SNAPSHOT_STALL_MILLIS, () => tell(false));
-      return;
-    }
-    this.#deliver(from, message.to, () => {
-      const target = this.reach(from, message.to);
-      if (target === null) {
-        from.process.after(SNAPSHOT_STALL_MILLIS, () => tell(false));
-        return;
-      }
-      target.process.schedule(bytes.length / 50_000, () => {
-        void this.#receiveSnapshot(target, message, bytes).then((ok) => {
-          if (ok) this.counts.snapshots++;
-          this.#deliver(target, from.host.memberId, () => tell(ok));
-        });
-      });
-    });
-  }
-
-  async #receiveSnapshot(target: Endpoint, message: Message, bytes: Uint8Array): Promise<boolean> {
-    const { disk, snapshotDirectory: directory } = target;
     try {
-      const meta = message.snapshot!;
-      const file = new IncomingSnapshot({ disk, directory, meta, size: bytes.length });
-      if (!file.write(file.received, bytes.subarray(file.received))) return false;
-      if (await file.finish(target.process) !== null) return false;
+      new SnapshotCarrier({
+        from,
+        message,
+        random: this.#random,
+        now: () => this.#queue.now,
+        reach: () => this.reach(from, message.to),
+        breaks: () => this.#random.chance(this.faults.loss),
+        answer: (target, arrive) => this.#deliver(target, from.host.memberId, arrive),
+        onDone: (resumed) => {
+          this.counts.snapshots++;
+          if (resumed) this.counts.snapshotsResumed++;
+        },
+      }).start();
     } catch {
-      return false;
+      from.process.soon(() => from.host.snapshotSent(message.to, false));
     }
-    if (target.process.alive) target.host.receive([message]);
-    return true;
   }
 
   #deliver(from: Endpoint, to: bigint, arrive: () => void): void {
@@ -239,23 +224,6 @@ export class SimNetwork {
       this.#lastArrival.set(direction, at);
     }
     this.#queue.after(at - this.#queue.now, arrive);
-  }
-}
-
-function readSnapshot(from: Endpoint, message: Message) {
-  const meta = message.snapshot;
-  const none = { meta: null, bytes: new Uint8Array(0) };
-  if (meta === null) return none;
-  try {
-    const file = new OutgoingSnapshot(from.disk, from.snapshotDirectory, meta);
-    const bytes = new Uint8Array(file.size);
-    for (let chunk = file.next(); chunk !== null; chunk = file.next()) {
-      bytes.set(chunk.bytes, chunk.offset);
-    }
-    file.close();
-    return { meta, bytes };
-  } catch {
-    return none;
   }
 }
 

@@ -8,8 +8,10 @@ import type { WatchHandle } from "../../../store/mod.ts";
 import { InvariantChecker } from "../../../store/raft/invariants.ts";
 import type { RaftCore } from "../../../store/raft/types.ts";
 import { LeaseBook } from "../checks/check_lease.ts";
+import { RuleBook } from "../checks/check_rules.ts";
 import { WatchLog, type WatchPlan } from "../checks/check_watch.ts";
 import { Coverage } from "../coverage.ts";
+import { Administrator } from "./administrator.ts";
 import { EventQueue } from "./event_queue.ts";
 import { History, Violation } from "../checks/history.ts";
 import { Machine } from "./machine.ts";
@@ -33,16 +35,23 @@ export interface RunningWatch {
   readonly machine: Machine;
 }
 
+/** Members of some worlds compact what is older than this, in tenths. */
+const COMPACTION_RETENTION_MILLIS = 12_000;
+/** A clock may run fast, and a sample may be taken just before a write that comes first. */
+const LEAST_RETENTION_MILLIS = 11_000;
+
 export class World {
   readonly seed: number;
   readonly queue = new EventQueue();
   readonly coverage = new Coverage();
   readonly history = new History();
   readonly leases = new LeaseBook(this.history);
+  readonly rules = new RuleBook();
   readonly network: SimNetwork;
   readonly machines: Machine[] = [];
   readonly watches = new Set<WatchLog>();
   readonly operator: Operator;
+  readonly administrator: Administrator;
   readonly #handles = new Set<RunningWatch>();
   /** Every core of a member that starts, before it is used. */
   onCore: (core: RaftCore, machine: Machine) => void = () => {};
@@ -51,11 +60,14 @@ export class World {
   readonly #options: WorldOptions;
   readonly #invariants = new InvariantChecker();
   #machineCount = 0;
+  /** Largest revision at past moments, oldest first; only what auto-compaction may look at. */
+  readonly #samples: { readonly at: number; readonly revision: number }[] = [];
 
   constructor(options: WorldOptions) {
     this.#options = options;
     this.seed = options.seed;
     this.operator = new Operator(this, options.members);
+    this.administrator = new Administrator(this);
     this.network = new SimNetwork(this.queue, SimRandom.stream(options.seed, "network"));
     const names = Array.from({ length: options.members }, () => this.#nextName());
     const initialCluster = names.map((name) => ({ name, peerUrls: [`http://${name}:2380`] }));
@@ -109,6 +121,20 @@ export class World {
       if (holds()) return true;
     }
     return holds();
+  }
+
+  /** Notes how far the store is, and what a member may by now have compacted by itself. */
+  sampleRevision(): void {
+    if (!this.#compactsAlone) return;
+    const revision = Math.max(0, ...this.running.map(({ store }) => store!.revision));
+    this.#samples.push({ at: this.now, revision });
+    while (this.#samples[0].at < this.now - LEAST_RETENTION_MILLIS) {
+      this.history.askCompaction(this.#samples.shift()!.revision);
+    }
+  }
+
+  get #compactsAlone(): boolean {
+    return this.seed % 2 === 1;
   }
 
   /** A machine for the running cluster; out of use until it was added as a member. */
@@ -178,7 +204,10 @@ export class World {
       invariants: this.#invariants,
       coverage: this.coverage,
       trace: this.#options.trace,
-      options,
+      options: {
+        ...options,
+        autoCompactionRetention: this.#compactsAlone ? COMPACTION_RETENTION_MILLIS : 0,
+      },
       onViolation: (error) => this.fail(error),
       onCore: (core, one) => this.onCore(core, one),
     });
