@@ -19,16 +19,20 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-export interface TestCluster {
-  readonly dataDir: string;
-  readonly kubeconfig: string;
-  /** Everything that `up` printed so far. */
+/** A `balsa` command that keeps running. */
+export interface BalsaProcess {
+  /** Everything that it printed so far. */
   readonly printed: () => string;
   readonly pid: number;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number>;
   /** SIGKILL, as a power cut would. */
   kill(): Promise<void>;
+}
+
+export interface TestCluster extends BalsaProcess {
+  readonly dataDir: string;
+  readonly kubeconfig: string;
 }
 
 /** An empty folder for one test's data. */
@@ -54,7 +58,16 @@ export async function startCluster(options: {
   readonly flags?: readonly string[];
 }): Promise<TestCluster> {
   const { dataDir, port, flags = [] } = options;
-  const child = spawnBalsa(["up", "--data-dir", dataDir, "--port", String(port), ...flags]);
+  const args = ["up", "--data-dir", dataDir, "--port", String(port), ...flags];
+  return { dataDir, kubeconfig: join(dataDir, "kubeconfig"), ...await startBalsa(args) };
+}
+
+/**
+ * Starts a `balsa` command and waits until it says that it is ready.
+ * Errors: rejects with what it printed when it exits or does not get ready.
+ */
+export async function startBalsa(args: readonly string[]): Promise<BalsaProcess> {
+  const child = spawnBalsa(args);
   let text = "";
   const isReady = Promise.withResolvers<void>();
   const collect = async (stream: ReadableStream<Uint8Array>) => {
@@ -65,12 +78,15 @@ export async function startCluster(options: {
   };
   const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
   const timer = setTimeout(
-    () => isReady.reject(new Error(`up is not ready after ${START_TIMEOUT_MILLIS} ms:\n${text}`)),
+    () =>
+      isReady.reject(
+        new Error(`${args[0]} is not ready after ${START_TIMEOUT_MILLIS} ms:\n${text}`),
+      ),
     START_TIMEOUT_MILLIS,
   );
   const exited = child.status.then(async ({ code }) => {
     await collected;
-    isReady.reject(new Error(`up exited with ${code}:\n${text}`));
+    isReady.reject(new Error(`${args[0]} exited with ${code}:\n${text}`));
     return code;
   });
   try {
@@ -86,8 +102,6 @@ export async function startCluster(options: {
     clearTimeout(timer);
   }
   return {
-    dataDir,
-    kubeconfig: join(dataDir, "kubeconfig"),
     printed: () => text,
     pid: child.pid,
     stop: () => {
@@ -150,7 +164,9 @@ function resultOf(output: Deno.CommandOutput): CommandResult {
 }
 
 /** A client with the admin's certificate of a cluster's kubeconfig. */
-export async function clientOf(cluster: TestCluster): Promise<Client & { close(): void }> {
+export async function clientOf(
+  cluster: { readonly kubeconfig: string },
+): Promise<Client & { close(): void }> {
   const config = parse(await Deno.readTextFile(cluster.kubeconfig));
   const { server, "certificate-authority-data": ca } = config.clusters[0].cluster;
   const user = config.users[0].user;
