@@ -11,6 +11,7 @@ import { resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
 import { ServiceAddresses } from "./admission/service_addresses.ts";
+import { WebhookCaller } from "./admission/webhooks/caller.ts";
 import { followClusterRoles } from "./auth/rbac/aggregate.ts";
 import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
@@ -132,6 +133,7 @@ export async function createApiServer(
       isClosing = true;
       stopBookmarks();
       core.feed.close();
+      core.webhooks.close();
       await listener?.close();
       await guards.close();
     },
@@ -187,6 +189,7 @@ async function createCore(
       { enabled: config.enabledAdmission, disabled: config.disabledAdmission },
       [addresses, roleEscalation(authorizer)],
     ),
+    webhooks: new WebhookCaller(),
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer,
     tokens,

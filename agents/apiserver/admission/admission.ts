@@ -23,6 +23,8 @@ export interface AdmissionRequest extends CallTarget {
   readonly dryRun: boolean;
   /** Set while mutating plugins run; they keep there what a second round has to know. */
   round?: AdmissionRound;
+  /** Whether a plugin made the draft anew: what the endpoint does not write is to be put back. */
+  isRemade?: boolean;
 }
 
 /** Mutating plugins run once more where one of them asks for it. */
@@ -30,8 +32,12 @@ export interface AdmissionRound {
   readonly isSecond: boolean;
   /** Asked for by a plugin of the first round. */
   wantsSecond: boolean;
-  /** By what was called and wants to know of later changes: the object as JSON when it had run. */
-  readonly called: Map<string, string>;
+  /** Those that have run and want to run again after later changes. */
+  readonly reinvocable: Set<string>;
+  /** Of those, the ones that something has changed for. */
+  readonly due: Set<string>;
+  /** JSON of the draft when the last of a plugin's own calls ended, by plugin. */
+  readonly outcomes: Map<string, string>;
 }
 
 export interface AdmissionPlugin {
@@ -87,6 +93,24 @@ export async function admitWhole(core: Core, request: AdmissionRequest): Promise
   await validate(core, request);
 }
 
+/** The round that runs; the first one begins here. */
+export function roundOf(request: AdmissionRequest): AdmissionRound {
+  return request.round ??= {
+    isSecond: false,
+    wantsSecond: false,
+    reinvocable: new Set(),
+    due: new Set(),
+    outcomes: new Map(),
+  };
+}
+
+/** A call changed the draft: those before it that asked for it run once more. */
+export function askAgain(round: AdmissionRound): void {
+  for (const id of round.reinvocable) round.due.add(id);
+  round.reinvocable.clear();
+  round.wantsSecond = true;
+}
+
 function runFrom(
   from: number,
   phase: "admit" | "validate",
@@ -117,8 +141,31 @@ export function annotate(
   if (auditAnnotations?.has(key) === false) auditAnnotations.set(key, value);
 }
 
-/** Makes the draft another object, for plugins that were handed a whole one. */
-export function replaceDraft(draft: KubeObject, next: KubeObject): void {
+/** What only the server writes into metadata. */
+const IDENTITY = [
+  "name",
+  "generateName",
+  "namespace",
+  "uid",
+  "resourceVersion",
+  "generation",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "managedFields",
+] as const;
+
+/** Makes the draft another object, for plugins that were handed a whole one; it stays itself. */
+export function replaceDraft(request: AdmissionRequest, next: KubeObject): void {
+  const draft = request.object!;
+  const before = draft.metadata ?? {};
   for (const field of Object.keys(draft)) if (!(field in next)) delete draft[field];
   Object.assign(draft, next);
+  const metadata = { ...next.metadata };
+  for (const field of IDENTITY) {
+    if (before[field] === undefined) delete metadata[field];
+    else Object.assign(metadata, { [field]: before[field] });
+  }
+  draft.metadata = metadata;
+  request.isRemade = true;
 }

@@ -24,6 +24,8 @@ import { serviceAccount } from "./service_account.ts";
 import { persistentVolumeClaimResize } from "./storage/claim_resize.ts";
 import { defaultStorageClass } from "./storage/default_storage_class.ts";
 import { storageObjectInUseProtection } from "./storage/storage_in_use.ts";
+import { mutatingWebhooks } from "./webhooks/mutating.ts";
+import { validatingWebhooks } from "./webhooks/validating.ts";
 
 interface Row {
   readonly plugin: AdmissionPlugin;
@@ -52,6 +54,8 @@ const ROWS: readonly Row[] = [
   { plugin: podTopologyLabels },
   { plugin: podResizeValidator },
   { plugin: podGroupWorkloadExists },
+  { plugin: mutatingWebhooks },
+  { plugin: validatingWebhooks },
 ];
 
 /** Names that the switches know. */

@@ -18,6 +18,7 @@ import {
   tooManyRequests,
 } from "../../api/status.ts";
 import type { AdmissionChain } from "../admission/admission.ts";
+import type { WebhookCaller } from "../admission/webhooks/caller.ts";
 import type { Authorizer } from "../auth/authorize.ts";
 import type { TokenAuthority } from "../auth/tokens.ts";
 import type { Feed } from "../cache/feed.ts";
@@ -40,6 +41,7 @@ export interface Core extends RuleContext {
   readonly random: Random;
   readonly log: Log;
   readonly admission: AdmissionChain;
+  readonly webhooks: WebhookCaller;
   readonly eventLeases: LeasePool;
   readonly authorizer: Authorizer;
   readonly tokens: TokenAuthority;

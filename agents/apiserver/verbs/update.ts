@@ -122,6 +122,7 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
   // A Scale was looked at as what it is.
   const isAdmitted = parts.options.spokenTo !== undefined;
   if (!isAdmitted) await admit(core, request);
+  if (request.isRemade) applyRules(core, parts);
   if (subresource !== "status") moveGeneration(resource, draft, old);
   refuseInvalid(parts);
   if (!isAdmitted) await validate(core, request);
