@@ -4,6 +4,10 @@
  * Never: reads files or flags.
  */
 import { ADMISSION_NAMES } from "./admission/plugins.ts";
+import {
+  DEFAULT_POD_SECURITY,
+  type PodSecurityConfig,
+} from "./admission/pod_security/namespace_policy.ts";
 import type { AuditLogOptions } from "./audit/log_file.ts";
 import type { EncryptionRule } from "./encryption/config.ts";
 import type { AuditPolicy } from "./audit/plan_level.ts";
@@ -39,6 +43,8 @@ export interface ApiServerConfig {
    * Default "applied".
    */
   readonly consistentReads: "applied" | "quorum";
+  /** Pod security where namespaces say nothing, and who is exempt. Default: privileged, nobody. */
+  readonly podSecurity: PodSecurityConfig;
   /** Admission plugins to run beside the default ones. Source: --enable-admission-plugins. */
   readonly enabledAdmission: readonly string[];
   /** Admission plugins to leave out. Default none. Source: --disable-admission-plugins. */
@@ -68,6 +74,7 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   watchHistory: 16384,
   watchQueue: 8192,
   consistentReads: "applied",
+  podSecurity: DEFAULT_POD_SECURITY,
   enabledAdmission: [],
   disabledAdmission: [],
   maxRequestsInflight: 400,

@@ -186,7 +186,11 @@ async function createCore(
     random,
     log,
     admission: admissionChain(
-      { enabled: config.enabledAdmission, disabled: config.disabledAdmission },
+      {
+        enabled: config.enabledAdmission,
+        disabled: config.disabledAdmission,
+        podSecurity: config.podSecurity,
+      },
       [addresses, roleEscalation(authorizer)],
     ),
     webhooks: new WebhookCaller(),

@@ -18,6 +18,7 @@ import { runtimeClass } from "./nodes/runtime_class.ts";
 import { taintNodesByCondition } from "./nodes/taint_nodes.ts";
 import { podTopologyLabels } from "./nodes/topology_labels.ts";
 import { podGroupWorkloadExists } from "./nodes/pod_group_workload.ts";
+import { DEFAULT_POD_SECURITY, type PodSecurityConfig } from "./pod_security/namespace_policy.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
 import { priority } from "./priority.ts";
 import { serviceAccount } from "./service_account.ts";
@@ -33,14 +34,22 @@ interface Row {
   readonly isOff?: boolean;
 }
 
-const ROWS: readonly Row[] = [
+export interface AdmissionSwitches {
+  /** As --enable-admission-plugins: beside those that run unasked. */
+  readonly enabled: readonly string[];
+  /** As --disable-admission-plugins. */
+  readonly disabled: readonly string[];
+  readonly podSecurity: PodSecurityConfig;
+}
+
+const rowsOf = ({ podSecurity: security }: AdmissionSwitches): readonly Row[] => [
   { plugin: namespaceLifecycle },
   { plugin: limitRanger },
   { plugin: serviceAccount },
   // Upstream leaves it to be switched on; a cluster of kubelets is not safe without.
   { plugin: nodeRestriction },
   { plugin: taintNodesByCondition },
-  { plugin: podSecurity },
+  { plugin: podSecurity(security) },
   { plugin: priority },
   { plugin: defaultTolerationSeconds },
   { plugin: defaultStorageClass },
@@ -58,22 +67,23 @@ const ROWS: readonly Row[] = [
   { plugin: validatingWebhooks },
 ];
 
-/** Names that the switches know. */
-export const ADMISSION_NAMES: readonly string[] = ROWS.map(({ plugin }) => plugin.name);
+const DEFAULT_SWITCHES: AdmissionSwitches = {
+  enabled: [],
+  disabled: [],
+  podSecurity: DEFAULT_POD_SECURITY,
+};
 
-export interface AdmissionSwitches {
-  /** As --enable-admission-plugins: beside those that run unasked. */
-  readonly enabled: readonly string[];
-  /** As --disable-admission-plugins. */
-  readonly disabled: readonly string[];
-}
+/** Names that the switches know. */
+export const ADMISSION_NAMES: readonly string[] = rowsOf(DEFAULT_SWITCHES)
+  .map(({ plugin }) => plugin.name);
 
 /** @param last what the server itself adds at the end, whatever the switches say */
 export function admissionChain(
-  { enabled, disabled }: AdmissionSwitches,
+  switches: AdmissionSwitches,
   last: readonly AdmissionPlugin[],
 ): AdmissionChain {
-  const chosen = ROWS.filter(({ plugin: { name }, isOff }) =>
+  const { enabled, disabled } = switches;
+  const chosen = rowsOf(switches).filter(({ plugin: { name }, isOff }) =>
     !disabled.includes(name) && (isOff !== true || enabled.includes(name))
   );
   return chainOf([...chosen.map(({ plugin }) => plugin), ...last]);

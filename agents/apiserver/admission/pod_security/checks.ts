@@ -1,7 +1,7 @@
 /**
  * The Pod Security Standards as a list of checks over a pod's spec.
  * In: metadata and spec of a pod or template. Out: what each check forbids, worded as upstream's.
- * Never: reads a cluster; versions of the standards other than the latest are not told apart.
+ * Never: reads a cluster.
  * Source: the Pod Security Standards page and pod-security-admission's policy package (v1.36).
  */
 import type { KubeObject, ObjectMeta } from "../../../api/meta.ts";
@@ -15,10 +15,15 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** @param minor the standard's version: 25 for v1.25, Infinity for the latest */
+type Find = (metadata: ObjectMeta, spec: Spec, minor: number) => Violation | null;
+
 export interface PodCheck {
   readonly id: string;
   readonly level: "baseline" | "restricted";
-  readonly find: (metadata: ObjectMeta, spec: Spec) => Violation | null;
+  /** First minor version of the standards that has it. Default 0. */
+  readonly since?: number;
+  readonly find: Find;
 }
 
 interface Visited {
@@ -53,11 +58,11 @@ function setters(isPod: boolean, bad: readonly Visited[]): string {
 /** A check that fails for each container that satisfies `isBad`. */
 function perContainer(
   reason: string,
-  isBad: (visited: Visited, spec: Spec) => boolean,
+  isBad: (visited: Visited, spec: Spec, minor: number) => boolean,
   detail: (bad: readonly Visited[]) => string,
-): PodCheck["find"] {
-  return (_, spec) => {
-    const bad = containers(spec).filter((visited) => isBad(visited, spec));
+): Find {
+  return (_, spec, minor) => {
+    const bad = containers(spec).filter((visited) => isBad(visited, spec, minor));
     return bad.length === 0 ? null : { reason, detail: `${named(bad)} ${detail(bad)}` };
   };
 }
@@ -66,26 +71,27 @@ const DEFAULT_CAPABILITIES = new Set([
   ..."AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE".split(" "),
   ..."SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split(" "),
 ]);
-const SAFE_SYSCTLS = new Set([
-  "kernel.shm_rmid_forced",
-  "net.ipv4.ip_local_port_range",
-  "net.ipv4.tcp_syncookies",
-  "net.ipv4.ping_group_range",
-  "net.ipv4.ip_unprivileged_port_start",
-  "net.ipv4.ip_local_reserved_ports",
-  "net.ipv4.tcp_keepalive_time",
-  "net.ipv4.tcp_fin_timeout",
-  "net.ipv4.tcp_keepalive_intvl",
-  "net.ipv4.tcp_keepalive_probes",
-  "net.ipv4.tcp_rmem",
-  "net.ipv4.tcp_wmem",
+/** Each with the minor version that has it first. */
+const SAFE_SYSCTLS: ReadonlyMap<string, number> = new Map([
+  ["kernel.shm_rmid_forced", 0],
+  ["net.ipv4.ip_local_port_range", 0],
+  ["net.ipv4.tcp_syncookies", 0],
+  ["net.ipv4.ping_group_range", 0],
+  ["net.ipv4.ip_unprivileged_port_start", 0],
+  ["net.ipv4.ip_local_reserved_ports", 27],
+  ["net.ipv4.tcp_keepalive_time", 29],
+  ["net.ipv4.tcp_fin_timeout", 29],
+  ["net.ipv4.tcp_keepalive_intvl", 29],
+  ["net.ipv4.tcp_keepalive_probes", 29],
+  ["net.ipv4.tcp_rmem", 32],
+  ["net.ipv4.tcp_wmem", 32],
 ]);
-const SELINUX_TYPES = new Set([
-  "",
-  "container_t",
-  "container_init_t",
-  "container_kvm_t",
-  "container_engine_t",
+const SELINUX_TYPES: ReadonlyMap<string, number> = new Map([
+  ["", 0],
+  ["container_t", 0],
+  ["container_init_t", 0],
+  ["container_kvm_t", 0],
+  ["container_engine_t", 31],
 ]);
 const RESTRICTED_VOLUMES = new Set([
   ..."configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim".split(" "),
@@ -97,9 +103,9 @@ const ports = ({ container }: Visited): number[] =>
   (container.ports ?? []).map((port: Spec) => port.hostPort ?? 0).filter((port: number) =>
     port > 0
   );
-const isWindows = (spec: Spec) => spec.os?.name === "windows";
+const isWindows = (spec: Spec, minor: number) => minor >= 25 && spec.os?.name === "windows";
 /** A pod in a user namespace of its own may do as it likes inside. */
-const ownsUsers = (spec: Spec) => spec.hostUsers === false;
+const ownsUsers = (spec: Spec, minor: number) => minor >= 35 && spec.hostUsers === false;
 
 /** The type of a profile field, where it is one of those that are forbidden. */
 function badProfile(profile: Spec, isAllowed: (type: string) => boolean): string | null {
@@ -112,7 +118,7 @@ function profileCheck(
   field: "seccompProfile" | "appArmorProfile",
   isAllowed: (type: string) => boolean,
   word: (who: string, values: readonly string[]) => Violation,
-): PodCheck["find"] {
+): Find {
   return (_, spec) => {
     const ofPod = badProfile(spec.securityContext?.[field], isAllowed);
     const bad = containers(spec).filter(({ security }) =>
@@ -127,15 +133,16 @@ function profileCheck(
   };
 }
 
-function findSelinux(_: ObjectMeta, spec: Spec): Violation | null {
+function findSelinux(_: ObjectMeta, spec: Spec, minor: number): Violation | null {
+  const isKnown = (type: string) => (SELINUX_TYPES.get(type) ?? NaN) <= minor;
   const isBad = (options: Spec) =>
     options !== undefined &&
-    (!SELINUX_TYPES.has(options.type ?? "") || Boolean(options.user) || Boolean(options.role));
+    (!isKnown(options.type ?? "") || Boolean(options.user) || Boolean(options.role));
   const ofPod = spec.securityContext?.seLinuxOptions;
   const bad = containers(spec).filter(({ security }) => isBad(security.seLinuxOptions));
   if (!isBad(ofPod) && bad.length === 0) return null;
   const all = [ofPod, ...bad.map(({ security }) => security.seLinuxOptions)].filter(isBad);
-  const types = sorted(all.map((one) => one.type ?? "").filter((type) => !SELINUX_TYPES.has(type)));
+  const types = sorted(all.map((one) => one.type ?? "").filter((type) => !isKnown(type)));
   const data = [
     ...(types.length === 0 ? [] : [`${plural("type", "types", types.length)} ${quoted(types)}`]),
     ...(all.some((one) => one.user) ? ["user may not be set"] : []),
@@ -174,8 +181,8 @@ function findRestrictedVolumes(_: ObjectMeta, spec: Spec): Violation | null {
   return { reason: "restricted volume types", detail: words.join(" ") };
 }
 
-function findRunAsRoot(_: ObjectMeta, spec: Spec): Violation | null {
-  if (ownsUsers(spec)) return null;
+function findRunAsRoot(_: ObjectMeta, spec: Spec, minor: number): Violation | null {
+  if (ownsUsers(spec, minor)) return null;
   const reason = "runAsNonRoot != true";
   const ofPod = spec.securityContext?.runAsNonRoot;
   const explicit = containers(spec).filter(({ security }) => security.runAsNonRoot === false);
@@ -191,16 +198,16 @@ function findRunAsRoot(_: ObjectMeta, spec: Spec): Violation | null {
   return { reason, detail: `pod or ${named(implicit)} must set securityContext.runAsNonRoot=true` };
 }
 
-function findRootUser(_: ObjectMeta, spec: Spec): Violation | null {
-  if (ownsUsers(spec)) return null;
+function findRootUser(_: ObjectMeta, spec: Spec, minor: number): Violation | null {
+  if (ownsUsers(spec, minor)) return null;
   const ofPod = spec.securityContext?.runAsUser === 0;
   const bad = containers(spec).filter(({ security }) => security.runAsUser === 0);
   if (!ofPod && bad.length === 0) return null;
   return { reason: "runAsUser=0", detail: `${setters(ofPod, bad)} must not set runAsUser=0` };
 }
 
-function findRestrictedCapabilities(_: ObjectMeta, spec: Spec): Violation | null {
-  if (isWindows(spec)) return null;
+function findRestrictedCapabilities(_: ObjectMeta, spec: Spec, minor: number): Violation | null {
+  if (isWindows(spec, minor)) return null;
   const all = containers(spec);
   const keeps = all.filter(({ security }) => !(security.capabilities?.drop ?? []).includes("ALL"));
   const adds = all.filter((one) => added(one).some((name) => name !== "NET_BIND_SERVICE"));
@@ -218,13 +225,17 @@ function findRestrictedCapabilities(_: ObjectMeta, spec: Spec): Violation | null
     : { reason: "unrestricted capabilities", detail: details.join("; ") };
 }
 
-function findMissingSeccomp(metadata: ObjectMeta, spec: Spec): Violation | null {
-  if (isWindows(spec)) return null;
+function findMissingSeccomp(
+  metadata: ObjectMeta,
+  spec: Spec,
+  minor: number,
+): Violation | null {
+  if (isWindows(spec, minor)) return null;
   const isAllowed = (type: string) => type === "RuntimeDefault" || type === "Localhost";
   const explicit = profileCheck("seccompProfile", isAllowed, (who, values) => ({
     reason: "seccompProfile",
     detail: `${who} must not set securityContext.seccompProfile.type to ${quoted(values)}`,
-  }))(metadata, spec);
+  }))(metadata, spec, minor);
   if (explicit !== null) return explicit;
   if (spec.securityContext?.seccompProfile !== undefined) return null;
   const missing = containers(spec).filter(({ security }) => security.seccompProfile === undefined);
@@ -242,14 +253,58 @@ function hosts({ container }: Visited): string[] {
   );
 }
 
+function procMount(applies: (spec: Spec, minor: number) => boolean): Find {
+  return perContainer(
+    "procMount",
+    ({ security }, spec, minor) =>
+      applies(spec, minor) && (security.procMount ?? "Default") !== "Default",
+    (bad) => {
+      const kinds = sorted(bad.map(({ security }) => security.procMount));
+      return `must not set securityContext.procMount to ${quoted(kinds)}`;
+    },
+  );
+}
+
+const SECCOMP_ANNOTATION = "seccomp.security.alpha.kubernetes.io/pod";
+const SECCOMP_ANNOTATIONS = "container.seccomp.security.alpha.kubernetes.io/";
+
+/** Before there were fields, annotations named the profiles. */
+function findSeccompAnnotations({ annotations = {} }: ObjectMeta, spec: Spec): Violation | null {
+  const keys = [
+    SECCOMP_ANNOTATION,
+    ...containers(spec).map(({ container }) => SECCOMP_ANNOTATIONS + container.name),
+  ];
+  const bad = sorted(
+    keys.filter((key) => {
+      const value = annotations[key] ?? "runtime/default";
+      return value !== "runtime/default" && value !== "docker/default" &&
+        !value.startsWith("localhost/");
+    }).map((key) => `${key}=${JSON.stringify(annotations[key])}`),
+  );
+  if (bad.length === 0) return null;
+  const word = plural("annotation", "annotations", bad.length);
+  return { reason: "seccompProfile", detail: `forbidden ${word} ${bad.join(", ")}` };
+}
+
+const findSeccomp = profileCheck(
+  "seccompProfile",
+  (type) => type !== "Unconfined",
+  (who, values) => ({
+    reason: "seccompProfile",
+    detail: `${who} must not set securityContext.seccompProfile.type to ${quoted(values)}`,
+  }),
+);
+
 /** In the order in which upstream reports them: by id. */
 export const POD_CHECKS: readonly PodCheck[] = [
   {
     id: "allowPrivilegeEscalation",
     level: "restricted",
+    since: 8,
     find: perContainer(
       "allowPrivilegeEscalation != false",
-      ({ security }, spec) => !isWindows(spec) && security.allowPrivilegeEscalation !== false,
+      ({ security }, spec, minor) =>
+        !isWindows(spec, minor) && security.allowPrivilegeEscalation !== false,
       () => "must set securityContext.allowPrivilegeEscalation=false",
     ),
   },
@@ -273,7 +328,12 @@ export const POD_CHECKS: readonly PodCheck[] = [
       },
     ),
   },
-  { id: "capabilities_restricted", level: "restricted", find: findRestrictedCapabilities },
+  {
+    id: "capabilities_restricted",
+    level: "restricted",
+    since: 22,
+    find: findRestrictedCapabilities,
+  },
   {
     id: "hostNamespaces",
     level: "baseline",
@@ -309,6 +369,7 @@ export const POD_CHECKS: readonly PodCheck[] = [
   {
     id: "hostProbesAndHostLifecycle",
     level: "baseline",
+    since: 34,
     find: perContainer("probe or lifecycle host", (one) => hosts(one).length > 0, (bad) => {
       const names = sorted(bad.flatMap(hosts));
       const word = plural("probe or lifecycle host", "probe or lifecycle hosts", names.length);
@@ -324,37 +385,27 @@ export const POD_CHECKS: readonly PodCheck[] = [
       () => "must not set securityContext.privileged=true",
     ),
   },
-  {
-    id: "procMount",
-    level: "baseline",
-    find: perContainer(
-      "procMount",
-      ({ security }, spec) => !ownsUsers(spec) && (security.procMount ?? "Default") !== "Default",
-      (bad) => {
-        const kinds = sorted(bad.map(({ security }) => security.procMount));
-        return `must not set securityContext.procMount to ${quoted(kinds)}`;
-      },
-    ),
-  },
+  { id: "procMount", level: "baseline", find: procMount((spec, minor) => !ownsUsers(spec, minor)) },
+  { id: "procMount_restricted", level: "restricted", since: 35, find: procMount(() => true) },
   { id: "restrictedVolumes", level: "restricted", find: findRestrictedVolumes },
   { id: "runAsNonRoot", level: "restricted", find: findRunAsRoot },
-  { id: "runAsUser", level: "restricted", find: findRootUser },
+  { id: "runAsUser", level: "restricted", since: 23, find: findRootUser },
   { id: "seLinuxOptions", level: "baseline", find: findSelinux },
   {
     id: "seccompProfile_baseline",
     level: "baseline",
-    find: profileCheck("seccompProfile", (type) => type !== "Unconfined", (who, values) => ({
-      reason: "seccompProfile",
-      detail: `${who} must not set securityContext.seccompProfile.type to ${quoted(values)}`,
-    })),
+    find: (metadata, spec, minor) =>
+      (minor < 19 ? findSeccompAnnotations : findSeccomp)(metadata, spec, minor),
   },
-  { id: "seccompProfile_restricted", level: "restricted", find: findMissingSeccomp },
+  { id: "seccompProfile_restricted", level: "restricted", since: 19, find: findMissingSeccomp },
   {
     id: "sysctls",
     level: "baseline",
-    find: (_, spec) => {
+    find: (_, spec, minor) => {
       const names: string[] = (spec.securityContext?.sysctls ?? [])
-        .map((one: Spec) => one.name).filter((name: string) => !SAFE_SYSCTLS.has(name));
+        .map((one: Spec) => one.name).filter((name: string) =>
+          !((SAFE_SYSCTLS.get(name) ?? NaN) <= minor)
+        );
       if (names.length === 0) return null;
       return { reason: "forbidden sysctls", detail: names.join(", ") };
     },
@@ -365,18 +416,33 @@ export const POD_CHECKS: readonly PodCheck[] = [
 /** Checks of the restricted level that say more than one of the baseline. */
 const OVERRIDDEN: Readonly<Record<string, string>> = {
   capabilities_restricted: "capabilities_baseline",
+  procMount_restricted: "procMount",
   restrictedVolumes: "hostPathVolumes",
   seccompProfile_restricted: "seccompProfile_baseline",
 };
 
-/** @returns everything that a level forbids about a pod, in order */
-export function violations(level: Level, metadata: ObjectMeta, spec: Spec): Violation[] {
+/** A level of the standards as one minor version has it. */
+export interface Standard {
+  readonly level: Level;
+  /** 25 for v1.25; Infinity for the latest. */
+  readonly minor: number;
+}
+
+/** @returns everything that a standard forbids about a pod, in order */
+export function violations(
+  { level, minor }: Standard,
+  metadata: ObjectMeta,
+  spec: Spec,
+): Violation[] {
   if (level === "privileged") return [];
-  const hidden = new Set(level === "restricted" ? Object.values(OVERRIDDEN) : []);
+  const checks = POD_CHECKS.filter((check) =>
+    (check.since ?? 0) <= minor && (check.level === "baseline" || level === "restricted")
+  );
+  const hidden = new Set(checks.map(({ id }) => OVERRIDDEN[id]));
   const found: Violation[] = [];
-  for (const check of POD_CHECKS) {
-    if (hidden.has(check.id) || (check.level === "restricted" && level === "baseline")) continue;
-    const violation = check.find(metadata, spec);
+  for (const check of checks) {
+    if (hidden.has(check.id)) continue;
+    const violation = check.find(metadata, spec, minor);
     if (violation !== null) found.push(violation);
   }
   return found;
