@@ -146,7 +146,7 @@ function problemOf(
   if (kind !== `${GROUP}/v1, Kind=AdmissionReview`) {
     return `expected webhook response of ${GROUP}/v1, Kind=AdmissionReview, got ${kind}`;
   }
-  const [hasPatch, hasType] = [Boolean(response.patch), response.patchType != null];
+  const [hasPatch, hasType] = [Boolean(response.patch), (response.patchType ?? null) !== null];
   if (!mayPatch) {
     if (hasPatch) return "validating webhook may not return response.patch";
     return hasType ? "validating webhook may not return response.patchType" : null;
