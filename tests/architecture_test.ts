@@ -30,16 +30,31 @@ const TABLE: readonly Row[] = [
     to: ["agents/client/", "agents/api/", "store/wire/http2/", "store/wire/http2_client.ts"],
     packages: true,
   },
+  { from: "agents/cel/", to: ["agents/cel/", "agents/api/"], packages: true },
   { from: "agents/client/", to: ["agents/client/", "agents/api/"], packages: true },
   { from: "agents/spdy/", to: ["agents/spdy/"], packages: true },
   {
     from: "agents/apiserver/",
-    to: ["agents/apiserver/", "agents/api/", "agents/spdy/", "store/mod.ts", "store/wire/"],
+    to: [
+      "agents/apiserver/",
+      "agents/api/",
+      "agents/cel/mod.ts",
+      "agents/cel/regex.ts",
+      "agents/spdy/",
+      "store/mod.ts",
+      "store/wire/",
+    ],
     packages: true,
   },
   {
     from: "agents/kube_scheduler/",
-    to: ["agents/kube_scheduler/", "agents/api/", "agents/client/", "scheduler/mod.ts"],
+    to: [
+      "agents/kube_scheduler/",
+      "agents/api/",
+      "agents/cel/mod.ts",
+      "agents/client/",
+      "scheduler/mod.ts",
+    ],
     packages: true,
   },
   {
@@ -66,6 +81,7 @@ const PURE: readonly RegExp[] = [
   /^scheduler\/(?!kernels\/build\.ts)/,
   // call.ts holds the types of the asynchronous port, and only types.
   /^agents\/api\/(?!schema\/generate|call\.ts)/,
+  /^agents\/cel\//,
   /\/plan_[a-z_]+\.ts$/,
   /^agents\/kubelet\/(status|pod_state|runtime_config)\.ts$/,
 ];
