@@ -124,7 +124,8 @@ function checkMessage(type: TypeInfo, draft: Record<string, Json>, path: string,
 
 /** @returns undefined where the field is to be left out. */
 function checkField(owner: TypeInfo, field: Field, value: Json, path: string, walk: Walk): Json {
-  if (value === null) return undefined;
+  // A caller in this process may name a member and leave it undefined, which JSON would drop.
+  if (value === null || value === undefined) return undefined;
   const dropsEmpty = field.omitEmpty && !field.pointer;
   if (field.container === "list") {
     if (!Array.isArray(value)) {

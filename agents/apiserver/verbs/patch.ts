@@ -12,6 +12,9 @@ import { applyMergePatch } from "../../api/patch/merge_patch.ts";
 import type { PatchOutcome } from "../../api/patch/outcome.ts";
 import { applyStrategicMergePatch } from "../../api/patch/strategic_merge.ts";
 import { badRequest, invalid, unsupportedMediaType } from "../../api/status.ts";
+import { typeInfo } from "../../api/schema/fields.ts";
+import { goText } from "../../api/schema/go_text.ts";
+import { checkDecoded, strictMessage } from "../../api/schema/strict.ts";
 import { copyJson } from "../registry.ts";
 import { applyObject } from "./apply/apply.ts";
 import type { Core, VerbAnswer } from "./core.ts";
@@ -75,7 +78,7 @@ export function patchObject(
 export function applyPatch(
   target: CallTarget,
   current: KubeObject,
-  parts: Pick<PatchParts, "patchType" | "patch">,
+  parts: Pick<PatchParts, "patchType" | "patch" | "options">,
 ): KubeObject {
   const { resource } = target;
   const outcome = patchOutcome(resource.typeName, current, parts);
@@ -89,7 +92,34 @@ export function applyPatch(
     typeof value.metadata === "object" && value.metadata !== null;
   if (!isObject) throw badRequest("the patch does not leave an object with metadata");
   // Merge patches share untouched parts with the frozen original.
-  return copyJson(value as KubeObject);
+  return checkPatched(target, copyJson(value as KubeObject), parts);
+}
+
+/**
+ * What a patch makes is decoded as a body is: of the right types, and without unknown fields.
+ * Errors: throws ApiError 422.
+ */
+function checkPatched(
+  target: CallTarget,
+  patched: KubeObject,
+  { patchType, patch, options }: Pick<PatchParts, "patchType" | "patch" | "options">,
+): KubeObject {
+  const part = target.resource.subresources.find(({ name }) => name === target.subresource);
+  const { typeName } = part ?? target.resource;
+  if (typeInfo(typeName) === undefined) return patched;
+  const isStrategic = patchType === "application/strategic-merge-patch+json";
+  const refuse = (detail: string): never => {
+    const value = isStrategic ? goText(patch) : JSON.stringify(patched);
+    throw invalid({ group: "", kind: "" }, "", [{ type: "invalid", path: "patch", value, detail }]);
+  };
+  const checked = checkDecoded(typeName, patched);
+  if (checked.kind === "error") return refuse(checked.message);
+  if (checked.unknown.length > 0) {
+    const { fieldValidation = "Warn" } = options;
+    if (fieldValidation === "Strict") return refuse(strictMessage(checked.unknown));
+    if (fieldValidation === "Warn") target.warnings?.push(...checked.unknown);
+  }
+  return checked.value;
 }
 
 function patchOutcome(

@@ -264,3 +264,71 @@ apiTest("what is being deleted takes no new finalizers", async (api) => {
   assert.equal((await write("going", [])).status, 200);
   assert.equal((await api.ask("GET", `${MAPS}/going`)).status, 404);
 });
+
+const PATCH_CASES = [
+  {
+    name: "a strategic patch with a field that does not exist",
+    type: "application/strategic-merge-patch+json",
+    patch: { spec: { replicass: 2 } },
+    message: ' "" is invalid: patch: Invalid value: "map[spec:map[replicass:2]]": ' +
+      'strict decoding error: unknown field "spec.replicass"',
+  },
+  {
+    name: "a merge patch with a value of a wrong type",
+    type: "application/merge-patch+json",
+    patch: { spec: { replicas: "two" } },
+    message:
+      /^ "" is invalid: patch: Invalid value: ".*json: cannot unmarshal string into Go struct/,
+  },
+  {
+    name: "a JSON patch with a field that does not exist",
+    type: "application/json-patch+json",
+    patch: [{ op: "add", path: "/spec/color", value: "red" }],
+    message: /strict decoding error: unknown field "spec\.color"$/,
+  },
+] as const;
+
+Deno.test("what a patch makes is decoded as strictly as a body", async (test) => {
+  const api = await startFakeApi();
+  try {
+    const url = "/apis/apps/v1/namespaces/default/deployments";
+    const containers = [{ name: "c", image: "busybox" }];
+    await api.ask("POST", url, {
+      metadata: { name: "web" },
+      spec: {
+        selector: { matchLabels: { a: "b" } },
+        template: { metadata: { labels: { a: "b" } }, spec: { containers } },
+      },
+    });
+    for (const { name, type, patch, message } of PATCH_CASES) {
+      await test.step(name, async () => {
+        const headers = { "content-type": type };
+        const strict = `${url}/web?fieldValidation=Strict`;
+        const answer = await api.ask("PATCH", strict, patch, { headers });
+        assert.equal(answer.status, 422, answer.text);
+        assert.equal(answer.json.reason, "Invalid");
+        if (typeof message === "string") assert.equal(answer.json.message, message);
+        else assert.match(answer.json.message, message);
+      });
+    }
+    await test.step("under Warn the field is left out, and told", async () => {
+      const headers = { "content-type": "application/merge-patch+json" };
+      const answer = await api.ask("PATCH", `${url}/web`, { spec: { color: "red" } }, { headers });
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.json.spec.color, undefined);
+      assert.deepEqual(answer.response.headers.slice(0, 2), [
+        "warning",
+        '299 - "unknown field \\"spec.color\\""',
+      ]);
+    });
+    await test.step("a status that can't be", async () => {
+      const headers = { "content-type": "application/merge-patch+json" };
+      const body = { status: { replicas: -1 } };
+      const answer = await api.ask("PATCH", `${url}/web/status`, body, { headers });
+      assert.equal(answer.status, 422);
+      assert.match(answer.json.message, /status\.replicas: Invalid value: -1: must be greater/);
+    });
+  } finally {
+    await api.close();
+  }
+});

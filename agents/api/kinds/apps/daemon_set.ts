@@ -11,6 +11,7 @@ import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
 import { setPodTemplateDefaults } from "../pod/defaults.ts";
 import { Problems } from "../problems.ts";
 import { selectorCell, validateSelectorAndTemplate } from "./replica_set.ts";
+import { type ReplicaCounts, validateReplicaCounts } from "../replica_counts.ts";
 
 export type { DaemonSet, DaemonSetSpec, DaemonSetStatus } from "../../schema/generated/apps_v1.ts";
 
@@ -42,6 +43,20 @@ function validate(draft: KubeObject): FieldError[] {
 const count = (field: string) => (set: KubeObject) => set.status?.[field] ?? 0;
 const integer = { type: "integer" } as const;
 
+const COUNTS: ReplicaCounts = {
+  counts: [
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "collisionCount",
+  ],
+};
+
 export const daemonSetRules: Rules = {
   setDefaults,
   prepareForCreate: (draft) => {
@@ -55,6 +70,7 @@ export const daemonSetRules: Rules = {
   prepareForUpdate: (draft, old) => {
     draft.status = old.status;
   },
+  validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
   validateUpdate: (draft, old) => {
     const problems = new Problems();

@@ -17,6 +17,7 @@ export type {
   DeploymentSpec,
   DeploymentStatus,
 } from "../../schema/generated/apps_v1.ts";
+import { type ReplicaCounts, validateReplicaCounts } from "../replica_counts.ts";
 
 function setDefaults(draft: KubeObject): void {
   const deployment = draft as Deployment;
@@ -103,6 +104,20 @@ function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   return problems.errors;
 }
 
+const COUNTS: ReplicaCounts = {
+  counts: [
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "terminatingReplicas",
+    "collisionCount",
+  ],
+  bounded: ["updatedReplicas", "readyReplicas", "availableReplicas"],
+};
+
 export const deploymentRules: Rules = {
   setDefaults,
   prepareForCreate: (draft) => {
@@ -111,6 +126,7 @@ export const deploymentRules: Rules = {
   prepareForUpdate: (draft, old) => {
     draft.status = old.status;
   },
+  validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
   validateUpdate,
   defaultPropagation: "Background",

@@ -19,6 +19,7 @@ export type {
   ReplicaSetSpec,
   ReplicaSetStatus,
 } from "../../schema/generated/apps_v1.ts";
+import { type ReplicaCounts, validateReplicaCounts } from "../replica_counts.ts";
 
 /** A selector as kubectl prints it. */
 export function selectorCell(object: KubeObject): string {
@@ -85,6 +86,18 @@ function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   return problems.errors;
 }
 
+const COUNTS: ReplicaCounts = {
+  counts: [
+    "replicas",
+    "fullyLabeledReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "observedGeneration",
+    "terminatingReplicas",
+  ],
+  bounded: ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+};
+
 export const replicaSetRules: Rules = {
   setDefaults: (draft) => {
     const set = draft as ReplicaSet;
@@ -98,6 +111,7 @@ export const replicaSetRules: Rules = {
   prepareForUpdate: (draft, old) => {
     draft.status = old.status;
   },
+  validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
   validateUpdate,
   selectableFields: { "status.replicas": (set) => String(set.status?.replicas ?? 0) },

@@ -16,6 +16,7 @@ export type {
   StatefulSetSpec,
   StatefulSetStatus,
 } from "../../schema/generated/apps_v1.ts";
+import { type ReplicaCounts, validateReplicaCounts } from "../replica_counts.ts";
 
 const MUTABLE: ReadonlySet<string> = new Set([
   "minReadySeconds",
@@ -97,6 +98,19 @@ function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   return problems.errors;
 }
 
+const COUNTS: ReplicaCounts = {
+  counts: [
+    "replicas",
+    "readyReplicas",
+    "currentReplicas",
+    "updatedReplicas",
+    "availableReplicas",
+    "observedGeneration",
+    "collisionCount",
+  ],
+  bounded: ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"],
+};
+
 export const statefulSetRules: Rules = {
   setDefaults,
   prepareForCreate: (draft) => {
@@ -105,6 +119,7 @@ export const statefulSetRules: Rules = {
   prepareForUpdate: (draft, old) => {
     draft.status = old.status;
   },
+  validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
   validateUpdate,
   defaultPropagation: "Background",

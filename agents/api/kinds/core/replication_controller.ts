@@ -19,6 +19,7 @@ export type {
   ReplicationControllerSpec,
   ReplicationControllerStatus,
 } from "../../schema/generated/core_v1.ts";
+import { type ReplicaCounts, validateReplicaCounts } from "../replica_counts.ts";
 
 function setDefaults(draft: KubeObject): void {
   const controller = draft as ReplicationController;
@@ -65,28 +66,8 @@ function validate(draft: KubeObject): FieldError[] {
   return problems.errors;
 }
 
-const COUNTS = ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"] as const;
-
-function validateStatusUpdate(draft: KubeObject): FieldError[] {
-  const problems = new Problems();
-  const status = (draft as ReplicationController).status;
-  const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status ?? {};
-  for (const field of COUNTS) {
-    const count = status?.[field];
-    problems.nonNegative(`status.${field}`, count);
-    if (count !== undefined && count > replicas) {
-      problems.invalid(`status.${field}`, count, "cannot be greater than status.replicas");
-    }
-  }
-  if (availableReplicas > readyReplicas) {
-    problems.invalid(
-      "status.availableReplicas",
-      availableReplicas,
-      "cannot be greater than readyReplicas",
-    );
-  }
-  return problems.errors;
-}
+const BOUNDED = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+const COUNTS: ReplicaCounts = { counts: ["replicas", ...BOUNDED], bounded: BOUNDED };
 
 const asInteger = { type: "integer" } as const;
 
@@ -94,7 +75,7 @@ export const replicationControllerRules: Rules = {
   setDefaults,
   ...ownStatus(() => ({ replicas: 0 })),
   validate,
-  validateStatusUpdate,
+  validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   selectableFields: {
     "status.replicas": (controller) => String(controller.status?.replicas ?? 0),
   },

@@ -21,6 +21,7 @@ const OBJECT_TYPES = Object.values(MEDIA_TYPES);
 /** Apply is one type of patch, in two media types. */
 const APPLY_YAML = "application/apply-patch+yaml";
 const APPLY_CBOR = "application/apply-patch+cbor";
+const BAD_JSON = "couldn't get version/kind; json parse error";
 const PATCH_MEDIA_TYPES = [...PATCH_TYPES, APPLY_CBOR];
 
 const DELETE_OPTIONS = {
@@ -62,7 +63,7 @@ export function decodeBody(parts: BodyParts): DecodedBody {
   }
   const isCbor = type === MEDIA_TYPES.cbor || (type === "" && isSelfDescribed(bytes));
   const text = isCbor ? "" : readText(bytes);
-  const value = isCbor ? readCbor(bytes) : decodeText(type, text, OBJECT_TYPES);
+  const value = isCbor ? readCbor(bytes) : decodeText(type, text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badRequest(
       "couldn't get version/kind; json parse error: json: cannot unmarshal " +
@@ -114,10 +115,10 @@ function readText(bytes: Uint8Array): string {
   }
 }
 
-function decodeText(type: string, text: string, accepted: readonly string[]): unknown {
-  if (type === "" || type === "application/json" || type.endsWith("+json")) return readJson(text);
-  if (type === MEDIA_TYPES.yaml || type === APPLY_YAML) return readYaml(text);
-  throw unsupportedMediaType(accepted);
+function decodeText(type: string, text: string): unknown {
+  if (type === "" || type === MEDIA_TYPES.json) return readJson(text, BAD_JSON);
+  if (type === MEDIA_TYPES.yaml) return readYaml(text, "error converting YAML to JSON");
+  throw unsupportedMediaType(OBJECT_TYPES);
 }
 
 function readCbor(bytes: Uint8Array): unknown {
@@ -126,19 +127,20 @@ function readCbor(bytes: Uint8Array): unknown {
   return decoded.value;
 }
 
-function readJson(text: string): unknown {
+/** @param problem what the refusal begins with */
+function readJson(text: string, problem: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
+    throw badRequest(`${problem}: ${(error as Error).message}`);
   }
 }
 
-function readYaml(text: string): unknown {
+function readYaml(text: string, problem: string): unknown {
   try {
     return parseYaml(text, { maxAliasCount: 100, uniqueKeys: true });
   } catch (error) {
-    throw badRequest(`error converting YAML to JSON: ${(error as Error).message}`);
+    throw badRequest(`${problem}: ${(error as Error).message}`);
   }
 }
 
@@ -151,7 +153,10 @@ export function decodePatch(
   const type = mediaType(contentType);
   if (type === APPLY_CBOR) return { patchType: APPLY_YAML, patch: readCbor(bytes) };
   if (!PATCH_TYPES.includes(type)) throw unsupportedMediaType(PATCH_MEDIA_TYPES);
-  const patch = decodeText(type, readText(bytes), PATCH_TYPES);
+  const text = readText(bytes);
+  const patch = type === APPLY_YAML
+    ? readYaml(text, "error decoding YAML")
+    : readJson(text, "error decoding patch");
   return { patchType: type as PatchType, patch };
 }
 
