@@ -138,4 +138,6 @@ export interface Subresource {
   readonly version: string;
   readonly typeName: string;
   readonly verbs: readonly Verb[];
+  /** How it prints, where it is of a type of its own. */
+  readonly columns?: readonly TableColumn[];
 }

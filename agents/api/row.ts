@@ -1,8 +1,9 @@
 /**
  * Builds rows of the table of resources from the little that differs between them.
- * In: names, scope, rules. Out: a Resource. Never: knows a kind.
+ * In: names, scope, rules. Out: a Resource. Never: knows a kind; of parts, how a Scale prints.
  * Source: the naming conventions of upstream's discovery documents.
  */
+import { scaleColumns } from "./kinds/autoscaling/scale.ts";
 import { fullTypeName } from "./schema/fields.ts";
 import type { Resource, Rules, Subresource, Verb } from "./resource.ts";
 
@@ -85,7 +86,7 @@ export function partOf(
 
 /** The replica count as autoscaling/v1 Scale. */
 export function scaleOf(): Subresource {
-  return subresource("scale", "autoscaling/v1/Scale", PART_VERBS);
+  return { ...subresource("scale", "autoscaling/v1/Scale", PART_VERBS), columns: scaleColumns };
 }
 
 /** A subresource of a type of its own. @param type `group/version/Kind`, group empty for core. */

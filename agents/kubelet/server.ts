@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { KubeObject } from "../api/meta.ts";
+import { badRequest } from "../api/status.ts";
 import { openLog, parseLogOptions } from "./logs.ts";
 import { type Observed, runsOf } from "./pod_state.ts";
 import { containerLogPath, podLogFolder } from "./runtime_config.ts";
@@ -40,7 +41,7 @@ export class KubeletServer {
     const previous = request.query.get("previous") === "true";
     const run = runsOf(observe(request.pod), name)[previous ? 1 : 0];
     if (run === undefined) {
-      throw new Error(
+      throw badRequest(
         previous
           ? `previous terminated container "${name}" in pod "${request.pod.metadata.name}" not found`
           : `container "${name}" in pod "${request.pod.metadata.name}" is waiting to start: ` +

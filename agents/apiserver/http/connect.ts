@@ -4,12 +4,13 @@
  * In: a route to a pod and the kubelets' port. Out: a streamed log, or what to ask the kubelet.
  * Never: lets a request pass that was not authorized.
  */
-import { badRequest, internalError } from "../../api/status.ts";
+import { ApiError, badRequest, internalError } from "../../api/status.ts";
 import type { KubeletPort, KubeletRequest } from "../ports.ts";
 import type { Core } from "../verbs/core.ts";
 import { refuseVerb } from "../verbs/call.ts";
 import { readStored } from "../verbs/get.ts";
 import type { ApiRequest, ApiResponse, ByteStream } from "./message.ts";
+import { checkLogOptions } from "./log_options.ts";
 import { proxyRequest } from "./proxy/proxy.ts";
 import { parseQuery } from "./query.ts";
 import type { ResourceRoute } from "./route.ts";
@@ -24,9 +25,10 @@ export function createConnect(core: Core, kubelets: KubeletPort) {
     if (route.subresource === "proxy") return await proxyRequest(core, kubelets, request, route);
     if (route.subresource !== "log") throw badRequest("Upgrade request required");
     const kubelet = await kubeletRequest(core, request, route);
+    checkLogOptions(kubelet.query, route.name);
     const abort = new AbortController();
     const source = await kubelets.logs(kubelet, abort.signal).catch((error: Error) => {
-      throw internalError(error.message);
+      throw error instanceof ApiError ? error : internalError(error.message);
     });
     const stream: ByteStream = {
       close: () => abort.abort(),

@@ -28,6 +28,8 @@ const ROWS = [...resources, ...virtualResources];
 const AGGREGATED = /application\/json;[^,]*g=apidiscovery\.k8s\.io[^,]*/;
 const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const OPENAPI_V2_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** The name that it is asked by is no media type: Go's clients can't read one with an at sign. */
+const OPENAPI_V2_ANSWER = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 export const SERVER_VERSION = {
   major: "1",
@@ -201,7 +203,7 @@ function addOpenApiV2(get: Add): void {
     if (accept.includes("proto-openapi.spec.v2")) {
       encoded ??= encodeOpenApiV2(document);
       const body = { kind: "bytes" as const, bytes: encoded };
-      return { status: 200, contentType: OPENAPI_V2_TYPE, headers: NO_HEADERS, body };
+      return { status: 200, contentType: OPENAPI_V2_ANSWER, headers: NO_HEADERS, body };
     }
     if (/application\/json|\*\/\*/.test(accept)) return jsonResponse(200, document);
     throw notAcceptable([JSON_TYPE, OPENAPI_V2_TYPE]);

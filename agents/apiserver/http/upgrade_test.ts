@@ -106,5 +106,12 @@ Deno.test("a log streams from the pod's kubelet, of a container that exists", as
   assert.equal(text, "n1/c/5\n");
   const wrong = await api.ask("GET", `${url}?container=x`);
   assert.equal(wrong.json.message, "container x is not valid for pod p");
+  const negative = await api.ask("GET", `${url}?tailLines=-1&limitBytes=0`);
+  assert.equal(negative.status, 422);
+  assert.equal(
+    negative.json.message,
+    'PodLogOptions "p" is invalid: [tailLines: Invalid value: -1: must be greater than or equal ' +
+      "to 0, limitBytes: Invalid value: 0: must be greater than 0]",
+  );
   await api.close();
 });

@@ -40,7 +40,7 @@ export interface TableParts {
 }
 
 export function tableOf(parts: TableParts): Record<string, unknown> {
-  const columns = parts.resource.rules.columns ?? DEFAULT_COLUMNS;
+  const columns = columnsOf(parts.resource, parts.objects[0]?.kind);
   return {
     kind: "Table",
     apiVersion: META_VERSION,
@@ -48,6 +48,14 @@ export function tableOf(parts: TableParts): Record<string, unknown> {
     columnDefinitions: parts.withColumns ? columns.map(definitionOf) : [],
     rows: parts.objects.map((object) => rowOf(columns, object, parts)),
   };
+}
+
+/** @param kind of the objects, which are a subresource's where it is not the resource's. */
+function columnsOf(resource: Resource, kind: string | undefined): readonly TableColumn[] {
+  const part = kind === undefined || kind === resource.kind
+    ? undefined
+    : resource.subresources.find((row) => row.kind === kind);
+  return part?.columns ?? resource.rules.columns ?? DEFAULT_COLUMNS;
 }
 
 function definitionOf(column: TableColumn): Record<string, unknown> {
