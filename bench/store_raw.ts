@@ -1,11 +1,13 @@
 /**
  * A client so thin that the server is what limits: HTTP/2 streams of gRPC messages on plain TCP.
  * In: a port, a method's path, messages. Out: the payload of each DATA frame as it arrives.
- * Never: keeps to the server's windows; its messages are small and answered before more are sent.
+ * Never: waits for the server's windows; `window` tells what the connection still takes.
  * Source: RFC 9113 section 4; what it grants its server lasts for 2 GiB a connection.
  */
 import {
   CLIENT_PREFACE,
+  DEFAULT_WINDOW,
+  Flag,
   FrameType,
   MAX_WINDOW,
   OutputBuffer,
@@ -23,7 +25,6 @@ import { encodeStateless } from "../store/wire/http2/hpack.ts";
 import { PREFIX_BYTES, writePrefix } from "../store/wire/grpc/framing.ts";
 
 const READ_BYTES = 256 * 1024;
-const DEFAULT_WINDOW = 65_535;
 
 /** Called with one gRPC message `bytes[start, end)`, valid during the call. */
 export type OnMessage = (bytes: Uint8Array, start: number, end: number, streamId: number) => void;
@@ -38,6 +39,10 @@ export class RawClient {
   readonly #partial = new Map<number, Uint8Array>();
   #nextStream = 1;
   #flushing = false;
+  /** Bytes of messages that the server takes on this connection before it grants more. */
+  window = DEFAULT_WINDOW;
+  /** A stream's last frame came, or its reset. */
+  onEnd: (streamId: number) => void = () => {};
 
   private constructor(conn: Deno.Conn, head: Uint8Array, onMessage: OnMessage) {
     this.#conn = conn;
@@ -69,9 +74,17 @@ export class RawClient {
     return id;
   }
 
-  send(streamId: number, message: Uint8Array): void {
+  /** Opens a stream for one message. @returns its id */
+  call(message: Uint8Array): number {
+    const id = this.open();
+    this.send(id, message, Flag.endStream);
+    return id;
+  }
+
+  send(streamId: number, message: Uint8Array, flags = 0): void {
     const length = PREFIX_BYTES + message.length;
-    writeFrameHeader(this.#out, length, FrameType.data, 0, streamId);
+    this.window -= length;
+    writeFrameHeader(this.#out, length, FrameType.data, flags, streamId);
     this.#out.reserve(length);
     writePrefix(this.#out.bytes, this.#out.length, message.length);
     this.#out.length += PREFIX_BYTES;
@@ -134,6 +147,14 @@ export class RawClient {
     switch (bytes[at + 3]) {
       case FrameType.data:
         return this.#data(bytes, { start: at + 9, end, id: readUint31(bytes, at + 5) });
+      case FrameType.headers:
+        if ((bytes[at + 4] & Flag.endStream) !== 0) this.onEnd(readUint31(bytes, at + 5));
+        return;
+      case FrameType.rstStream:
+        return this.onEnd(readUint31(bytes, at + 5));
+      case FrameType.windowUpdate:
+        if (readUint31(bytes, at + 5) === 0) this.window += readUint31(bytes, at + 9);
+        return;
       case FrameType.settings:
         return isAck ? undefined : writeSettingsAck(this.#out);
       case FrameType.ping:

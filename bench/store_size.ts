@@ -3,10 +3,14 @@
  * In: servers just started. Out: MiB, milliseconds, bytes a key and a watch, records a sync.
  * Never: asks a process for its own memory; the kernel accounts for it.
  */
+import { join } from "node:path";
 import { ProtoReader, ProtoWriter } from "../store/mvcc/proto.ts";
 import type { GrpcChannel } from "../store/wire/grpc/client.ts";
+import { requireTool } from "../tests/system/tools.ts";
 import { residentBytes } from "./process_usage.ts";
 import { summarize } from "./result.ts";
+import { readLongestStall } from "./store_metrics.ts";
+import { openLoop } from "./store_open_loop.ts";
 import { RawClient } from "./store_raw.ts";
 import { call, connect, fill, keyOf, PATHS, putMessage, VALUE_BYTES } from "./store_requests.ts";
 import type { Row, Scale } from "./store_rows.ts";
@@ -15,8 +19,9 @@ import { watchMessage } from "./store_streams.ts";
 
 const SETTLE_MILLIS = 3_000;
 const STARTS = 3;
-/** Ticks of the open-loop writer. */
-const TICK_MILLIS = 2;
+const OVERLOADED_TRIES = 200;
+/** Keys that exist while latency is measured. */
+const LATENCY_KEYS = 100_000;
 
 export const SIZE_ROWS: readonly Row[] = [
   {
@@ -67,61 +72,65 @@ async function largeStore(servers: Servers, { keys }: Scale): Promise<number[]> 
 
 /** Puts at a fixed rate; latency counts from when each was due, so that a stall is not omitted. */
 async function latencyWhileCopied(servers: Servers, scale: Scale): Promise<number[]> {
-  const keys = Math.min(scale.keys, 100_000);
+  const keys = Math.min(scale.keys, LATENCY_KEYS);
   await fill(servers.port, keys);
-  const channels = await Promise.all(Array.from({ length: 8 }, () => connect(servers.port)));
+  await readLongestStall(servers.port);
+  const messages = Array.from({ length: keys }, (_, i) => putMessage(i));
   const admin = await connect(servers.port);
-  const latencies: number[] = [];
-  const pending: Promise<void>[] = [];
   const millis = Math.max(3, scale.seconds) * 1000;
-  const started = performance.now();
-  let due = 0;
+  const under: Promise<void>[] = [];
   const disturbances = [
-    { at: millis * 0.2, run: () => backup(admin) },
+    { at: millis * 0.2, run: () => backup(servers.port) },
     { at: millis * 0.6, run: () => compact(admin) },
   ];
-  for (;;) {
-    const now = performance.now() - started;
-    if (now > millis) break;
-    const disturbance = disturbances[0];
-    if (disturbance !== undefined && now >= disturbance.at) {
-      disturbances.shift();
-      pending.push(disturbance.run());
-    }
-    for (; due < now * scale.rate / 1000; due++) {
-      const at = started + due * 1000 / scale.rate;
-      const message = putMessage(due % keys);
-      pending.push(
-        call(channels[due % channels.length], PATHS.put, message)
-          .then(() => void latencies.push(performance.now() - at))
-          // One that an overloaded side refused was never answered in time.
-          .catch(() => void latencies.push(millis)),
-      );
-    }
-    await pause(TICK_MILLIS);
-  }
-  await Promise.all(pending);
-  for (const channel of [...channels, admin]) channel.close();
+  const latencies = await openLoop({
+    port: servers.port,
+    path: PATHS.put,
+    connections: 8,
+    perSecond: scale.rate,
+    millis,
+    messageOf: (call) => messages[call % keys],
+    onTick(elapsed) {
+      if (elapsed < (disturbances[0]?.at ?? Infinity)) return;
+      under.push(disturbances.shift()!.run());
+    },
+  });
+  await Promise.all(under);
+  admin.close();
   return [summarize(latencies).Perc99];
 }
 
-/** Reads the whole store as `etcdctl snapshot save` does. */
-function backup(channel: GrpcChannel): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stream = channel.stream("/etcdserverpb.Maintenance/Snapshot", {
-      onMessage: () => {},
-      onEnd: ({ status }) => status.code === 0 ? resolve() : reject(new Error(status.message)),
-    });
-    stream.send(new Uint8Array(0));
-    stream.end();
-  });
+/** Takes a backup into memory, so that no second writer waits for the same disk. */
+async function backup(port: number): Promise<void> {
+  const folder = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "balsa-bench-" });
+  try {
+    const { success, stderr } = await new Deno.Command(requireTool("etcdctl-3.5"), {
+      args: [`--endpoints=127.0.0.1:${port}`, "snapshot", "save", join(folder, "backup.db")],
+      env: { ETCDCTL_API: "3" },
+    }).output();
+    if (!success) throw new Error(`etcdctl: ${new TextDecoder().decode(stderr)}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 async function compact(channel: GrpcChannel): Promise<void> {
-  const answer = await call(channel, PATHS.put, putMessage(0));
+  const answer = await insist(() => call(channel, PATHS.put, putMessage(0)));
   const writer = new ProtoWriter(16);
   writer.int64Field(1, revisionOf(answer));
-  await call(channel, PATHS.compact, writer.finish());
+  await insist(() => call(channel, PATHS.compact, writer.finish()));
+}
+
+/** An overloaded side refuses at first. */
+async function insist(ask: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  for (let tries = 0; tries < OVERLOADED_TRIES; tries++) {
+    try {
+      return await ask();
+    } catch {
+      await pause(20);
+    }
+  }
+  return await ask();
 }
 
 /** @returns the revision in an answer's header */

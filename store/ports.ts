@@ -19,10 +19,10 @@ export interface DiskFile {
   allocate(length: number): void;
   truncate(length: number): void;
   /**
-   * fdatasync, off the thread unless the disk is quick. A rejection means the data may be lost:
-   * never retry.
+   * fdatasync, off the thread unless the disk is quick and the file not `large`. A rejection means
+   * the data may be lost: never retry.
    */
-  sync(): Promise<void>;
+  sync(size?: "large"): Promise<void>;
   close(): void;
 }
 
@@ -32,6 +32,8 @@ export interface Disk {
   list(directory: string): string[];
   rename(from: string, to: string): void;
   remove(path: string): void;
+  /** As `remove`, off the thread: giving back a large file's pages takes a while. */
+  removeLarge(path: string): Promise<void>;
   makeDirectory(path: string): void;
   /** fsync of a directory, after create, rename or remove. */
   syncDirectory(path: string): Promise<void>;

@@ -17,6 +17,12 @@ function bucketOf(name: string, pairs: readonly Pair[]): BucketSource {
       let at = -1;
       return {
         next: () => ++at < pairs.length,
+        get keyBytes() {
+          return this.key.length;
+        },
+        get valueBytes() {
+          return this.value.length;
+        },
         get key() {
           return bytes(pairs[at][0]);
         },

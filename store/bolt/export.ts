@@ -11,7 +11,8 @@ import { encodeRevision, RevisionOrder } from "./revision_walk.ts";
 import { BoltWriter, type BucketSource, type EntryWalk } from "./writer.ts";
 
 const ALARM_TYPES = ["none", "noSpace", "corrupt"] as const;
-const MEASURED_ENTRIES = 20_000;
+/** Entries measured in one slice: about 0.1 ms. */
+const MEASURED_ENTRIES = 500;
 
 /** What the file says besides the data. */
 export interface ExportHead {
@@ -49,7 +50,7 @@ export class BoltExport {
     return this.#writer.totalBytes;
   }
 
-  /** @returns about `budgetBytes` of the file, or undefined at its end */
+  /** @returns about `budgetBytes` of the file, valid until the next call; undefined at its end */
   next(budgetBytes: number): Uint8Array | undefined {
     return this.#writer.next(budgetBytes);
   }
@@ -94,6 +95,14 @@ class PairWalk implements EntryWalk {
 
   next(): boolean {
     return ++this.#at < this.#pairs.length;
+  }
+
+  get keyBytes(): number {
+    return this.key.length;
+  }
+
+  get valueBytes(): number {
+    return this.value.length;
   }
 
   get key(): Uint8Array {

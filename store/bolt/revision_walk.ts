@@ -10,20 +10,34 @@ import type { Kv } from "../mvcc/storage/kv.ts";
 import { RecordFields } from "../mvcc/storage/record.ts";
 import type { EntryWalk } from "./writer.ts";
 
-const RUN_VERSIONS = 8_192;
+/** Versions sorted in one slice: about 0.5 ms. */
+const RUN_VERSIONS = 1_024;
 const REVISION_BYTES = 17;
+const TWO_32 = 4294967296;
 const SEPARATOR = 0x5f;
 const DELETED = 0x74;
 
 /** @returns a revision as a key of the bucket */
 export function encodeRevision(main: number, sub: number, isDeleted: boolean): Uint8Array {
   const bytes = new Uint8Array(REVISION_BYTES + (isDeleted ? 1 : 0));
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(main));
-  bytes[8] = SEPARATOR;
-  view.setBigUint64(9, BigInt(sub));
-  if (isDeleted) bytes[REVISION_BYTES] = DELETED;
+  writeRevision(bytes, main, sub, isDeleted);
   return bytes;
+}
+
+function writeRevision(into: Uint8Array, main: number, sub: number, isDeleted: boolean): void {
+  writeBigEndian(into, 0, main);
+  into[8] = SEPARATOR;
+  writeBigEndian(into, 9, sub);
+  if (isDeleted) into[REVISION_BYTES] = DELETED;
+}
+
+/** Eight bytes of a safe integer. */
+function writeBigEndian(into: Uint8Array, at: number, value: number): void {
+  const high = Math.floor(value / TWO_32);
+  for (let i = 0; i < 4; i++) {
+    into[at + i] = high >>> (24 - 8 * i);
+    into[at + 4 + i] = value >>> (24 - 8 * i);
+  }
 }
 
 /** @returns a revision, or null when the bytes are none */
@@ -92,13 +106,14 @@ export class RevisionOrder {
 }
 
 class RevisionWalk implements EntryWalk {
-  key: Uint8Array = new Uint8Array(0);
-  value: Uint8Array = new Uint8Array(0);
   readonly #kv: Kv;
   readonly #revision: number;
   readonly #base: RunMerge;
   readonly #recent: HistoryWalk;
   readonly #fields = new RecordFields();
+  readonly #key = new Uint8Array(REVISION_BYTES + 1);
+  #version = 0;
+  #isDeleted = false;
 
   constructor(kv: Kv, revision: number, base: RunMerge) {
     this.#kv = kv;
@@ -108,17 +123,36 @@ class RevisionWalk implements EntryWalk {
   }
 
   next(): boolean {
-    const { versions, history } = this.#kv;
+    const { versions } = this.#kv;
     const version = this.#base.next() || this.#recent.next();
-    if (version === 0) return false;
-    const revision = versions.revisionOf(version);
-    if (revision > this.#revision) return false;
-    const isDeleted = versions.isTombstone(version);
-    this.key = encodeRevision(revision, history.subOf(version), isDeleted);
-    const { bytes, start, end, keyEnd } = history.read(version, this.#fields);
-    // Of a deletion etcd keeps the key alone, which is the record's first field.
-    this.value = bytes.subarray(start, isDeleted ? keyEnd : end);
+    if (version === 0 || versions.revisionOf(version) > this.#revision) return false;
+    this.#version = version;
+    this.#isDeleted = versions.isTombstone(version);
     return true;
+  }
+
+  get keyBytes(): number {
+    return REVISION_BYTES + (this.#isDeleted ? 1 : 0);
+  }
+
+  get valueBytes(): number {
+    const { arena } = this.#kv.history;
+    if (!this.#isDeleted) return arena.lengthAt(this.#kv.versions.addressOf(this.#version));
+    return this.value.length;
+  }
+
+  get key(): Uint8Array {
+    const { versions, history } = this.#kv;
+    const version = this.#version;
+    const main = versions.revisionOf(version);
+    writeRevision(this.#key, main, history.subOf(version), this.#isDeleted);
+    return this.#key.subarray(0, this.keyBytes);
+  }
+
+  get value(): Uint8Array {
+    const { bytes, start, end, keyEnd } = this.#kv.history.read(this.#version, this.#fields);
+    // Of a deletion etcd keeps the key alone, which is the record's first field.
+    return bytes.subarray(start, this.#isDeleted ? keyEnd : end);
   }
 }
 

@@ -16,10 +16,12 @@ import {
   writeHeader,
 } from "./page.ts";
 
-/** One entry at a time; `key` and `value` are valid until the next call. */
+/** One entry at a time; `key` and `value` are valid until the next call, and may cost to ask for. */
 export interface EntryWalk {
   /** @returns false at the end */
   next(): boolean;
+  readonly keyBytes: number;
+  readonly valueBytes: number;
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }
@@ -40,8 +42,8 @@ interface Shape {
   readonly counts: number[];
   readonly spans: number[];
   readonly firstKeys: Uint8Array[];
-  branches: Uint8Array[];
-  root: number;
+  /** Null while leaves are still counted. */
+  branches: BranchBuilder | null;
 }
 
 export class BoltWriter {
@@ -55,6 +57,8 @@ export class BoltWriter {
   #leaf = 0;
   /** Page of the leaf written next; leaves follow each other. */
   #leafId = 0;
+  #branch = 0;
+  readonly #out = new PageBuffer();
 
   /** @param buckets in any order; names differ */
   constructor(buckets: readonly BucketSource[]) {
@@ -68,7 +72,7 @@ export class BoltWriter {
 
   /**
    * Works out where every page goes.
-   * @param budget entries to look at in this call
+   * @param budget entries to look at in this call, and nodes to place
    * @returns true when there is more to measure
    */
   measure(budget: number): boolean {
@@ -76,8 +80,15 @@ export class BoltWriter {
       if (this.#walk === null) {
         if (this.#shapes.length === this.#buckets.length) return false;
         this.#startShape(this.#buckets[this.#shapes.length]);
+        continue;
+      }
+      const { branches } = this.#shapes[this.#shapes.length - 1];
+      if (branches !== null) {
+        if (branches.step()) continue;
+        this.#nextPage = branches.nextPage;
+        this.#walk = null;
       } else if (this.#walk.next()) this.#measureEntry(this.#walk);
-      else this.#endShape();
+      else this.#endLeaves();
     }
     return true;
   }
@@ -92,18 +103,17 @@ export class BoltWriter {
       counts: [],
       spans: [],
       firstKeys: [],
-      branches: [],
-      root: 0,
+      branches: null,
     });
   }
 
-  #measureEntry({ key, value }: EntryWalk): void {
+  #measureEntry(walk: EntryWalk): void {
     const { counts, firstKeys } = this.#shapes[this.#shapes.length - 1];
-    const bytes = ELEMENT_BYTES + key.length + value.length;
+    const bytes = ELEMENT_BYTES + walk.keyBytes + walk.valueBytes;
     if (this.#leafBytes === 0 || this.#leafBytes + bytes > PAGE_BYTES) {
       this.#endLeaf();
       counts.push(0);
-      firstKeys.push(key.slice());
+      firstKeys.push(walk.key.slice());
       this.#leafBytes = PAGE_HEADER_BYTES;
     }
     this.#leafBytes += bytes;
@@ -117,7 +127,7 @@ export class BoltWriter {
     this.#nextPage += span;
   }
 
-  #endShape(): void {
+  #endLeaves(): void {
     const shape = this.#shapes[this.#shapes.length - 1];
     if (shape.counts.length === 0) {
       // An empty bucket is one empty leaf.
@@ -126,95 +136,117 @@ export class BoltWriter {
       this.#leafBytes = PAGE_HEADER_BYTES;
     }
     this.#endLeaf();
-    const children: Child[] = [];
-    let id = shape.firstPage;
-    shape.spans.forEach((span, i) => {
-      children.push({ id, key: shape.firstKeys[i] });
-      id += span;
-    });
-    const tree = encodeBranches(children, this.#nextPage);
-    shape.branches = tree.pages;
-    shape.root = tree.root;
-    this.#nextPage = tree.nextPage;
-    this.#walk = null;
+    shape.branches = new BranchBuilder(shape, this.#nextPage);
   }
 
   /**
    * @param budgetBytes about how much to write in this call
-   * @returns the next pages, or undefined after the last
+   * @returns the next pages, valid until the next call, or undefined after the last
    */
   next(budgetBytes: number): Uint8Array | undefined {
-    const pages: Uint8Array[] = [];
-    let bytes = 0;
-    while (bytes < budgetBytes) {
-      const made = this.#nextPages();
-      if (made === undefined) break;
-      for (const page of made) bytes += page.length;
-      pages.push(...made);
-    }
-    return pages.length === 0 ? undefined : concat(pages, bytes);
+    this.#out.length = 0;
+    while (this.#out.length < budgetBytes && this.#appendPage());
+    return this.#out.length === 0 ? undefined : this.#out.taken();
   }
 
-  #nextPages(): Uint8Array[] | undefined {
+  /** @returns false after the last page */
+  #appendPage(): boolean {
     if (this.#front) {
       this.#front = false;
-      return this.#frontPages();
+      this.#appendFront();
+      return true;
     }
     const shape = this.#shapes[this.#bucket];
-    if (shape === undefined) return undefined;
-    if (this.#leaf === 0) this.#walk = shape.source.walk();
-    if (this.#leaf < shape.counts.length) return [this.#leafPage(shape)];
+    if (shape === undefined) return false;
+    if (this.#leaf < shape.counts.length) {
+      this.#appendLeaf(shape);
+      return true;
+    }
+    const { pages } = shape.branches!;
+    if (this.#branch < pages.length) {
+      this.#out.append(pages[this.#branch++]);
+      return true;
+    }
     this.#bucket++;
     this.#leaf = 0;
-    return shape.branches;
+    this.#branch = 0;
+    return this.#appendPage();
   }
 
-  #frontPages(): Uint8Array[] {
+  #appendFront(): void {
     const meta = { pageBytes: PAGE_BYTES, root: 3, freelist: 2, highWater: this.#nextPage };
-    const freelist = new Uint8Array(PAGE_BYTES);
-    const header = { id: 2, flags: PAGE.freelist, count: 0, overflow: 0 };
-    writeHeader(new DataView(freelist.buffer), header);
-    const root = new LeafPage(3, this.#shapes.length, PAGE_BYTES);
-    for (const { source, root: page } of this.#shapes) {
+    this.#out.append(encodeMeta({ ...meta, transaction: 0n }, 0));
+    this.#out.append(encodeMeta({ ...meta, transaction: 1n }, 1));
+    const freelist = this.#out.reserve(PAGE_BYTES);
+    writeHeader(freelist, { id: 2, flags: PAGE.freelist, count: 0, overflow: 0 });
+    const root = new LeafPage(this.#out, { id: 3, count: this.#shapes.length, span: 1 });
+    for (const { source, branches } of this.#shapes) {
       const value = new Uint8Array(BUCKET_BYTES);
-      new DataView(value.buffer).setBigUint64(0, BigInt(page), true);
+      new DataView(value.buffer).setBigUint64(0, BigInt(branches!.root), true);
       root.add(new TextEncoder().encode(source.name), value, BUCKET_FLAG);
     }
-    return [
-      encodeMeta({ ...meta, transaction: 0n }, 0),
-      encodeMeta({ ...meta, transaction: 1n }, 1),
-      freelist,
-      root.bytes,
-    ];
   }
 
-  #leafPage(shape: Shape): Uint8Array {
-    const id = this.#leaf === 0 ? shape.firstPage : this.#leafId;
+  #appendLeaf(shape: Shape): void {
+    if (this.#leaf === 0) {
+      this.#walk = shape.source.walk();
+      this.#leafId = shape.firstPage;
+    }
     const span = shape.spans[this.#leaf];
     const count = shape.counts[this.#leaf];
-    const page = new LeafPage(id, count, span * PAGE_BYTES);
+    const page = new LeafPage(this.#out, { id: this.#leafId, count, span });
     const walk = this.#walk!;
     for (let i = 0; i < count; i++) {
       if (!walk.next()) throw new Error(`bucket ${shape.source.name} shrank while it was written`);
       page.add(walk.key, walk.value, 0);
     }
-    this.#leafId = id + span;
+    this.#leafId += span;
     this.#leaf++;
-    return page.bytes;
   }
 }
 
+/** Pages put together in one buffer that is used again and again. */
+class PageBuffer {
+  bytes = new Uint8Array(32 * PAGE_BYTES);
+  length = 0;
+
+  /** @returns what was appended since the length was set to 0 */
+  taken(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  append(page: Uint8Array): void {
+    this.reserve(page.length);
+    this.bytes.set(page, this.length - page.length);
+  }
+
+  /** Appends zeros. @returns a view of them */
+  reserve(count: number): DataView {
+    const start = this.length;
+    this.length += count;
+    if (this.length > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(this.length, 2 * this.bytes.length));
+      grown.set(this.bytes.subarray(0, start));
+      this.bytes = grown;
+    } else this.bytes.fill(0, start, this.length);
+    return new DataView(this.bytes.buffer, start, count);
+  }
+}
+
+/** The page reserved last; nothing is reserved while it is filled. */
 class LeafPage {
-  readonly bytes: Uint8Array;
+  readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #element = PAGE_HEADER_BYTES;
   #data: number;
 
-  constructor(id: number, count: number, length: number) {
-    this.bytes = new Uint8Array(length);
-    this.#view = new DataView(this.bytes.buffer);
-    const overflow = length / PAGE_BYTES - 1;
-    writeHeader(this.#view, { id, flags: PAGE.leaf, count, overflow });
+  constructor(
+    out: PageBuffer,
+    { id, count, span }: { readonly id: number; readonly count: number; readonly span: number },
+  ) {
+    this.#view = out.reserve(span * PAGE_BYTES);
+    this.#bytes = out.bytes.subarray(this.#view.byteOffset, out.length);
+    writeHeader(this.#view, { id, flags: PAGE.leaf, count, overflow: span - 1 });
     this.#data = PAGE_HEADER_BYTES + count * ELEMENT_BYTES;
   }
 
@@ -224,75 +256,86 @@ class LeafPage {
     this.#view.setUint32(at + 4, this.#data - at, true);
     this.#view.setUint32(at + 8, key.length, true);
     this.#view.setUint32(at + 12, value.length, true);
-    this.bytes.set(key, this.#data);
-    this.bytes.set(value, this.#data + key.length);
+    this.#bytes.set(key, this.#data);
+    this.#bytes.set(value, this.#data + key.length);
     this.#data += key.length + value.length;
     this.#element += ELEMENT_BYTES;
   }
 }
 
-interface Child {
-  readonly id: number;
-  readonly key: Uint8Array;
+/** Nodes of one level of a tree. */
+interface Level {
+  readonly ids: number[];
+  readonly keys: readonly Uint8Array[];
 }
 
-/** Levels of branch pages over `leaves`, bottom up, numbered from `firstPage`. */
-function encodeBranches(
-  leaves: readonly Child[],
-  firstPage: number,
-): { readonly pages: Uint8Array[]; readonly root: number; readonly nextPage: number } {
-  const pages: Uint8Array[] = [];
-  let id = firstPage;
-  let level = leaves;
-  while (level.length > 1) {
-    const above: Child[] = [];
-    for (let from = 0; from < level.length;) {
-      let to = from;
-      let bytes = PAGE_HEADER_BYTES;
-      while (to < level.length) {
-        bytes += ELEMENT_BYTES + level[to].key.length;
-        // Two keys a page at least, or a tree of long keys would never narrow.
-        if (bytes > PAGE_BYTES && to - from >= 2) break;
-        to++;
-      }
-      const page = encodeBranch(id, level.slice(from, to));
-      pages.push(page);
-      above.push({ id, key: level[from].key });
-      id += page.length / PAGE_BYTES;
-      from = to;
-    }
-    level = above;
+/** Levels of branch pages over a bucket's leaves, bottom up, a page at a time. */
+class BranchBuilder {
+  readonly pages: Uint8Array[] = [];
+  #level: Level;
+  #above: { readonly ids: number[]; readonly keys: Uint8Array[] } = { ids: [], keys: [] };
+  #from = 0;
+  nextPage: number;
+
+  /** @param firstPage number of the first branch */
+  constructor(
+    leaves: Pick<Shape, "firstPage" | "spans" | "firstKeys">,
+    firstPage: number,
+  ) {
+    let id = leaves.firstPage;
+    const ids = leaves.spans.map((span) => (id += span) - span);
+    this.#level = { ids, keys: leaves.firstKeys };
+    this.nextPage = firstPage;
   }
-  return { pages, root: level[0].id, nextPage: id };
+
+  /** Page of the tree's root; known once `step` returned false. */
+  get root(): number {
+    return this.#level.ids[0];
+  }
+
+  /** Makes one page. @returns false when there was none left to make */
+  step(): boolean {
+    const { ids, keys } = this.#level;
+    if (ids.length === 1) return false;
+    const from = this.#from;
+    let to = from;
+    let bytes = PAGE_HEADER_BYTES;
+    while (to < ids.length) {
+      bytes += ELEMENT_BYTES + keys[to].length;
+      // Two keys a page at least, or a tree of long keys would never narrow.
+      if (bytes > PAGE_BYTES && to - from >= 2) break;
+      to++;
+    }
+    const children = { ids: ids.slice(from, to), keys: keys.slice(from, to) };
+    const page = encodeBranch(this.nextPage, children);
+    this.pages.push(page);
+    this.#above.ids.push(this.nextPage);
+    this.#above.keys.push(keys[from]);
+    this.nextPage += page.length / PAGE_BYTES;
+    this.#from = to;
+    if (to === ids.length) {
+      this.#level = this.#above;
+      this.#above = { ids: [], keys: [] };
+      this.#from = 0;
+    }
+    return true;
+  }
 }
 
-function encodeBranch(id: number, children: readonly Child[]): Uint8Array {
-  const used = children.reduce(
-    (sum, { key }) => sum + ELEMENT_BYTES + key.length,
-    PAGE_HEADER_BYTES,
-  );
+function encodeBranch(id: number, { ids, keys }: Level): Uint8Array {
+  const used = keys.reduce((sum, key) => sum + ELEMENT_BYTES + key.length, PAGE_HEADER_BYTES);
   const overflow = Math.ceil(used / PAGE_BYTES) - 1;
   const bytes = new Uint8Array((overflow + 1) * PAGE_BYTES);
   const view = new DataView(bytes.buffer);
-  writeHeader(view, { id, flags: PAGE.branch, count: children.length, overflow });
-  let data = PAGE_HEADER_BYTES + children.length * ELEMENT_BYTES;
-  children.forEach((child, i) => {
+  writeHeader(view, { id, flags: PAGE.branch, count: keys.length, overflow });
+  let data = PAGE_HEADER_BYTES + keys.length * ELEMENT_BYTES;
+  keys.forEach((key, i) => {
     const at = PAGE_HEADER_BYTES + i * ELEMENT_BYTES;
     view.setUint32(at, data - at, true);
-    view.setUint32(at + 4, child.key.length, true);
-    view.setBigUint64(at + 8, BigInt(child.id), true);
-    bytes.set(child.key, data);
-    data += child.key.length;
+    view.setUint32(at + 4, key.length, true);
+    view.setBigUint64(at + 8, BigInt(ids[i]), true);
+    bytes.set(key, data);
+    data += key.length;
   });
   return bytes;
-}
-
-function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

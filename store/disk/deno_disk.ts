@@ -85,8 +85,8 @@ class DenoFile implements DiskFile {
     this.#file.truncateSync(length);
   }
 
-  sync(): Promise<void> {
-    if (!this.#pace.onThread) return this.#file.syncData();
+  sync(size?: "large"): Promise<void> {
+    if (size === "large" || !this.#pace.onThread) return this.#file.syncData();
     try {
       this.#pace.run(() => this.#file.syncDataSync());
       return Promise.resolve();
@@ -114,6 +114,7 @@ export function createDenoDisk(): Disk {
     list: (directory) => Array.from(Deno.readDirSync(directory), (entry) => entry.name).sort(),
     rename: (from, to) => Deno.renameSync(from, to),
     remove: (path) => Deno.removeSync(path),
+    removeLarge: (path) => Deno.remove(path),
     makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
     async syncDirectory(path) {
       const directory = await Deno.open(path, { read: true });

@@ -62,14 +62,16 @@ export async function removeOtherSnapshots(
   unfinished: SnapshotMarker | null = null,
 ): Promise<void> {
   const newest = keep[0]?.index ?? 0;
-  for (const marker of listSnapshots(disk, directory)) {
-    const isKept = keep.some(({ index, term }) => index === marker.index && term === marker.term);
-    if (!isKept && marker.index <= newest) disk.remove(`${directory}/${snapshotName(marker)}`);
-  }
+  const replaced = listSnapshots(disk, directory).filter((marker) =>
+    marker.index <= newest &&
+    !keep.some(({ index, term }) => index === marker.index && term === marker.term)
+  ).map(snapshotName);
+  // What is begun after this call must not be taken for a leftover either.
   const written = unfinished === null ? "" : `${snapshotName(unfinished)}.tmp`;
-  for (const name of disk.list(directory)) {
-    if (name.endsWith(".snap.tmp") && name !== written) disk.remove(`${directory}/${name}`);
-  }
+  const leftovers = disk.list(directory).filter((name) =>
+    name.endsWith(".snap.tmp") && name !== written
+  );
+  for (const name of [...replaced, ...leftovers]) await disk.removeLarge(`${directory}/${name}`);
   await disk.syncDirectory(directory);
 }
 
@@ -80,6 +82,7 @@ export class SnapshotWriter {
   readonly #marker: SnapshotMarker;
   readonly #file: DiskFile;
   #position = 0;
+  #flushed = 0;
   #sequence = 0;
 
   /** Errors: throws the platform's error when the file can't be created. */
@@ -112,12 +115,27 @@ export class SnapshotWriter {
   }
 
   /**
+   * Has the disk take what was written so far, so that `finish` need not wait for all of it, nor
+   * the log behind it.
+   * Errors: rejects when the sync fails; call `discard` then.
+   */
+  flush(): Promise<void> {
+    this.#flushed = this.#position;
+    return this.#file.sync("large");
+  }
+
+  /** Bytes that `flush` would write. */
+  get unflushed(): number {
+    return this.#position - this.#flushed;
+  }
+
+  /**
    * Makes the snapshot durable under its final name.
    * Errors: rejects when a write or sync fails; call `discard` then.
    */
   async finish(): Promise<void> {
     this.write(new Uint8Array(0));
-    await this.#file.sync();
+    await this.#file.sync("large");
     this.#file.close();
     const path = `${this.#directory}/${snapshotName(this.#marker)}`;
     this.#disk.rename(`${path}.tmp`, path);

@@ -10,6 +10,7 @@
 import type { Disk, DiskFile } from "../ports.ts";
 import type { Entry, HardState } from "../raft/types.ts";
 import { isDiskFull } from "./disk_full.ts";
+import { DurationHistogram } from "./duration_histogram.ts";
 import { BatchBuffer, type SegmentHead, type SnapshotMarker } from "./wal_record.ts";
 
 /** A new segment starts once the current one holds this much. */
@@ -26,6 +27,8 @@ export interface WalOptions {
   readonly segmentBytes: number;
   /** @returns an unpredictable unsigned 32-bit integer */
   readonly newSalt: () => number;
+  /** Clock for `Wal.syncs`, milliseconds; without one every sync takes no time. */
+  readonly now?: () => number;
 }
 
 export interface WalIdentity {
@@ -78,6 +81,8 @@ export class Wal {
   #hardState: HardState;
   #batch = new BatchBuffer(BUFFER_BYTES);
   #spaceLow = false;
+  /** Every sync of a batch so far. */
+  readonly syncs = new DurationHistogram();
 
   /** Use `createWal` or `openWal`. */
   constructor(parts: {
@@ -153,8 +158,8 @@ export class Wal {
   async release(index: number): Promise<void> {
     let removed = false;
     while (this.#closed.length > 0 && this.#closed[0].lastIndex < index) {
-      this.#disk.remove(this.#closed[0].path);
-      this.#closed.shift();
+      const { path } = this.#closed.shift()!;
+      await this.#disk.removeLarge(path);
       removed = true;
     }
     if (removed) await this.#disk.syncDirectory(this.#directory);
@@ -177,7 +182,9 @@ export class Wal {
       this.#allocated = Math.max(this.#allocated, this.#position + frame.length);
       const next = this.#position + frame.length;
       this.#allocateAhead(next);
+      const started = this.#options.now?.() ?? 0;
       await syncOrFail(this.#current.file);
+      this.syncs.observe(((this.#options.now?.() ?? 0) - started) / 1000);
       this.#position = next;
       this.#sequence++;
     } catch (error) {

@@ -48,6 +48,7 @@ export class Applier {
   #term: number;
   #servingTerm = 0;
   #installing = false;
+  #commands = 0;
 
   constructor(parts: ApplierParts) {
     this.#parts = parts;
@@ -77,6 +78,11 @@ export class Applier {
 
   get hasWork(): boolean {
     return this.#head < this.#entries.length && !this.#installing;
+  }
+
+  /** Commands applied since the start. */
+  get commands(): number {
+    return this.#commands;
   }
 
   get isInstalling(): boolean {
@@ -142,6 +148,7 @@ export class Applier {
     const dones = proposals.settle(entry.data)?.dones;
     const batch = entry.data.subarray(ENTRY_HEADER_BYTES);
     const failure = machine.applyBatch(batch, (requestId, outcome) => {
+      this.#commands++;
       dones?.[requestId]?.(outcome);
     });
     // The batch may be old by now, to the collector; what it waited for need not grow old with it.

@@ -69,7 +69,11 @@ export async function bootstrap(parts: BootstrapParts): Promise<BootstrapOutcome
   disk.makeDirectory(logDirectory);
   disk.makeDirectory(snapshotDirectory);
   await disk.syncDirectory(config.dataDirectory);
-  const options: WalOptions = { segmentBytes: config.segmentBytes, newSalt: parts.newSalt };
+  const options: WalOptions = {
+    segmentBytes: config.segmentBytes,
+    newSalt: parts.newSalt,
+    now: () => parts.timer.now(),
+  };
   if (!walExists(disk, logDirectory)) {
     const identity = parts.joined ?? newIdentity(config);
     const wal = await createWal(disk, logDirectory, { identity, options });

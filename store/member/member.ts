@@ -6,7 +6,7 @@
  * While one batch is being synced, the next one gathers and the last one is applied.
  * Source: Ongaro's thesis section 10.2; etcd's raftNode for the order of effects.
  */
-import type { SnapshotMarker } from "../disk/wal_record.ts";
+import type { DurationHistogram } from "../disk/duration_histogram.ts";
 import type { StateMachineApi } from "../mvcc/api.ts";
 import { COMMAND, type CommandKind } from "../mvcc/command.ts";
 import type { Identity } from "../mvcc/outcome.ts";
@@ -31,8 +31,8 @@ const TURN_MILLIS = 8;
 const WRITE_BYTES = 4 * 1024 * 1024;
 /** Records that lagging watchers look at in one turn: about 4 ms. */
 const CATCH_UP_RECORDS = 8_000;
-/** Keys that one slice of reclaiming looks at: about 2 ms. */
-const COMPACT_KEYS = 2_000;
+/** Keys that one slice of reclaiming looks at: about 2 ms; while writes are under way a quarter. */
+const COMPACT_KEYS = { idle: 2_000, busy: 500 } as const;
 
 /** Commands that a full disk refuses; the rest free space or are needed to. */
 const GROWING: ReadonlySet<CommandKind> = new Set([COMMAND.put, COMMAND.txn, COMMAND.leaseGrant]);
@@ -65,8 +65,6 @@ export class Member {
   #peers: Peers | null = null;
   #stopTicks: () => void = () => {};
   #wakeScheduled = false;
-  /** Membership as of the snapshot being written. */
-  #snapshotConf: RaftCore["conf"] | null = null;
   #compacting = true;
   #failure: StoreFailure | null = null;
   #errors: string[] = [];
@@ -121,6 +119,11 @@ export class Member {
     return this.#applier.index;
   }
 
+  /** What was counted since the start. */
+  get counters(): { readonly appliedCommands: number; readonly walSyncs: DurationHistogram } {
+    return { appliedCommands: this.#applier.commands, walSyncs: this.#parts.started.wal.syncs };
+  }
+
   get membership(): Membership {
     return this.#applier.membership;
   }
@@ -150,6 +153,11 @@ export class Member {
   /** Whether the disk refuses new data; deletes and compactions may still fit. */
   get spaceLow(): boolean {
     return this.#parts.started.wal.spaceLow;
+  }
+
+  /** Whether somebody waits for a write; work that can wait then takes small steps. */
+  get isWriting(): boolean {
+    return this.#proposals.isWaitedFor;
   }
 
   /** Milliseconds, for deadlines of callers. */
@@ -354,7 +362,8 @@ export class Member {
         this.#raft.persisted(last?.index ?? 0, last?.term ?? this.#raft.term);
         this.#send(ready.messagesAfterPersist);
       }
-      if (marker !== null) await this.#adopt(marker, received);
+      const own = marker && await this.#snapshotter.adopted(marker, this.#parts.started.wal);
+      if (own !== null) this.#raft.compact(own);
     } catch (error) {
       this.#fail(error);
     }
@@ -402,34 +411,25 @@ export class Member {
     }
   }
 
-  /** The marker is durable: files, segments and entries before it may go. */
-  async #adopt(marker: SnapshotMarker, received: Ready["snapshot"]): Promise<void> {
-    await this.#snapshotter.adopted(marker, this.#parts.started.wal);
-    const conf = this.#snapshotConf;
-    if (received !== null || conf === null) return;
-    this.#raft.compact({ ...marker, conf });
-  }
-
   /** One slice each of snapshot, lagging watchers and reclaiming. @returns whether more waits */
   #background(): boolean {
     const { machine } = this;
-    const wanted = this.#snapshotter.isDue ||
-      (this.#raft.wantsSnapshot && this.#snapshotter.isIdle);
-    if (wanted && !this.#applier.isInstalling) {
+    if (this.#snapshotter.isDue(this.#raft.wantsSnapshot) && !this.#applier.isInstalling) {
       const { index, term } = this.#applier;
-      this.#snapshotConf = this.#raft.conf;
-      const membership = this.membership.encode(this.#raft.conf);
-      this.#snapshotter.start({ index, term, membership }, machine.openSnapshot());
+      const { conf } = this.#raft;
+      const head = { index, term, conf, membership: this.membership.encode(conf) };
+      this.#snapshotter.start(head, machine.openSnapshot());
     }
     if (this.#snapshotter.isRunning) {
-      this.#snapshotter.step()?.then((marker) => {
+      this.#snapshotter.step(this.isWriting)?.then((marker) => {
         if (marker !== null) this.#writer.mark(marker);
         this.#wake();
       }, (error) => this.#fail(error));
     }
     const lagging = machine.watches.laggingCount > 0 &&
       machine.watches.catchUpStep(CATCH_UP_RECORDS);
-    if (this.#compacting) this.#compacting = machine.compactStep(COMPACT_KEYS);
+    const keys = COMPACT_KEYS[this.isWriting ? "busy" : "idle"];
+    if (this.#compacting) this.#compacting = machine.compactStep(keys);
     return this.#snapshotter.isRunning || lagging || this.#compacting;
   }
 

@@ -84,8 +84,8 @@ export class Proposals {
     return this.#dones.length > 0 || this.#sealed.length > 0;
   }
 
-  get waitingCount(): number {
-    return this.#waiting.size;
+  get isWaitedFor(): boolean {
+    return this.hasQueued || this.#waiting.size > 0;
   }
 
   /** Adds one command to the batch being gathered. @returns null, or why it is refused */

@@ -16,9 +16,13 @@ import type { Wal } from "../disk/wal.ts";
 import type { SnapshotMarker } from "../disk/wal_record.ts";
 import type { SnapshotReader } from "../mvcc/api.ts";
 import type { Disk, Log } from "../ports.ts";
+import type { SnapshotMeta } from "../raft/types.ts";
 
-/** One slice: about 1 ms of encoding and writing. */
+/** One slice: about 1 ms of encoding and writing; while writes are under way a quarter. */
 const SLICE_BYTES = 256 * 1024;
+const BUSY_SLICE_BYTES = 64 * 1024;
+/** So much goes to the disk at once; the log's next sync may have to wait for it. */
+const FLUSH_BYTES = 4 * 1024 * 1024;
 
 export interface SnapshotPolicy {
   readonly snapshotCount: number;
@@ -26,7 +30,7 @@ export interface SnapshotPolicy {
 }
 
 interface Running {
-  readonly head: SnapshotHead;
+  readonly head: SnapshotHead & SnapshotMeta;
   readonly reader: SnapshotReader;
   readonly writer: SnapshotWriter;
 }
@@ -41,11 +45,12 @@ export class Snapshotter {
   #bytes = 0;
   #lastBytes = 0;
   #running: Running | null = null;
-  #finishing = false;
-  /** Overtaken by a received snapshot while it was finishing. */
+  /** A sync of the unfinished or the finished file is under way. */
+  #syncing = false;
+  /** Overtaken by a received snapshot, or stopped, during that sync. */
   #discarded = false;
-  /** Index of one that is finished, but that the log does not name yet. */
-  #adopting: number | null = null;
+  /** One that is finished, but that the log does not name yet. */
+  #adopting: SnapshotMeta | null = null;
 
   /** @param parts.kept snapshots whose markers the log holds, newest first */
   constructor(parts: {
@@ -69,17 +74,12 @@ export class Snapshotter {
 
   /** Whether a slice wants to be written. */
   get isRunning(): boolean {
-    return this.#running !== null && !this.#finishing;
-  }
-
-  /** Whether another snapshot may be started. */
-  get isIdle(): boolean {
-    return this.pendingIndex === null;
+    return this.#running !== null && !this.#syncing;
   }
 
   /** Index of a snapshot that was started and that nobody can be sent yet. */
   get pendingIndex(): number | null {
-    return this.#running?.head.index ?? this.#adopting;
+    return (this.#running?.head ?? this.#adopting)?.index ?? null;
   }
 
   /** Counts what was applied since the last snapshot. */
@@ -91,15 +91,17 @@ export class Snapshotter {
   /**
    * Whether a snapshot should start. A snapshot as large as the log it replaces is not worth
    * writing yet, so the disk never writes more for snapshots than for the log.
+   * @param isWanted a follower waits for one, whatever it costs
    */
-  get isDue(): boolean {
-    if (!this.isIdle || this.#bytes < this.#lastBytes) return false;
+  isDue(isWanted: boolean): boolean {
+    if (this.pendingIndex !== null) return false;
+    if (isWanted || this.#bytes < this.#lastBytes) return isWanted;
     return this.#entries >= this.#policy.snapshotCount ||
       this.#bytes >= this.#policy.snapshotLogBytes;
   }
 
   /** Starts writing; `reader` shows the state machine as of `head.index`. */
-  start(head: SnapshotHead, reader: SnapshotReader): void {
+  start(head: SnapshotHead & SnapshotMeta, reader: SnapshotReader): void {
     try {
       const writer = new SnapshotWriter(this.#disk, this.#directory, head);
       this.#running = { head, reader, writer };
@@ -113,54 +115,73 @@ export class Snapshotter {
 
   /**
    * Writes one slice.
-   * @returns null while there is more, or a promise of the finished snapshot (null when the disk
-   * was full; the snapshot is tried again later)
-   * Errors: rejects when a write or sync fails otherwise.
+   * @param isBusy whether somebody waits for the thread
+   * @returns null when the next slice may follow; a promise when a sync comes first: of null, or of
+   * the marker of the finished snapshot
+   * Errors: rejects when a write or sync fails, save for a full disk: it is tried again later.
    */
-  step(): Promise<SnapshotMarker | null> | null {
+  step(isBusy: boolean): Promise<SnapshotMarker | null> | null {
     const running = this.#running;
-    if (running === null || this.#finishing) return null;
+    if (running === null || this.#syncing) return null;
     try {
-      const chunk = running.reader.next(SLICE_BYTES);
-      if (chunk !== undefined) {
-        running.writer.write(chunk);
-        return null;
-      }
+      const chunk = running.reader.next(isBusy ? BUSY_SLICE_BYTES : SLICE_BYTES);
+      if (chunk === undefined) return this.#finish(running);
+      running.writer.write(chunk);
+      return running.writer.unflushed < FLUSH_BYTES ? null : this.#flush(running);
     } catch (error) {
-      if (!isDiskFull(error)) throw error;
       running.reader.close();
       running.writer.discard();
       this.#running = null;
       this.#giveUp(error);
       return Promise.resolve(null);
     }
-    return this.#finish(running);
   }
 
   /** Forgets a snapshot under way. */
   abort(): void {
-    this.#discarded = this.#finishing;
-    if (this.#running === null || this.#finishing) return;
+    this.#discarded = this.#syncing;
+    if (this.#running === null || this.#syncing) return;
     this.#running.reader.close();
     this.#running.writer.abandon();
     this.#running = null;
   }
 
+  async #flush(running: Running): Promise<null> {
+    this.#syncing = true;
+    try {
+      await running.writer.flush();
+    } catch (error) {
+      running.reader.close();
+      running.writer.discard();
+      this.#running = null;
+      this.#giveUp(error);
+    } finally {
+      this.#syncing = false;
+    }
+    const isOvertaken = this.#discarded;
+    this.#discarded = false;
+    if (isOvertaken) this.abort();
+    return null;
+  }
+
   /**
    * The log's marker of `marker` is durable: older files and segments may go.
-   * @returns after the directory is durable
+   * @returns after the directory is durable: the snapshot if it is this member's own, null for a
+   * received one
    */
-  async adopted(marker: SnapshotMarker, wal: Wal): Promise<void> {
+  async adopted(marker: SnapshotMarker, wal: Wal): Promise<SnapshotMeta | null> {
     this.#kept = [marker, ...this.#kept.filter((kept) => kept.index < marker.index)]
       .slice(0, KEPT_SNAPSHOTS);
     const unfinished = this.#running?.head ?? null;
     await removeOtherSnapshots(this.#disk, this.#directory, this.#kept, unfinished);
     await wal.release(this.#kept[this.#kept.length - 1].index);
+    const own = this.#adopting;
     this.#adopting = null;
+    return own?.index === marker.index && own.term === marker.term ? own : null;
   }
 
   async #finish(running: Running): Promise<SnapshotMarker | null> {
-    this.#finishing = true;
+    this.#syncing = true;
     running.reader.close();
     try {
       await running.writer.finish();
@@ -168,16 +189,16 @@ export class Snapshotter {
       this.#giveUp(error);
       return null;
     } finally {
-      this.#finishing = false;
+      this.#syncing = false;
       this.#running = null;
     }
     if (this.#discarded) {
       this.#discarded = false;
       return null;
     }
-    this.#adopting = running.head.index;
+    const { index, term, conf } = running.head;
+    this.#adopting = { index, term, conf };
     this.#lastBytes = running.writer.bytes;
-    const { index, term } = running.head;
     this.#log("info", "snapshot written", { index, term, bytes: running.writer.bytes });
     return { index, term };
   }

@@ -102,7 +102,7 @@ export class IncomingSnapshot {
    */
   async finish(timer: Timer): Promise<string | null> {
     const path = this.#file.path;
-    await this.#file.sync();
+    await this.#file.sync("large");
     this.#file.close();
     const problem = this.#received === this.#size
       ? await this.#verify(timer)

@@ -81,6 +81,11 @@ export class FakeDisk implements Disk {
     if (!this.#names.delete(path)) throw new Error(`no such file: ${path}`);
   }
 
+  async removeLarge(path: string): Promise<void> {
+    await Promise.resolve();
+    this.remove(path);
+  }
+
   makeDirectory(path: string): void {
     this.#requirePower();
     this.#directories.add(path);

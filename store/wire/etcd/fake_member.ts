@@ -4,6 +4,7 @@
  * Commands are applied together once the current turn of the thread is over, as a member does.
  * Never: durable, never expires a lease; tests of the wire alone use it.
  */
+import { DurationHistogram } from "../../disk/duration_histogram.ts";
 import { COMMAND, encodeCommand } from "../../mvcc/command.ts";
 import type { AlarmMember, ApplyOutcome, Identity } from "../../mvcc/outcome.ts";
 import { ProtoWriter } from "../../mvcc/proto.ts";
@@ -14,6 +15,7 @@ import type {
   HashResult,
   LeaseInfo,
   MemberApi,
+  MemberCounters,
   MemberFailure,
   MemberInfo,
   MemberList,
@@ -47,6 +49,11 @@ export class FakeMember implements MemberApi {
 
   get revision(): number {
     return this.machine.revision;
+  }
+
+  readCounters(): MemberCounters {
+    const walSyncs = new DurationHistogram();
+    return { appliedCommands: this.#index, walSyncs, longestStallMillis: 0 };
   }
 
   submit(

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { decodeAlarm } from "../../mvcc/admin_codec.ts";
-import { ProtoReader, ProtoWriter } from "../../mvcc/proto.ts";
+import { ProtoReader } from "../../mvcc/proto.ts";
 import type { UnaryCall } from "../grpc/brief_call.ts";
 import type { Method, ServerCall } from "../grpc/server.ts";
 import { GrpcCode } from "../grpc/status.ts";
@@ -192,12 +192,12 @@ async function sendSlices(
   let left = snapshot.totalBytes;
   let sent = 0;
   const send = async (blob: Uint8Array) => {
-    const writer = new ProtoWriter(blob.length + 64);
+    const writer = call.beginReply();
     context.writeHeader(writer, context.member.revision);
     writer.int64Field(2, left);
     writer.bytesField(3, blob);
     writer.stringField(4, version);
-    if (call.send(writer.view()) || call.over) return;
+    if (call.sendReply() || call.over) return;
     await new Promise<void>((resolve) => {
       call.onDrain = resolve;
       call.onCancel = resolve;

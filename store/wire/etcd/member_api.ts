@@ -5,6 +5,7 @@
  * socket write. Callbacks run exactly once, from the apply loop or before the call returns.
  * Never: gRPC codes (see `errors.ts`), sockets.
  */
+import type { DurationHistogram } from "../../disk/duration_histogram.ts";
 import type { CommandName } from "../../mvcc/command.ts";
 import type { AlarmMember, ApplyOutcome, Identity, Permission } from "../../mvcc/outcome.ts";
 import type { StoreFailure, TxnRequest, TxnResponse, WatchRequest } from "../../mvcc/types.ts";
@@ -80,6 +81,15 @@ export interface HashResult {
   readonly compactRevision: number;
   /** Revision the hash covers. */
   readonly revision: number;
+}
+
+/** What a member counts since its start. */
+export interface MemberCounters {
+  readonly appliedCommands: number;
+  /** Of the log. */
+  readonly walSyncs: DurationHistogram;
+  /** Since they were last read. */
+  readonly longestStallMillis: number;
 }
 
 export interface MemberStatus extends StoreStatus {
@@ -204,6 +214,7 @@ export interface MemberApi {
   memberPromote(id: bigint): Promise<MemberList | MemberFailure>;
 
   status(): MemberStatus;
+  readCounters(): MemberCounters;
   /** Active alarms, without going through the log. */
   alarms(): readonly AlarmMember[];
   defragment(): Promise<{ readonly kind: "done" } | MemberFailure>;

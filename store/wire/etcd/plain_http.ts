@@ -6,9 +6,10 @@
  */
 import type { PlainAnswer, PlainHandler } from "../http1.ts";
 import type { MemberApi } from "./member_api.ts";
+import { memberMetrics } from "./metrics.ts";
 
 export interface PlainHttpOptions {
-  /** Prometheus text of everything the process measures; without it a few member gauges. */
+  /** Prometheus text of everything the process measures; without it the member's. */
   readonly metrics?: () => string;
 }
 
@@ -99,40 +100,4 @@ async function check(
 
 function readIndexFails(member: MemberApi): Promise<boolean> {
   return new Promise((resolve) => member.readIndex((failure) => resolve(failure !== null)));
-}
-
-function memberMetrics(member: MemberApi): string {
-  const now = member.status();
-  const gauges: [string, string, number][] = [
-    [
-      "etcd_server_has_leader",
-      "Whether or not a leader exists. 1 is existence, 0 is not.",
-      Number(now.leaderId !== 0n),
-    ],
-    [
-      "etcd_server_is_leader",
-      "Whether or not this member is a leader. 1 if is, 0 otherwise.",
-      Number(now.leaderId === now.memberId),
-    ],
-    [
-      "etcd_server_is_learner",
-      "Whether or not this member is a learner. 1 if is, 0 otherwise.",
-      Number(now.isLearner),
-    ],
-    ["etcd_server_quota_backend_bytes", "Storage limit in bytes.", now.dbSizeQuotaBytes],
-    [
-      "etcd_mvcc_db_total_size_in_bytes",
-      "Bytes the store holds.",
-      now.dbSizeBytes,
-    ],
-    [
-      "etcd_mvcc_db_total_size_in_use_in_bytes",
-      "Bytes of them in use.",
-      now.dbSizeInUseBytes,
-    ],
-    ["etcd_debugging_mvcc_current_revision", "Current revision of the store.", member.revision],
-  ];
-  return gauges.map(([name, help, value]) =>
-    `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`
-  ).join("");
 }

@@ -109,11 +109,8 @@ export class SimDisk {
         this.#setName(from, null);
         this.#setName(to, inode);
       },
-      remove: (path) => {
-        this.#change(process);
-        if (!this.#names.has(path)) throw new Error(`no such file: ${path}`);
-        this.#setName(path, null);
-      },
+      remove: (path) => this.#remove(process, path),
+      removeLarge: (path) => this.#later(process, () => this.#remove(process, path)),
       makeDirectory: () => requireAlive(process),
       syncDirectory: (path) => {
         this.#change(process);
@@ -242,6 +239,12 @@ export class SimDisk {
       spans.forEach(({ start }, i) => inode.durable.set(contents[i], start));
       inode.durableSize = size;
     });
+  }
+
+  #remove(process: SimProcess, path: string): void {
+    this.#change(process);
+    if (!this.#names.has(path)) throw new Error(`no such file: ${path}`);
+    this.#setName(path, null);
   }
 
   #later(process: SimProcess, finish: () => void): Promise<void> {
