@@ -1,7 +1,7 @@
 /**
  * Calls at a fixed rate, whatever the server does: the latency that clients of their own pace see.
  * In: a rate, messages. Out: milliseconds of each call, counted from when it was due.
- * Never: leaves out a stall (a call that could not be sent yet waits all the same); decodes answers.
+ * Never: leaves out a stall (a call that could not be sent yet waits, too); decodes answers.
  */
 import { RawClient } from "./store_raw.ts";
 

@@ -16,7 +16,7 @@ import {
   writeHeader,
 } from "./page.ts";
 
-/** One entry at a time; `key` and `value` are valid until the next call, and may cost to ask for. */
+/** One entry at a time; `key` and `value` are valid until the next call, and cost to ask for. */
 export interface EntryWalk {
   /** @returns false at the end */
   next(): boolean;
