@@ -145,6 +145,7 @@ export class NodeTable implements LabelColumns {
     this.#setAllocatable(row, node.allocatable);
     this.podsAllowed[row] = node.allowedPods;
     this.hot.podsFree[row] = node.allowedPods - this.podCount[row];
+    this.hot.weigh(row);
     for (const [key, ids] of this.#labelColumns) ids[row] = this.#acquireLabel(node, key);
     for (const image of node.images) {
       for (const name of image.names) this.#imageRows(name).set(row, image.sizeBytes);
@@ -363,6 +364,7 @@ export class NodeTable implements LabelColumns {
     if (isHuge(node.allocatable)) this.hugeNodes--;
     if (node.unschedulable) this.cordoned--;
     this.hot.podsFree[row] = 0;
+    this.hot.weigh(row);
     this.attachments.limit(row, node.attachLimits, -1);
     this.taintLists.release(this.taintList[row]);
     this.taintList[row] = ABSENT;

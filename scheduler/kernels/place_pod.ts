@@ -15,9 +15,16 @@ export const BLOCK_ROWS = 64;
 /** From this capacity on the columns live in WebAssembly memory, whose pages are dear. */
 const SIMD_ROWS = 1024;
 const PAGE_BYTES = 65_536;
-const DOUBLE_COLUMNS = 7;
-/** Columns of four bytes a row. */
-const WORD_COLUMNS = 11;
+const DOUBLE_COLUMNS = 6;
+/** Columns of four bytes a row, and those that lie block by block. */
+const WORD_COLUMNS = 5;
+const QUICK_COLUMNS = 8;
+const QUICK_BLOCK_WORDS = QUICK_COLUMNS * BLOCK_ROWS;
+/** Memory is compared in whole units of this many bytes, so that 32 bits hold 2 TiB. */
+const MEMORY_UNIT = 1024;
+const MOST_UNITS = 2 ** 31 - 1;
+/** Two weights share one word. */
+const MOST_QUICK_WEIGHT = 2 ** 15 - 1;
 /** How much inverses are lifted, so that rounding them to Float32 never leaves them too small. */
 const INVERSE_LIFT = 1 + 2 ** -22;
 
@@ -48,13 +55,15 @@ interface Kernels {
 /** In `blockBest`: the quick pass could not tell. */
 const UNSURE = -2;
 /** Most cpu, in thousandths, that the quick pass counts in 32 bits a hundredfold. */
-export const MOST_CPU_MILLI = 2 ** 24;
+export const MOST_CPU_MILLI = 2 ** 24 - 1;
 /** @returns whether a node offers more than the pass can count exactly. */
 export function isHuge(offered: { readonly cpuMilli: number; readonly memoryBytes: number }) {
   return offered.cpuMilli > MOST_CPU_MILLI || offered.memoryBytes > EXACT_CAPACITY;
 }
 
-const NOT_ASKED = -(2 ** 31);
+/** Free cpu of a row that takes no more pods: less than any pod can do with. */
+const FULL = -(2 ** 31);
+const NOT_ASKED = FULL + 1;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -79,14 +88,9 @@ export class HotColumns {
   readonly podsFree: Int32Array;
   /** 50..100: how evenly cpu and memory are in use as things stand. */
   readonly evenness: Int32Array;
-  /** Made from the columns above for the quick pass: free, left for scores, shares in use. */
-  readonly #memoryFree: Float64Array;
-  readonly #cpuFree: Int32Array;
-  readonly #cpuLeft: Int32Array;
-  readonly #cpuWhole: Int32Array;
-  readonly #cpuShare: Float32Array;
-  readonly #memoryShare: Float32Array;
-  readonly #memoryLeft: Float32Array;
+  /** Made from the columns above for the quick pass, block by block; the kernel names them. */
+  readonly #quick: Int32Array;
+  readonly #quickFloats: Float32Array;
   /** Written by `place`. */
   readonly totals: Int32Array;
   readonly blockBest: Int32Array;
@@ -98,7 +102,8 @@ export class HotColumns {
   constructor(capacity: number, simd = true) {
     this.capacity = capacity;
     const blocks = capacity / BLOCK_ROWS;
-    const bytes = capacity * (8 * DOUBLE_COLUMNS + 4 * WORD_COLUMNS) + 8 * blocks;
+    const words4 = 4 * (WORD_COLUMNS + QUICK_COLUMNS);
+    const bytes = capacity * (8 * DOUBLE_COLUMNS + words4) + 8 * blocks;
     let buffer: ArrayBuffer;
     if (simd && capacity >= SIMD_ROWS) {
       const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
@@ -118,21 +123,19 @@ export class HotColumns {
     this.memoryAllocatable = doubles(3);
     this.memoryRequested = doubles(4);
     this.memoryNonzero = doubles(5);
-    this.#memoryFree = doubles(6);
     const floats = (at: number) => new Float32Array(buffer, words(at).byteOffset, capacity);
     this.cpuInverse = floats(0);
     this.memoryInverse = floats(1);
     this.podsFree = words(2);
     this.evenness = words(3);
     this.totals = words(4);
-    this.#cpuFree = words(5);
-    this.#cpuLeft = words(6);
-    this.#cpuWhole = words(7);
-    this.#cpuShare = floats(8);
-    this.#memoryShare = floats(9);
-    this.#memoryLeft = floats(10);
-    this.blockBest = words(11, blocks);
+    this.#quick = words(5, QUICK_COLUMNS * capacity);
+    this.#quickFloats = new Float32Array(buffer, this.#quick.byteOffset, this.#quick.length);
+    this.blockBest = words(5 + QUICK_COLUMNS, blocks);
     this.blockTies = new Int32Array(buffer, this.blockBest.byteOffset + 4 * blocks, blocks);
+    for (let at = 0; at < this.#quick.length; at += QUICK_BLOCK_WORDS) {
+      this.#quick.fill(FULL, at, at + BLOCK_ROWS);
+    }
   }
 
   /** Takes over what another, smaller set of columns holds. */
@@ -164,14 +167,28 @@ export class HotColumns {
     const memory = this.memoryAllocatable[row];
     const cpuUsed = this.cpuRequested[row];
     const memoryUsed = this.memoryRequested[row];
-    this.evenness[row] = evennessOf(cpuUsed, cpu, memoryUsed, memory);
-    this.#cpuFree[row] = Math.max(NOT_ASKED + 1, cpu - cpuUsed);
-    this.#cpuLeft[row] = Math.max(0, cpu - this.cpuNonzero[row]);
-    this.#cpuWhole[row] = cpu;
-    this.#memoryFree[row] = memory - memoryUsed;
-    this.#cpuShare[row] = cpu === 0 ? 0 : cpuUsed / cpu;
-    this.#memoryShare[row] = memory === 0 ? 0 : memoryUsed / memory;
-    this.#memoryLeft[row] = memory === 0 ? 0 : (memory - this.memoryNonzero[row]) / memory;
+    const evenness = evennessOf(cpuUsed, cpu, memoryUsed, memory);
+    this.evenness[row] = evenness;
+    if (this.#kernels === null) return;
+    const at = Math.floor(row / BLOCK_ROWS) * QUICK_BLOCK_WORDS + row % BLOCK_ROWS;
+    const quick = this.#quick;
+    const floats = this.#quickFloats;
+    const lacks = cpu === 0 || memory === 0;
+    const free = Math.max(NOT_ASKED + 1, cpu - cpuUsed);
+    quick[at] = this.podsFree[row] > 0 ? free : FULL;
+    const units = Math.floor((memory - memoryUsed) / MEMORY_UNIT);
+    quick[at + BLOCK_ROWS] = Math.min(MOST_UNITS, Math.max(NOT_ASKED + 1, units));
+    quick[at + 2 * BLOCK_ROWS] = 100 * Math.max(0, cpu - this.cpuNonzero[row]);
+    quick[at + 3 * BLOCK_ROWS] = cpu + evenness * 2 ** 24;
+    floats[at + 4 * BLOCK_ROWS] = this.cpuInverse[row];
+    // Half a percent sits between two whole ones, so a row that lacks something is never sure.
+    floats[at + 5 * BLOCK_ROWS] = lacks
+      ? 0.5
+      : 100 * (memory - this.memoryNonzero[row]) / memory - 0.5;
+    floats[at + 6 * BLOCK_ROWS] = lacks ? 0 : this.memoryInverse[row];
+    floats[at + 7 * BLOCK_ROWS] = lacks
+      ? 0
+      : 50 * (Math.min(1, cpuUsed / cpu) - Math.min(1, memoryUsed / memory));
   }
 
   /** Fills `totals` and `blockBest` of the first rows. @returns on how many rows the pod fits. */
@@ -179,9 +196,7 @@ export class HotColumns {
     const blocks = Math.ceil(rows / BLOCK_ROWS);
     const kernels = this.#kernels;
     if (kernels === null) return placeScalar(this, blocks, ask);
-    if (ask.cpuScored > MOST_CPU_MILLI || ask.cpuFit > MOST_CPU_MILLI) {
-      return this.#placeExactly(kernels, 0, blocks, ask);
-    }
+    if (!isQuick(ask)) return this.#placeExactly(kernels, 0, blocks, ask);
     let count = this.#placeQuickly(kernels, blocks, ask);
     const { blockBest } = this;
     for (let block = 0; block < blocks; block++) {
@@ -215,30 +230,24 @@ export class HotColumns {
   }
 
   #placeQuickly(kernels: Kernels, blocks: number, ask: PodAsk): number {
+    const isAsked = ask.memoryFit !== -Infinity;
+    const units = isAsked ? Math.ceil(ask.memoryFit / MEMORY_UNIT) : NOT_ASKED;
+    // A row with all but the last, partial unit free may fit or not.
+    const isPartial = isAsked && ask.memoryFit % MEMORY_UNIT !== 0;
     return kernels.placeQuickly(
       blocks,
-      this.#cpuFree.byteOffset,
-      this.#cpuLeft.byteOffset,
-      this.#cpuWhole.byteOffset,
-      this.#cpuShare.byteOffset,
-      this.cpuInverse.byteOffset,
-      this.#memoryFree.byteOffset,
-      this.#memoryShare.byteOffset,
-      this.#memoryLeft.byteOffset,
-      this.memoryInverse.byteOffset,
-      this.podsFree.byteOffset,
-      this.evenness.byteOffset,
+      this.#quick.byteOffset,
       this.totals.byteOffset,
       this.blockBest.byteOffset,
       ask.cpuFit === -Infinity ? NOT_ASKED : ask.cpuFit,
-      ask.memoryFit,
-      ask.cpuScored,
-      ask.memoryScored,
-      ask.cpuExact,
-      ask.memoryExact,
-      ask.leastWeight,
-      ask.balanceWeight,
-      ask.constant,
+      units,
+      isPartial ? units - 1 : FULL,
+      100 * ask.cpuScored,
+      100 * ask.memoryScored,
+      50 * ask.cpuExact,
+      50 * ask.memoryExact,
+      ask.leastWeight + ask.balanceWeight * 2 ** 16,
+      ask.constant + 50 * ask.balanceWeight,
     );
   }
 
@@ -269,6 +278,18 @@ export class HotColumns {
       ask.constant,
     );
   }
+}
+
+/** @returns whether the quick pass can hold the numbers of a pod. */
+function isQuick(ask: PodAsk): boolean {
+  const { cpuFit, memoryFit, cpuScored, cpuExact, memoryExact } = ask;
+  if (cpuScored > MOST_CPU_MILLI || cpuFit > MOST_CPU_MILLI) return false;
+  if (memoryFit >= (MOST_UNITS - 1) * MEMORY_UNIT) return false;
+  // Where it fits, shares in use must not pass 1.
+  if (cpuExact > Math.max(0, cpuFit) || memoryExact > Math.max(0, memoryFit)) return false;
+  // Without a say of evenness, its doubts would be for nothing.
+  if (ask.balanceWeight === 0) return false;
+  return ask.leastWeight <= MOST_QUICK_WEIGHT && ask.balanceWeight <= MOST_QUICK_WEIGHT;
 }
 
 /** @returns 50..100: 100 less half the difference of the shares in use; 100 for one resource. */

@@ -5,174 +5,142 @@
 ;; 128-bit lanes, nothing relaxed. Division is slow, so quotients are products with inverses.
 (module
   (import "columns" "memory" (memory 1))
-  ;; The quick pass: four rows a step, over Int32 and Float32 columns made for it. Where a rounded
-  ;; number comes too close to a whole one to tell, the block's best becomes -2 and its rows are
-  ;; not counted: the caller has it passed over by placeExactly.
+  ;; The quick pass: four rows a step, over eight columns made for it, block by block: free cpu and
+  ;; memory, what is left of cpu a hundredfold, cpu with evenness above it, 1 / cpu, what is left of
+  ;; memory in percent, 1 / memory, fifty times the difference of the shares in use. Where a
+  ;; rounded number comes too close to a whole one to tell, the block's best becomes -2 and its rows
+  ;; are not counted: the caller has it passed over by placeExactly.
   (func (export "placeQuickly")
-    (param $blocks i32)
-    (param $cpuFree i32) (param $cpuLeft i32) (param $cpuWhole i32)
-    (param $cpuShare i32) (param $cpuInverse i32)
-    (param $memoryFree i32) (param $memoryShare i32) (param $memoryLeft i32)
-    (param $memoryInverse i32)
-    (param $podsFree i32) (param $evenness i32)
-    (param $totals i32) (param $blockBest i32)
-    (param $cpuFit i32) (param $memoryFit f64)
+    (param $blocks i32) (param $at i32) (param $totals i32) (param $blockBest i32)
+    (param $cpuFit i32) (param $memoryFit i32) (param $memoryEdge i32)
     (param $cpuScored i32) (param $memoryScored f32)
     (param $cpuExact f32) (param $memoryExact f32)
-    (param $leastWeight i32) (param $balanceWeight i32) (param $constant i32)
+    (param $weights i32) (param $constant i32)
     (result i32)
-    (local $at8 i32) (local $at4 i32)
-    (local $fits v128) (local $lacks v128) (local $whole v128) (local $left v128)
-    (local $inverse v128) (local $otherInverse v128)
-    (local $a v128) (local $b v128) (local $near v128) (local $total v128) (local $unsure v128)
+    (local $sure i32)
+    (local $unfit v128) (local $left v128) (local $whole v128) (local $inverse v128)
+    (local $otherInverse v128) (local $percent v128) (local $a v128) (local $lifted v128)
+    (local $off v128) (local $farthest v128) (local $edges v128)
     (local $best v128) (local $count v128) (local $countBefore v128)
-    (local $zero v128) (local $one v128) (local $hundred v128) (local $fifty v128)
-    (local $lift v128) (local $low v128) (local $hundreds v128) (local $fifties v128)
-    (local $out v128) (local $epsilon v128) (local $slack v128)
-    (local $cpuFits v128) (local $memoryFits v128) (local $cpuTakes v128)
-    (local $memoryTakes v128) (local $cpuAdds v128) (local $memoryAdds v128)
-    (local $least v128) (local $balance v128) (local $base v128)
-    (local.set $one (f32x4.splat (f32.const 1)))
-    (local.set $hundred (f32x4.splat (f32.const 100)))
-    (local.set $fifty (f32x4.splat (f32.const 50)))
-    (local.set $hundreds (i32x4.splat (i32.const 100)))
-    (local.set $fifties (i32x4.splat (i32.const 50)))
-    ;; Added to a small whole number, 2^23 leaves it in the low bits.
-    (local.set $lift (f32x4.splat (f32.const 8388608)))
-    (local.set $low (i32x4.splat (i32.const 1023)))
+    (local $zero v128) (local $half v128) (local $lift v128) (local $low v128)
+    (local $wholes v128) (local $least v128) (local $most v128) (local $out v128)
+    (local $cpuFits v128) (local $memoryFits v128) (local $memoryEdges v128)
+    (local $cpuTakes v128) (local $memoryTakes v128) (local $cpuAdds v128)
+    (local $memoryAdds v128) (local $weigh v128) (local $base v128)
+    (local.set $half (f32x4.splat (f32.const 0.5)))
+    ;; Added to a small number, 1.5 * 2^23 rounds it and leaves it in the low bits.
+    (local.set $lift (f32x4.splat (f32.const 12582912)))
+    (local.set $low (i32x4.splat (i32.const 0xffff)))
+    (local.set $wholes (i32x4.splat (i32.const 0xffffff)))
+    ;; Percentages arrive less a half, so that rounding them rounds down; below 0 they count as 0.
+    (local.set $least (f32x4.splat (f32.const -0.25)))
+    ;; 100 less a half, and the 50 that the final halving starts from.
+    (local.set $most (f32x4.splat (f32.const 149.5)))
     (local.set $out (i32x4.splat (i32.const -1)))
-    (local.set $epsilon (f32x4.splat (f32.const 0.0001)))
-    ;; Without a say of evenness nothing about it is unsure.
-    (local.set $slack
-      (v128.and (local.get $one)
-        (i32x4.eq (i32x4.splat (local.get $balanceWeight)) (local.get $zero))))
     (local.set $cpuFits (i32x4.splat (local.get $cpuFit)))
-    (local.set $memoryFits (f64x2.splat (local.get $memoryFit)))
+    (local.set $memoryFits (i32x4.splat (local.get $memoryFit)))
+    (local.set $memoryEdges (i32x4.splat (local.get $memoryEdge)))
     (local.set $cpuTakes (i32x4.splat (local.get $cpuScored)))
     (local.set $memoryTakes (f32x4.splat (local.get $memoryScored)))
     (local.set $cpuAdds (f32x4.splat (local.get $cpuExact)))
     (local.set $memoryAdds (f32x4.splat (local.get $memoryExact)))
-    (local.set $least (i32x4.splat (local.get $leastWeight)))
-    (local.set $balance (i32x4.splat (local.get $balanceWeight)))
-    (local.set $base
-      (i32x4.splat
-        (i32.add (local.get $constant)
-          (i32.mul (i32.const 50) (local.get $balanceWeight)))))
+    (local.set $weigh (i32x4.splat (local.get $weights)))
+    (local.set $base (i32x4.splat (local.get $constant)))
     (block $done
       (loop $block
         (br_if $done (i32.eqz (local.get $blocks)))
         (local.set $best (local.get $out))
-        (local.set $unsure (local.get $zero))
+        (local.set $farthest (local.get $zero))
+        (local.set $edges (local.get $zero))
         (local.set $countBefore (local.get $count))
         (loop $four
-          (local.set $whole (v128.load (i32.add (local.get $cpuWhole) (local.get $at4))))
-          (local.set $inverse (v128.load (i32.add (local.get $cpuInverse) (local.get $at4))))
-          (local.set $otherInverse
-            (v128.load (i32.add (local.get $memoryInverse) (local.get $at4))))
-          (local.set $fits
-            (v128.and
-              (v128.and
-                (i32x4.le_s (local.get $cpuFits)
-                  (v128.load (i32.add (local.get $cpuFree) (local.get $at4))))
-                (i32x4.gt_s (v128.load (i32.add (local.get $podsFree) (local.get $at4)))
-                  (local.get $zero)))
-              (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27
-                (f64x2.le (local.get $memoryFits)
-                  (v128.load (i32.add (local.get $memoryFree) (local.get $at8))))
-                (f64x2.le (local.get $memoryFits)
-                  (v128.load offset=16 (i32.add (local.get $memoryFree) (local.get $at8)))))))
-          (local.set $lacks
+          (local.set $left (v128.load offset=256 (local.get $at)))
+          (local.set $unfit
             (v128.or
-              (i32x4.eq (local.get $whole) (local.get $zero))
-              (f32x4.eq (local.get $otherInverse) (local.get $zero))))
+              (i32x4.gt_s (local.get $cpuFits) (v128.load (local.get $at)))
+              (i32x4.gt_s (local.get $memoryFits) (local.get $left))))
+          (local.set $edges
+            (v128.or (local.get $edges)
+              (i32x4.eq (local.get $memoryEdges) (local.get $left))))
 
           ;; Free percent of cpu: right or 1 too high, which one product tells.
+          (local.set $inverse (v128.load offset=1024 (local.get $at)))
+          (local.set $whole (v128.load offset=768 (local.get $at)))
           (local.set $left
-            (i32x4.mul (local.get $hundreds)
-              (i32x4.max_s (local.get $zero)
-                (i32x4.sub (v128.load (i32.add (local.get $cpuLeft) (local.get $at4)))
-                  (local.get $cpuTakes)))))
-          (local.set $total
+            (i32x4.max_s (local.get $zero)
+              (i32x4.sub (v128.load offset=512 (local.get $at)) (local.get $cpuTakes))))
+          (local.set $percent
             (v128.and (local.get $low)
               (f32x4.add (local.get $lift)
-                (f32x4.floor
-                  (f32x4.mul (f32x4.convert_i32x4_s (local.get $left))
-                    (local.get $inverse))))))
-          (local.set $total
-            (i32x4.add (local.get $total)
-              (i32x4.gt_s (i32x4.mul (local.get $total) (local.get $whole))
+                (f32x4.sub
+                  (f32x4.mul (f32x4.convert_i32x4_s (local.get $left)) (local.get $inverse))
+                  (local.get $half)))))
+          (local.set $percent
+            (i32x4.add (local.get $percent)
+              (i32x4.gt_s
+                (i32x4.mul (local.get $percent)
+                  (v128.and (local.get $wholes) (local.get $whole)))
                 (local.get $left))))
 
           ;; Free percent of memory: unsure near a whole number above 0.
+          (local.set $otherInverse (v128.load offset=1536 (local.get $at)))
           (local.set $a
-            (f32x4.mul (local.get $hundred)
-              (f32x4.pmax (local.get $zero)
-                (f32x4.sub (v128.load (i32.add (local.get $memoryLeft) (local.get $at4)))
-                  (f32x4.mul (local.get $memoryTakes) (local.get $otherInverse))))))
-          (local.set $near
+            (f32x4.pmax (local.get $least)
+              (f32x4.sub (v128.load offset=1280 (local.get $at))
+                (f32x4.mul (local.get $memoryTakes) (local.get $otherInverse)))))
+          (local.set $lifted (f32x4.add (local.get $a) (local.get $lift)))
+          (local.set $off
             (f32x4.abs
               (f32x4.sub (local.get $a)
-                (f32x4.pmax (local.get $one) (f32x4.nearest (local.get $a))))))
-          (local.set $total
-            (i32x4.add (local.get $total)
-              (v128.and (local.get $low)
-                (f32x4.add (local.get $lift) (f32x4.floor (local.get $a))))))
-          (local.set $total
-            (v128.bitselect (local.get $total)
-              (i32x4.shr_s (local.get $total) (i32.const 1)) (local.get $lacks)))
+                (f32x4.sub (local.get $lifted) (local.get $lift)))))
+          ;; What the lift put on top of the sum is even and above the bits that are kept.
+          (local.set $percent
+            (i32x4.shr_u (i32x4.add (local.get $percent) (local.get $lifted)) (i32.const 1)))
 
           ;; Evenness with the pod: unsure near any whole number.
           (local.set $a
-            (f32x4.sub (local.get $hundred)
-              (f32x4.mul (local.get $fifty)
-                (f32x4.abs
+            (f32x4.sub (local.get $most)
+              (f32x4.abs
+                (f32x4.add (v128.load offset=1792 (local.get $at))
                   (f32x4.sub
-                    (f32x4.pmin (local.get $one)
-                      (f32x4.add
-                        (v128.load (i32.add (local.get $cpuShare) (local.get $at4)))
-                        (f32x4.mul (local.get $cpuAdds) (local.get $inverse))))
-                    (f32x4.pmin (local.get $one)
-                      (f32x4.add
-                        (v128.load (i32.add (local.get $memoryShare) (local.get $at4)))
-                        (f32x4.mul (local.get $memoryAdds) (local.get $otherInverse)))))))))
-          (local.set $unsure
-            (v128.or (local.get $unsure)
-              (v128.and (local.get $fits)
-                (f32x4.lt
-                  (f32x4.pmin (local.get $near)
-                    (f32x4.add (local.get $slack)
-                      (f32x4.abs
-                        (f32x4.sub (local.get $a) (f32x4.nearest (local.get $a))))))
-                  (local.get $epsilon)))))
-          (local.set $b
-            (v128.bitselect (local.get $hundreds)
-              (v128.and (local.get $low)
-                (f32x4.add (local.get $lift) (f32x4.floor (local.get $a))))
-              (local.get $lacks)))
-          (local.set $b
-            (i32x4.shr_s
-              (i32x4.add (local.get $fifties)
-                (i32x4.sub (local.get $b)
-                  (v128.load (i32.add (local.get $evenness) (local.get $at4)))))
-              (i32.const 1)))
-          (local.set $total
-            (v128.bitselect
+                    (f32x4.mul (local.get $cpuAdds) (local.get $inverse))
+                    (f32x4.mul (local.get $memoryAdds) (local.get $otherInverse)))))))
+          (local.set $lifted (f32x4.add (local.get $a) (local.get $lift)))
+          (local.set $farthest
+            (f32x4.pmax (local.get $farthest)
+              (v128.andnot
+                (f32x4.pmax (local.get $off)
+                  (f32x4.abs
+                    (f32x4.sub (local.get $a)
+                      (f32x4.sub (local.get $lifted) (local.get $lift)))))
+                (local.get $unfit))))
+          (local.set $lifted
+            (i32x4.shl
+              (i32x4.sub (local.get $lifted) (i32x4.shr_u (local.get $whole) (i32.const 24)))
+              (i32.const 15)))
+
+          ;; Both numbers as halves of one word, times the weights as halves of another.
+          (local.set $lifted
+            (v128.or (local.get $unfit)
               (i32x4.add (local.get $base)
-                (i32x4.add
-                  (i32x4.mul (local.get $total) (local.get $least))
-                  (i32x4.mul (local.get $b) (local.get $balance))))
-              (local.get $out) (local.get $fits)))
-          (v128.store (i32.add (local.get $totals) (local.get $at4)) (local.get $total))
-          (local.set $best (i32x4.max_s (local.get $best) (local.get $total)))
-          (local.set $count (i32x4.sub (local.get $count) (local.get $fits)))
-          (local.set $at8 (i32.add (local.get $at8) (i32.const 32)))
-          (local.set $at4 (i32.add (local.get $at4) (i32.const 16)))
-          (br_if $four (i32.and (local.get $at4) (i32.const 255))))
-        (if (v128.any_true (local.get $unsure))
+                (i32x4.dot_i16x8_s (local.get $weigh)
+                  (i8x16.shuffle 0 1 18 19 4 5 22 23 8 9 26 27 12 13 30 31
+                    (local.get $percent) (local.get $lifted))))))
+          (v128.store (local.get $totals) (local.get $lifted))
+          (local.set $best (i32x4.max_s (local.get $best) (local.get $lifted)))
+          (local.set $count (i32x4.add (local.get $count) (local.get $unfit)))
+          (local.set $totals (i32.add (local.get $totals) (i32.const 16)))
+          (local.set $at (i32.add (local.get $at) (i32.const 16)))
+          (br_if $four (i32.and (local.get $at) (i32.const 255))))
+        (if
+          (v128.any_true
+            (v128.or (local.get $edges)
+              (f32x4.gt (local.get $farthest) (f32x4.splat (f32.const 0.4999)))))
           (then
             (local.set $count (local.get $countBefore))
             (i32.store (local.get $blockBest) (i32.const -2)))
           (else
+            (local.set $sure (i32.add (local.get $sure) (i32.const 64)))
             (local.set $best
               (i32x4.max_s (local.get $best)
                 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15
@@ -182,16 +150,19 @@
                 (i8x16.shuffle 4 5 6 7 4 5 6 7 4 5 6 7 4 5 6 7
                   (local.get $best) (local.get $best))))
             (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $best)))))
+        ;; Past the seven other columns of the block.
+        (local.set $at (i32.add (local.get $at) (i32.const 1792)))
         (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
         (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
         (br $block)))
-    (i32.add
+    (i32.add (local.get $sure)
       (i32.add
-        (i32x4.extract_lane 0 (local.get $count))
-        (i32x4.extract_lane 1 (local.get $count)))
-      (i32.add
-        (i32x4.extract_lane 2 (local.get $count))
-        (i32x4.extract_lane 3 (local.get $count)))))
+        (i32.add
+          (i32x4.extract_lane 0 (local.get $count))
+          (i32x4.extract_lane 1 (local.get $count)))
+        (i32.add
+          (i32x4.extract_lane 2 (local.get $count))
+          (i32x4.extract_lane 3 (local.get $count))))))
 
   ;; How many rows of each block have the best total, where the block has any: four rows a step.
   ;; Writes a count for each such block; returns their sum.
