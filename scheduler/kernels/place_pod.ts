@@ -17,7 +17,7 @@ const SIMD_ROWS = 1024;
 const PAGE_BYTES = 65_536;
 const DOUBLE_COLUMNS = 6;
 /** Columns of four bytes a row, and those that lie block by block. */
-const WORD_COLUMNS = 5;
+const WORD_COLUMNS = 3;
 const QUICK_COLUMNS = 8;
 const QUICK_BLOCK_WORDS = QUICK_COLUMNS * BLOCK_ROWS;
 /** Memory is compared in whole units of this many bytes, so that 32 bits hold 2 TiB. */
@@ -81,9 +81,6 @@ export class HotColumns {
   readonly memoryAllocatable: Float64Array;
   readonly memoryRequested: Float64Array;
   readonly memoryNonzero: Float64Array;
-  /** A little more than 1 / allocatable; 0 where there is none. */
-  readonly cpuInverse: Float32Array;
-  readonly memoryInverse: Float32Array;
   /** How many more pods the node takes. */
   readonly podsFree: Int32Array;
   /** 50..100: how evenly cpu and memory are in use as things stand. */
@@ -123,15 +120,12 @@ export class HotColumns {
     this.memoryAllocatable = doubles(3);
     this.memoryRequested = doubles(4);
     this.memoryNonzero = doubles(5);
-    const floats = (at: number) => new Float32Array(buffer, words(at).byteOffset, capacity);
-    this.cpuInverse = floats(0);
-    this.memoryInverse = floats(1);
-    this.podsFree = words(2);
-    this.evenness = words(3);
-    this.totals = words(4);
-    this.#quick = words(5, QUICK_COLUMNS * capacity);
+    this.podsFree = words(0);
+    this.evenness = words(1);
+    this.totals = words(2);
+    this.#quick = words(WORD_COLUMNS, QUICK_COLUMNS * capacity);
     this.#quickFloats = new Float32Array(buffer, this.#quick.byteOffset, this.#quick.length);
-    this.blockBest = words(5 + QUICK_COLUMNS, blocks);
+    this.blockBest = words(WORD_COLUMNS + QUICK_COLUMNS, blocks);
     this.blockTies = new Int32Array(buffer, this.blockBest.byteOffset + 4 * blocks, blocks);
     for (let at = 0; at < this.#quick.length; at += QUICK_BLOCK_WORDS) {
       this.#quick.fill(FULL, at, at + BLOCK_ROWS);
@@ -156,8 +150,6 @@ export class HotColumns {
   offer(row: number, cpu: number, memory: number): void {
     this.cpuAllocatable[row] = cpu;
     this.memoryAllocatable[row] = memory;
-    this.cpuInverse[row] = cpu === 0 ? 0 : INVERSE_LIFT / cpu;
-    this.memoryInverse[row] = memory === 0 ? 0 : INVERSE_LIFT / memory;
     this.weigh(row);
   }
 
@@ -180,12 +172,12 @@ export class HotColumns {
     quick[at + BLOCK_ROWS] = Math.min(MOST_UNITS, Math.max(NOT_ASKED + 1, units));
     quick[at + 2 * BLOCK_ROWS] = 100 * Math.max(0, cpu - this.cpuNonzero[row]);
     quick[at + 3 * BLOCK_ROWS] = cpu + evenness * 2 ** 24;
-    floats[at + 4 * BLOCK_ROWS] = this.cpuInverse[row];
+    floats[at + 4 * BLOCK_ROWS] = lacks ? 0 : INVERSE_LIFT / cpu;
     // Half a percent sits between two whole ones, so a row that lacks something is never sure.
     floats[at + 5 * BLOCK_ROWS] = lacks
       ? 0.5
       : 100 * (memory - this.memoryNonzero[row]) / memory - 0.5;
-    floats[at + 6 * BLOCK_ROWS] = lacks ? 0 : this.memoryInverse[row];
+    floats[at + 6 * BLOCK_ROWS] = lacks ? 0 : INVERSE_LIFT / memory;
     floats[at + 7 * BLOCK_ROWS] = lacks
       ? 0
       : 50 * (Math.min(1, cpuUsed / cpu) - Math.min(1, memoryUsed / memory));
@@ -261,8 +253,6 @@ export class HotColumns {
       this.memoryAllocatable.byteOffset + 8 * row,
       this.memoryRequested.byteOffset + 8 * row,
       this.memoryNonzero.byteOffset + 8 * row,
-      this.cpuInverse.byteOffset + 4 * row,
-      this.memoryInverse.byteOffset + 4 * row,
       this.podsFree.byteOffset + 4 * row,
       this.evenness.byteOffset + 4 * row,
       this.totals.byteOffset + 4 * row,

@@ -2,7 +2,7 @@
 ;; In: columns of the node table as byte offsets, what the pod asks for, two weights, a constant.
 ;; Out: Int32 totals, -1 where it does not fit; the best total of each block of 64 rows; the count
 ;; of rows where it fits.
-;; 128-bit lanes, nothing relaxed. Division is slow, so quotients are products with inverses.
+;; 128-bit lanes, nothing relaxed. Division is slow, so the quick pass multiplies with inverses.
 (module
   (import "columns" "memory" (memory 1))
   ;; The quick pass: four rows a step, over eight columns made for it, block by block: free cpu and
@@ -204,12 +204,11 @@
         (br $block)))
     (local.get $sum))
 
-  ;; The exact pass: two rows a step, over the Float64 columns.
+  ;; The exact pass: two rows a step, over the Float64 columns, with true division.
   (func (export "placeExactly")
     (param $blocks i32)
     (param $cpuAllocatable i32) (param $cpuRequested i32) (param $cpuNonzero i32)
     (param $memoryAllocatable i32) (param $memoryRequested i32) (param $memoryNonzero i32)
-    (param $cpuInverse i32) (param $memoryInverse i32)
     (param $podsFree i32) (param $evenness i32)
     (param $totals i32) (param $blockBest i32)
     (param $cpuFit f64) (param $memoryFit f64)
@@ -217,14 +216,13 @@
     (param $cpuExact f64) (param $memoryExact f64)
     (param $leastWeight f64) (param $balanceWeight f64) (param $constant f64)
     (result i32)
-    (local $at8 i32) (local $at4 i32) (local $start4 i32) (local $exact i32)
+    (local $at8 i32) (local $at4 i32)
     (local $cpu v128) (local $memory v128) (local $cpuUsed v128) (local $memoryUsed v128)
-    (local $cpuInv v128) (local $memoryInv v128)
-    (local $fits v128) (local $lacks v128) (local $a v128) (local $b v128)
-    (local $freeA v128) (local $freeB v128) (local $total v128) (local $unsure v128)
-    (local $best v128) (local $count v128) (local $countBefore v128)
+    (local $hasCpu v128) (local $hasMemory v128)
+    (local $fits v128) (local $a v128) (local $b v128) (local $total v128)
+    (local $best v128) (local $count v128)
     (local $zero v128) (local $one v128) (local $half v128) (local $hundred v128)
-    (local $fifty v128) (local $near v128) (local $out v128) (local $magic v128)
+    (local $fifty v128) (local $out v128) (local $magic v128)
     (local $cpuFits v128) (local $memoryFits v128) (local $cpuAdds v128)
     (local $memoryAdds v128) (local $cpuTakes v128) (local $memoryTakes v128)
     (local $least v128) (local $balance v128) (local $base v128)
@@ -232,7 +230,6 @@
     (local.set $half (f64x2.splat (f64.const 0.5)))
     (local.set $hundred (f64x2.splat (f64.const 100)))
     (local.set $fifty (f64x2.splat (f64.const 50)))
-    (local.set $near (f64x2.splat (f64.const 0.00005)))
     (local.set $out (i32x4.splat (i32.const -1)))
     ;; Added to a small whole number, 1.5 * 2^52 leaves it in the low 32 bits.
     (local.set $magic (f64x2.splat (f64.const 6755399441055744)))
@@ -248,10 +245,7 @@
     (block $done
       (loop $block
         (br_if $done (i32.eqz (local.get $blocks)))
-        (local.set $start4 (local.get $at4))
         (local.set $best (local.get $out))
-        (local.set $unsure (local.get $zero))
-        (local.set $countBefore (local.get $count))
         (loop $pair
           (local.set $cpu (v128.load (i32.add (local.get $cpuAllocatable) (local.get $at8))))
           (local.set $memory
@@ -259,12 +253,8 @@
           (local.set $cpuUsed (v128.load (i32.add (local.get $cpuRequested) (local.get $at8))))
           (local.set $memoryUsed
             (v128.load (i32.add (local.get $memoryRequested) (local.get $at8))))
-          (local.set $cpuInv
-            (f64x2.promote_low_f32x4
-              (v128.load64_zero (i32.add (local.get $cpuInverse) (local.get $at4)))))
-          (local.set $memoryInv
-            (f64x2.promote_low_f32x4
-              (v128.load64_zero (i32.add (local.get $memoryInverse) (local.get $at4)))))
+          (local.set $hasCpu (f64x2.ne (local.get $cpu) (local.get $zero)))
+          (local.set $hasMemory (f64x2.ne (local.get $memory) (local.get $zero)))
 
           ;; Fits: what is asked for is free, and one more pod is allowed.
           (local.set $fits
@@ -280,69 +270,53 @@
                 (v128.load64_zero (i32.add (local.get $podsFree) (local.get $at4)))
                 (local.get $zero))))
 
-          ;; Lacks: the node has none of one resource.
-          (local.set $lacks
-            (v128.or
-              (f64x2.eq (local.get $cpu) (local.get $zero))
-              (f64x2.eq (local.get $memory) (local.get $zero))))
-
-          ;; Least allocated: free percent of each, rounded down.
-          (local.set $freeA
-            (f64x2.mul (local.get $hundred)
-              (f64x2.pmax (local.get $zero)
-                (f64x2.sub
-                  (f64x2.sub (local.get $cpu)
-                    (v128.load (i32.add (local.get $cpuNonzero) (local.get $at8))))
-                  (local.get $cpuTakes)))))
-          (local.set $freeB
-            (f64x2.mul (local.get $hundred)
-              (f64x2.pmax (local.get $zero)
-                (f64x2.sub
-                  (f64x2.sub (local.get $memory)
-                    (v128.load (i32.add (local.get $memoryNonzero) (local.get $at8))))
-                  (local.get $memoryTakes)))))
-          (local.set $a (f64x2.floor (f64x2.mul (local.get $freeA) (local.get $cpuInv))))
-          (local.set $b (f64x2.floor (f64x2.mul (local.get $freeB) (local.get $memoryInv))))
+          ;; Least allocated: free percent of each that there is, rounded down.
           (local.set $a
-            (f64x2.sub (local.get $a)
-              (v128.and (local.get $one)
-                (f64x2.gt (f64x2.mul (local.get $a) (local.get $cpu)) (local.get $freeA)))))
+            (v128.and (local.get $hasCpu)
+              (f64x2.floor
+                (f64x2.div
+                  (f64x2.mul (local.get $hundred)
+                    (f64x2.pmax (local.get $zero)
+                      (f64x2.sub
+                        (f64x2.sub (local.get $cpu)
+                          (v128.load (i32.add (local.get $cpuNonzero) (local.get $at8))))
+                        (local.get $cpuTakes))))
+                  (local.get $cpu)))))
           (local.set $b
-            (f64x2.sub (local.get $b)
-              (v128.and (local.get $one)
-                (f64x2.gt (f64x2.mul (local.get $b) (local.get $memory))
-                  (local.get $freeB)))))
+            (v128.and (local.get $hasMemory)
+              (f64x2.floor
+                (f64x2.div
+                  (f64x2.mul (local.get $hundred)
+                    (f64x2.pmax (local.get $zero)
+                      (f64x2.sub
+                        (f64x2.sub (local.get $memory)
+                          (v128.load (i32.add (local.get $memoryNonzero) (local.get $at8))))
+                        (local.get $memoryTakes))))
+                  (local.get $memory)))))
+          (local.set $hasCpu (v128.and (local.get $hasCpu) (local.get $hasMemory)))
           (local.set $total
             (f64x2.floor
               (f64x2.mul (f64x2.add (local.get $a) (local.get $b))
-                (v128.bitselect (local.get $one) (local.get $half) (local.get $lacks)))))
+                (v128.bitselect (local.get $half) (local.get $one) (local.get $hasCpu)))))
 
           ;; Balance: 100 less half the difference of the shares in use with the pod.
-          (local.set $a (f64x2.add (local.get $cpuUsed) (local.get $cpuAdds)))
-          (local.set $b (f64x2.add (local.get $memoryUsed) (local.get $memoryAdds)))
-          (if (local.get $exact)
-            (then
-              (local.set $a (f64x2.div (local.get $a) (local.get $cpu)))
-              (local.set $b (f64x2.div (local.get $b) (local.get $memory))))
-            (else
-              (local.set $a (f64x2.mul (local.get $a) (local.get $cpuInv)))
-              (local.set $b (f64x2.mul (local.get $b) (local.get $memoryInv)))))
           (local.set $a
-            (f64x2.mul (local.get $hundred)
-              (f64x2.sub (local.get $one)
-                (f64x2.abs
-                  (f64x2.mul (local.get $half)
-                    (f64x2.sub
-                      (f64x2.pmin (local.get $one) (local.get $a))
-                      (f64x2.pmin (local.get $one) (local.get $b))))))))
-          (local.set $unsure
-            (v128.or (local.get $unsure)
-              (f64x2.lt
-                (f64x2.abs (f64x2.sub (local.get $a) (f64x2.nearest (local.get $a))))
-                (local.get $near))))
+            (f64x2.pmin (local.get $one)
+              (f64x2.div (f64x2.add (local.get $cpuUsed) (local.get $cpuAdds))
+                (local.get $cpu))))
+          (local.set $b
+            (f64x2.pmin (local.get $one)
+              (f64x2.div (f64x2.add (local.get $memoryUsed) (local.get $memoryAdds))
+                (local.get $memory))))
           (local.set $a
-            (v128.bitselect (local.get $hundred) (f64x2.trunc (local.get $a))
-              (local.get $lacks)))
+            (f64x2.trunc
+              (f64x2.mul (local.get $hundred)
+                (f64x2.sub (local.get $one)
+                  (f64x2.abs
+                    (f64x2.mul (local.get $half)
+                      (f64x2.sub (local.get $a) (local.get $b))))))))
+          (local.set $a
+            (v128.bitselect (local.get $a) (local.get $hundred) (local.get $hasCpu)))
           (local.set $a
             (f64x2.add (local.get $fifty)
               (f64x2.floor
@@ -370,14 +344,6 @@
           (local.set $at8 (i32.add (local.get $at8) (i32.const 16)))
           (local.set $at4 (i32.add (local.get $at4) (i32.const 8)))
           (br_if $pair (i32.and (local.get $at4) (i32.const 255))))
-        (if (i32.and (i32.eqz (local.get $exact)) (v128.any_true (local.get $unsure)))
-          (then
-            (local.set $exact (i32.const 1))
-            (local.set $at4 (local.get $start4))
-            (local.set $at8 (i32.mul (local.get $start4) (i32.const 2)))
-            (local.set $count (local.get $countBefore))
-            (br $block)))
-        (local.set $exact (i32.const 0))
         (local.set $best
           (i32x4.max_s (local.get $best)
             (i8x16.shuffle 4 5 6 7 4 5 6 7 4 5 6 7 4 5 6 7
