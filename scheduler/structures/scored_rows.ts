@@ -10,14 +10,19 @@ export interface ScoreSet {
   readonly score: number;
   /** `Int32Array[ceil(rows / 32)]`, bit `row & 31` of word `row >> 5`. */
   readonly bits: Int32Array;
+  /** `Int32Array[ceil(rows / 1024)]`: how many rows each group of 32 words holds. */
+  readonly groups: Int32Array;
   count: number;
 }
+
+const GROUP_SHIFT = 10;
+const GROUP_WORDS = 32;
 
 export class ScoredRows {
   readonly #words: number;
   readonly #sets = new Map<number, ScoreSet>();
   /** Emptied sets to be used again. */
-  readonly #spare: Int32Array[] = [];
+  readonly #spare: ScoreSet[] = [];
   #best: ScoreSet | null = null;
   /** Rows held. */
   size = 0;
@@ -34,11 +39,13 @@ export class ScoredRows {
   add(row: number, score: number): void {
     let set = this.#sets.get(score);
     if (set === undefined) {
-      set = { score, bits: this.#spare.pop() ?? new Int32Array(this.#words), count: 0 };
+      const { bits, groups } = this.#spare.pop() ?? this.#make();
+      set = { score, bits, groups, count: 0 };
       this.#sets.set(score, set);
       if (this.#best === null || score > this.#best.score) this.#best = set;
     }
     set.bits[row >> 5] |= 1 << (row & 31);
+    set.groups[row >> GROUP_SHIFT]++;
     set.count++;
     this.size++;
   }
@@ -47,16 +54,22 @@ export class ScoredRows {
   remove(row: number, score: number): void {
     const set = this.#sets.get(score)!;
     set.bits[row >> 5] &= ~(1 << (row & 31));
+    set.groups[row >> GROUP_SHIFT]--;
     this.size--;
     if (--set.count > 0) return;
     this.#sets.delete(score);
-    this.#spare.push(set.bits);
+    this.#spare.push(set);
     if (set === this.#best) this.#findBest();
   }
 
   /** @returns any row, -1 when there is none. */
   any(): number {
     return this.#best === null ? -1 : nthRow([this.#best], 0);
+  }
+
+  #make() {
+    const groups = new Int32Array(Math.ceil(this.#words / GROUP_WORDS));
+    return { score: 0, bits: new Int32Array(this.#words), groups, count: 0 };
   }
 
   #findBest(): void {
@@ -74,8 +87,15 @@ function countBits(word: number): number {
 
 /** @returns the row that is `rank`-th (from 0, in order of rows) in the union of disjoint sets. */
 export function nthRow(sets: readonly ScoreSet[], rank: number): number {
-  const first = sets[0].bits;
-  for (let at = 0; at < first.length; at++) {
+  const { bits: first, groups } = sets[0];
+  let group = 0;
+  for (; group < groups.length; group++) {
+    let count = groups[group];
+    for (let i = 1; i < sets.length; i++) count += sets[i].groups[group];
+    if (rank < count) break;
+    rank -= count;
+  }
+  for (let at = group * GROUP_WORDS; at < first.length; at++) {
     let word = first[at];
     for (let i = 1; i < sets.length; i++) word |= sets[i].bits[at];
     if (word === 0) continue;
