@@ -6,7 +6,7 @@
 import { z } from "zod";
 
 /** Raw values by commander's camelCase names; an absent flag is undefined. */
-export type RawFlags = Readonly<Record<string, string | undefined>>;
+export type RawFlags = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** One complaint about one flag. */
 export interface FlagProblem {

@@ -48,7 +48,10 @@ function program(): Command {
     );
   for (const [flags, help] of API_SERVER_OPTIONS) serverCommand.option(flags, help);
   for (const command of [upCommand, serverCommand]) {
-    for (const [flags, help] of SECURITY_OPTIONS) command.option(flags, help);
+    for (const [flags, help, again] of SECURITY_OPTIONS) {
+      if (again === undefined) command.option(flags, help);
+      else command.option(flags, help, (one: string, all: string[] = []) => [...all, one]);
+    }
   }
   balsa.command("explain")
     .description("Tell why a pod is, or would be, on its node: every verdict and score")

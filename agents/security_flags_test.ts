@@ -14,9 +14,47 @@ Deno.test("no security flags, nothing is written down and upstream's bounds hold
   assert.deepEqual(securityOf({}), {
     audit: null,
     encryptionFile: null,
+    tokenKeyFiles: [],
+    tokenIssuer: null,
+    anonymous: "all",
+    oidc: null,
     maxRequestsInflight: 400,
     maxMutatingRequestsInflight: 200,
   });
+});
+
+Deno.test("a provider has an issuer and a client, and what is not said by default", () => {
+  const flags = {
+    oidcIssuerUrl: "https://id.example/realm",
+    oidcClientId: "balsa",
+    oidcRequiredClaim: ["hd=example.com", "a=b=c"],
+    oidcSigningAlgs: "RS256,ES384",
+  };
+  assert.deepEqual(securityOf(flags).oidc, {
+    issuerUrl: "https://id.example/realm",
+    clientId: "balsa",
+    usernameClaim: "sub",
+    usernamePrefix: "",
+    groupsClaim: "",
+    groupsPrefix: "",
+    requiredClaims: { hd: "example.com", a: "b=c" },
+    signingAlgs: ["RS256", "ES384"],
+    caFile: null,
+  });
+  const refused: [RawFlags, RegExp][] = [
+    [{ oidcIssuerUrl: "https://id.example" }, /needs --oidc-client-id/],
+    [{ oidcClientId: "x" }, /needs --oidc-issuer-url/],
+    [{ ...flags, oidcIssuerUrl: "http://id.example" }, /must be https/],
+    [{ ...flags, oidcSigningAlgs: "HS256" }, /"HS256" is none of/],
+    [{ ...flags, oidcRequiredClaim: ["x"] }, /is not NAME=VALUE/],
+    [{ ...flags, serviceAccountIssuer: flags.oidcIssuerUrl }, /must differ/],
+    [{ anonymousAuth: "maybe" }, /must be true, false or health/],
+  ];
+  for (const [raw, problem] of refused) {
+    const problems = validateUpConfig(raw);
+    assert(Array.isArray(problems), JSON.stringify(raw));
+    assert.match(problems[0].message, problem);
+  }
 });
 
 Deno.test("an audit log has a policy, a place and bounds", () => {

@@ -11,7 +11,8 @@ import {
 import type { AuditLogOptions } from "./audit/log_file.ts";
 import type { EncryptionRule } from "./encryption/config.ts";
 import type { AuditPolicy } from "./audit/plan_level.ts";
-import type { StaticToken } from "./auth/authenticate.ts";
+import type { OidcConfig } from "./auth/oidc.ts";
+import type { AnonymousAccess, StaticToken } from "./auth/authenticate.ts";
 
 export interface ApiServerConfig {
   /** Address to listen on. Default 127.0.0.1. */
@@ -30,8 +31,17 @@ export interface ApiServerConfig {
   readonly nodePorts: readonly [number, number];
   /** `iss` of service account tokens. Default https://kubernetes.default.svc.cluster.local. */
   readonly tokenIssuer: string;
-  /** Tokens that do not expire; empty by default. */
-  readonly staticTokens: readonly StaticToken[];
+  /**
+   * PEM of keys beside the signing one whose service account tokens are taken: those that signed
+   * before, or elsewhere. Default none.
+   */
+  readonly tokenVerificationKeys: readonly string[];
+  /** Tokens that do not expire; a function where they may change. Default none. */
+  readonly staticTokens: readonly StaticToken[] | (() => readonly StaticToken[]);
+  /** The provider of users outside of the cluster; null = none. Default null. */
+  readonly oidc: OidcConfig | null;
+  /** Whether requests without a name are judged by roles, or let in at all. Default all. */
+  readonly anonymous: AnonymousAccess;
   /** Seconds that events are kept. Default 3600. */
   readonly eventTtlSeconds: number;
   /** Changes of one resource kept for watches that resume. Default 16384. */
@@ -69,7 +79,10 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   serviceCidr: "10.96.0.0/16",
   nodePorts: [30000, 32767],
   tokenIssuer: "https://kubernetes.default.svc.cluster.local",
+  tokenVerificationKeys: [],
   staticTokens: [],
+  oidc: null,
+  anonymous: "all",
   eventTtlSeconds: 3600,
   watchHistory: 16384,
   watchQueue: 8192,

@@ -10,9 +10,8 @@ import { Http2Server } from "../../store/wire/http2/server.ts";
 import type { PeerIdentity } from "../../store/wire/http2/socket.ts";
 import type { UserInfo } from "../api/meta.ts";
 import { requestEntityTooLarge, unauthorized } from "../api/status.ts";
-import { authenticate, type StaticToken, userOfPeer } from "./auth/authenticate.ts";
+import { type Authenticator, userOfPeer } from "./auth/authenticate.ts";
 import type { PemPair } from "./auth/certificates.ts";
-import type { TokenAuthority } from "./auth/tokens.ts";
 import type { RequestHead } from "./audit/audit.ts";
 import type { Handler } from "./http/handler.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./http/message.ts";
@@ -32,8 +31,7 @@ export interface ListenOptions {
   readonly onRefused?: (request: RequestHead) => void;
   /** Takes over an HTTP/1.1 connection that asks for an upgrade. */
   readonly upgrade: (request: UpgradeRequest) => void;
-  readonly tokens: TokenAuthority;
-  readonly staticTokens: readonly StaticToken[];
+  readonly authenticator: Authenticator;
   readonly log: Log;
 }
 
@@ -57,10 +55,10 @@ const CLOSE_GRACE_MILLIS = 5000;
 
 /** Binds and serves. Errors: rejects with the platform's error when the address is taken. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { tokens, staticTokens, handler, log } = options;
+  const { authenticator, handler, log } = options;
   const streams = new Set<ByteStream>();
-  const who = (peer: UserInfo | null, authorization: string | undefined) =>
-    authenticate(peer, authorization, { tokens, staticTokens });
+  const who: Face["who"] = (peer, authorization, path) =>
+    authenticator.authenticate(peer, authorization, path);
   const face = { handler, who, onRefused: options.onRefused ?? (() => {}), streams, log };
   const http1 = createHttp1(options, face);
   const server = new Http2Server({
@@ -97,7 +95,8 @@ export interface Face {
   readonly who: (
     peer: UserInfo | null,
     authorization: string | undefined,
-  ) => ReturnType<typeof authenticate>;
+    path: string,
+  ) => ReturnType<Authenticator["authenticate"]>;
   /** Streams now running, for a close. */
   readonly streams: Set<ByteStream>;
   readonly log: Log;
@@ -171,7 +170,7 @@ async function serveMessage(
 ): Promise<void> {
   const peer = peerOfSocket(message.socket as TLSSocket);
   const head = headOf(message, peer);
-  const who = await face.who(peer.user, message.headers.authorization);
+  const who = await face.who(peer.user, message.headers.authorization, head.path);
   if (who.kind === "refused") {
     face.onRefused(head);
     return writeResponse(face, response, UNAUTHORIZED);
@@ -194,6 +193,7 @@ export function headOf(message: IncomingMessage, peer: Pick<Peer, "address">) {
     path: mark < 0 ? url : url.slice(0, mark),
     query: mark < 0 ? "" : url.slice(mark + 1),
     header: (name: string) => message.headers[name] as string | undefined,
+    fields: () => message.rawHeaders,
     remoteAddress: peer.address,
     user: null,
   };
@@ -281,9 +281,10 @@ async function upgradeMessage(
   parts: { message: IncomingMessage; socket: Duplex; head: Uint8Array },
 ): Promise<void> {
   const peer = peerOfSocket(parts.message.socket as TLSSocket);
-  const who = await face.who(peer.user, parts.message.headers.authorization);
+  const head = headOf(parts.message, peer);
+  const who = await face.who(peer.user, parts.message.headers.authorization, head.path);
   if (who.kind === "refused") {
-    face.onRefused(headOf(parts.message, peer));
+    face.onRefused(head);
     parts.socket.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     return;
   }

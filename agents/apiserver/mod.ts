@@ -15,7 +15,7 @@ import { WebhookCaller } from "./admission/webhooks/caller.ts";
 import { followClusterRoles } from "./auth/rbac/aggregate.ts";
 import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
-import { type IsAlive, TokenAuthority } from "./auth/tokens.ts";
+import { openAuthentication } from "./auth/open.ts";
 import { bootstrap, publishApiService } from "./bootstrap.ts";
 import { sealStore } from "./encryption/sealed_store.ts";
 import { Feed } from "./cache/feed.ts";
@@ -31,7 +31,7 @@ import { listen, type Listener } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
 import { createPort } from "./port.ts";
 import type { Clock, ComponentHealth, KubeletPort, Log, Random } from "./ports.ts";
-import { cacheOf, type Core, keyOf, prefixOf } from "./verbs/core.ts";
+import { type Core, prefixOf } from "./verbs/core.ts";
 import { LeasePool } from "./verbs/lease_pool.ts";
 import { INDEXED_FIELDS } from "./verbs/selection.ts";
 import { bookmarkOf } from "./verbs/watch.ts";
@@ -121,8 +121,7 @@ export async function createApiServer(
         handler,
         onRefused: (request) => void guards.audit?.refused(request, 401),
         upgrade: createUpgrade(core, ports.kubelets, guards.audit),
-        tokens: core.tokens,
-        staticTokens: config.staticTokens,
+        authenticator: core.authenticator,
         log: ports.log,
       });
       const { port } = listener;
@@ -136,6 +135,7 @@ export async function createApiServer(
       core.webhooks.close();
       await listener?.close();
       await guards.close();
+      core.authenticator.close();
     },
   };
 }
@@ -163,13 +163,12 @@ async function createCore(
   await feed.start();
   // A cache that exists from the start can answer watches from then on.
   for (const resource of resources) feed.cache(prefixOf(resource));
-  const tokens = await TokenAuthority.open({
-    keyPem: ports.serviceAccountKey,
-    issuer: config.tokenIssuer,
-    nowMillis: () => clock.nowMillis(),
-    newId: () => random.uuid(),
-    isAlive: (object) => isAlive(core, object),
-    catchUp: () => feed.isFresh ? Promise.resolve(false) : feed.waitFresh(),
+  const signingKey = ports.serviceAccountKey;
+  const { tokens, authenticator } = await openAuthentication(config, {
+    feed,
+    clock,
+    log,
+    signingKey,
   });
   const addresses = new ServiceAddresses({
     cidr: config.serviceCidr,
@@ -197,6 +196,7 @@ async function createCore(
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer,
     tokens,
+    authenticator,
     isStale: (key) => sealed?.isStale(key) ?? false,
     components: () => [...components(), { name: "etcd-0", problem: storeProblem(store) }],
     get nowMillis() {
@@ -216,14 +216,6 @@ function indexFunctions(): Record<string, (object: KubeObject) => string> {
     }
   }
   return functions;
-}
-
-function isAlive(core: Core, object: Parameters<IsAlive>[0]): boolean {
-  const resource = resources.find((row) => row.group === "" && row.kind === object.kind);
-  if (resource === undefined) return false;
-  const { namespace, name, uid } = object;
-  const stored = cacheOf(core, resource).get(keyOf({ resource, namespace, name }));
-  return stored !== undefined && stored.object.metadata.uid === uid;
 }
 
 function sendBookmarks(core: Core): void {

@@ -14,10 +14,10 @@ import {
 import type { UpConfig } from "../config.ts";
 import { type Log, realClock } from "../ports.ts";
 import { StartupError } from "../startup_error.ts";
-import { parseTokenFile, type TokenEntry } from "../token_file.ts";
 import type { Datastore } from "./datastore.ts";
 import type { Step } from "./progress.ts";
 import { readSecurity } from "./security_files.ts";
+import { watchTokenFile } from "./token_file_watch.ts";
 
 /** What every command that serves the API is told. */
 export type ServingConfig =
@@ -48,14 +48,18 @@ export async function startApiServer(
   config: ServingConfig,
   { datastore, kubelets, components, log }: ServingPorts,
 ): Promise<Step<{ readonly api: ApiServer; readonly url: string }>> {
-  const api = await createApiServer({
+  const { every } = realClock;
+  const tokenFile = config.tokenAuthFile === null
+    ? null
+    : await watchTokenFile(config.tokenAuthFile, { every, log });
+  const server = await createApiServer({
     ...DEFAULT_CONFIG,
     bindAddress: config.bind,
     port: config.port,
     advertiseAddress: config.advertiseAddress ?? config.bind,
     pkiDirectory: config.pkiDirectory,
     serverNames: config.serverNames ?? [],
-    staticTokens: await readTokens(config.tokenAuthFile),
+    staticTokens: tokenFile?.tokens ?? [],
     ...await readSecurity(config.security),
     enabledAdmission: config.enabledAdmission,
     disabledAdmission: config.disabledAdmission,
@@ -68,6 +72,13 @@ export async function startApiServer(
     clock: { ...realClock, nowMillis: () => realClock.wallNow() },
     random: randomFrom((bytes) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>)),
   });
+  const api: ApiServer = {
+    ...server,
+    async close() {
+      tokenFile?.stop();
+      await server.close();
+    },
+  };
   try {
     const port = await api.listen();
     const host = config.bind.includes(":") ? `[${config.bind}]` : config.bind;
@@ -90,23 +101,6 @@ export async function startApiServer(
     }
     throw error;
   }
-}
-
-/** Errors: rejects with StartupError naming the file and every bad line. */
-async function readTokens(path: string | null): Promise<readonly TokenEntry[]> {
-  if (path === null) return [];
-  const text = await Deno.readTextFile(path).catch((error: Error) => {
-    throw new StartupError(
-      `--token-auth-file ${path}: ${error.message}`,
-      "name a file that can be read",
-    );
-  });
-  const parsed = parseTokenFile(text);
-  if (parsed.kind === "tokens") return parsed.tokens;
-  throw new StartupError(
-    `--token-auth-file ${path}: ${parsed.problems.join("; ")}`,
-    "correct these lines",
-  );
 }
 
 function isAddressInUse(error: unknown): boolean {

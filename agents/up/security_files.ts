@@ -5,21 +5,33 @@
  */
 import { parseAuditPolicy } from "../apiserver/audit/policy.ts";
 import { parseEncryption } from "../apiserver/encryption/config.ts";
-import type { ApiServerConfig } from "../apiserver/mod.ts";
+import { readVerificationKey, splitPem } from "../apiserver/auth/verification_keys.ts";
+import { type ApiServerConfig, DEFAULT_CONFIG } from "../apiserver/mod.ts";
 import type { SecurityConfig } from "../security_flags.ts";
 import { StartupError } from "../startup_error.ts";
 
 export type SecurityPart = Pick<
   ApiServerConfig,
-  "audit" | "encryption" | "maxRequestsInflight" | "maxMutatingRequestsInflight"
+  | "anonymous"
+  | "audit"
+  | "encryption"
+  | "maxMutatingRequestsInflight"
+  | "maxRequestsInflight"
+  | "oidc"
+  | "tokenIssuer"
+  | "tokenVerificationKeys"
 >;
 
 /** Errors: rejects with StartupError naming the flag and the file. */
 export async function readSecurity(
   config: SecurityConfig,
 ): Promise<SecurityPart> {
-  const { maxRequestsInflight, maxMutatingRequestsInflight } = config;
+  const { maxRequestsInflight, maxMutatingRequestsInflight, anonymous } = config;
   return {
+    anonymous,
+    oidc: await readOidc(config),
+    tokenIssuer: config.tokenIssuer ?? DEFAULT_CONFIG.tokenIssuer,
+    tokenVerificationKeys: await readTokenKeys(config),
     audit: await readAudit(config),
     encryption: await readEncryption(config),
     maxRequestsInflight,
@@ -35,6 +47,29 @@ async function readAudit({ audit }: SecurityConfig): Promise<ApiServerConfig["au
     throw refused("--audit-policy-file", audit.policyFile, read.problems);
   }
   return { policy: read.policy, log: audit.log };
+}
+
+async function readOidc({ oidc }: SecurityConfig): Promise<ApiServerConfig["oidc"]> {
+  if (oidc === null) return null;
+  const { caFile, ...rest } = oidc;
+  const caPem = caFile === null ? null : await readNamed("--oidc-ca-file", caFile);
+  return { ...rest, caPem };
+}
+
+async function readTokenKeys({ tokenKeyFiles }: SecurityConfig): Promise<readonly string[]> {
+  const flag = "--service-account-key-file";
+  const keys: string[] = [];
+  for (const path of tokenKeyFiles) {
+    const found = splitPem(await readNamed(flag, path));
+    if (found.length === 0) throw refused(flag, path, ["holds no PEM key"]);
+    for (const pem of found) {
+      await readVerificationKey(pem).catch(() => {
+        throw refused(flag, path, ["holds something that is no RSA or EC key"]);
+      });
+    }
+    keys.push(...found);
+  }
+  return keys;
 }
 
 async function readEncryption(

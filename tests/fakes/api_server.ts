@@ -87,6 +87,8 @@ export interface FakeApi {
 export interface AskOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly user?: UserInfo;
+  /** All headers as they would have come, name and value in turn. */
+  readonly fields?: readonly string[];
 }
 
 export interface Answer {
@@ -159,6 +161,7 @@ async function ask(
     header: (name) => headers[name],
     body: bytes,
     user: options.user ?? ADMIN,
+    ...(options.fields === undefined ? {} : { fields: () => options.fields! }),
   });
   return { status: response.status, response, ...readBody(response) };
 }

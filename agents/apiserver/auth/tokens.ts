@@ -1,14 +1,16 @@
 /**
- * Service account tokens: ES256 JWTs in the shape that client libraries and pods expect.
+ * Service account tokens: JWTs in the shape that client libraries and pods expect.
  * In: an account and what its token is bound to, or a token. Out: the token, or its user.
  * Never: logs a token; trusts one whose account or bound object is gone.
- * Source: pkg/serviceaccount/claims.go (v1.36).
+ * Source: pkg/serviceaccount/claims.go and jwt.go (v1.36).
  */
-import { calculateJwkThumbprint, exportJWK, jwtVerify, SignJWT } from "jose";
+import { decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from "jose";
 import type { UserInfo } from "../../api/meta.ts";
 import type { BoundObject } from "../verbs/special/token.ts";
+import type { TokenSource, TokenVerdict } from "./authenticate.ts";
 import { AUTHENTICATED_GROUP } from "./authorize.ts";
 import { readSigningKey } from "./certificates.ts";
+import { readVerificationKey, type VerificationKey } from "./verification_keys.ts";
 
 export interface TokenRequestParts {
   readonly namespace: string;
@@ -18,11 +20,9 @@ export interface TokenRequestParts {
   /** Seconds since 1970. */
   readonly expirationSeconds: number;
   readonly bound?: BoundObject;
+  /** `jti`, by which audit logs tell tokens apart. */
+  readonly id: string;
 }
-
-export type TokenVerdict =
-  | { readonly kind: "accepted"; readonly user: UserInfo }
-  | { readonly kind: "refused"; readonly reason: string };
 
 /** Whether an object of that uid is still there and not past its end. */
 export type IsAlive = (
@@ -35,62 +35,81 @@ export type IsAlive = (
 ) => boolean;
 
 export interface TokenOptions {
-  /** PKCS #8 PEM of a P-256 key. */
+  /** PKCS #8 PEM of the P-256 key that signs. */
   readonly keyPem: string;
+  /** PEM of further keys whose tokens are taken: those that signed before. */
+  readonly verificationKeys: readonly string[];
   /** `iss` of every token, and its default audience. */
   readonly issuer: string;
   readonly nowMillis: () => number;
-  readonly newId: () => string;
   readonly isAlive: IsAlive;
   /** Waits until `isAlive` knows everything written before; false when it did already. */
   readonly catchUp: () => Promise<boolean>;
 }
 
+interface Named {
+  readonly name?: string;
+  readonly uid?: string;
+}
+
 interface KubernetesClaims {
   readonly namespace?: string;
-  readonly serviceaccount?: { readonly name?: string; readonly uid?: string };
-  readonly pod?: { readonly name?: string; readonly uid?: string };
-  readonly secret?: { readonly name?: string; readonly uid?: string };
-  readonly node?: { readonly name?: string; readonly uid?: string };
+  readonly serviceaccount?: Named;
+  readonly pod?: Named;
+  readonly secret?: Named;
+  readonly node?: Named;
+}
+
+/** A token whose signature was checked; whether its objects live is asked each time. */
+interface Verified {
+  readonly claims: KubernetesClaims;
+  readonly user: UserInfo;
+  readonly audiences: readonly string[];
+  readonly untilMillis: number;
 }
 
 const MAX_VERIFIED = 4096;
+const REFUSED: TokenVerdict = { kind: "refused", reason: "invalid bearer token" };
 
 /** Signs and verifies the tokens of one cluster. */
-export class TokenAuthority {
+export class TokenAuthority implements TokenSource {
+  readonly knowsAudiences = true;
   readonly #options: TokenOptions;
   readonly #privateKey: CryptoKey;
-  readonly #publicKey: CryptoKey;
-  readonly #keyId: string;
-  /** Tokens whose signature was checked; whether their objects live is asked each time. */
-  readonly #verified = new Map<
-    string,
-    { readonly claims: KubernetesClaims; readonly id: string | undefined; readonly until: number }
-  >();
-  /** Public half as a JWK set, for `/openid/v1/jwks`. */
-  readonly jwks: { readonly keys: readonly Record<string, unknown>[] };
+  readonly #keys: readonly VerificationKey[];
+  readonly #verified = new Map<string, Verified>();
 
   private constructor(
     options: TokenOptions,
-    keys: { privateKey: CryptoKey; publicKey: CryptoKey },
-    jwk: Record<string, unknown>,
+    privateKey: CryptoKey,
+    keys: readonly VerificationKey[],
   ) {
     this.#options = options;
-    this.#privateKey = keys.privateKey;
-    this.#publicKey = keys.publicKey;
-    this.#keyId = jwk.kid as string;
-    this.jwks = { keys: [jwk] };
+    this.#privateKey = privateKey;
+    this.#keys = keys;
   }
 
+  /** Errors: rejects when a key can't be read. */
   static async open(options: TokenOptions): Promise<TokenAuthority> {
-    const keys = await readSigningKey(options.keyPem);
-    const jwk = await exportJWK(keys.publicKey);
-    const kid = await calculateJwkThumbprint(jwk);
-    return new TokenAuthority(options, keys, { ...jwk, kid, use: "sig", alg: "ES256" });
+    const { privateKey } = await readSigningKey(options.keyPem);
+    const pems = [options.keyPem, ...options.verificationKeys];
+    const keys = await Promise.all(pems.map(readVerificationKey));
+    const byId = new Map(keys.map((key) => [key.id, key]));
+    return new TokenAuthority(options, privateKey, [...byId.values()]);
   }
 
   get issuer(): string {
     return this.#options.issuer;
+  }
+
+  /** Public keys as a JWK set, for `/openid/v1/jwks`. */
+  get jwks(): { readonly keys: readonly Record<string, unknown>[] } {
+    return { keys: this.#keys.map(({ jwk }) => ({ ...jwk })) };
+  }
+
+  /** What tokens are signed with, for `/.well-known/openid-configuration`. */
+  get algorithms(): readonly string[] {
+    return [...new Set(this.#keys.map(({ algorithm }) => algorithm))];
   }
 
   sign(parts: TokenRequestParts): Promise<string> {
@@ -100,84 +119,128 @@ export class TokenAuthority {
       namespace: parts.namespace,
       serviceaccount: { name: parts.name, uid: parts.uid },
       ...(bound ? { [bound.kind.toLowerCase()]: { name: bound.name, uid: bound.uid } } : {}),
-      ...(bound?.nodeName ? { node: { name: bound.nodeName } } : {}),
+      ...(bound?.node ? { node: bound.node } : {}),
     };
     return new SignJWT({ "kubernetes.io": claims })
-      .setProtectedHeader({ alg: "ES256", kid: this.#keyId })
+      .setProtectedHeader({ alg: "ES256", kid: this.#keys[0].id })
       .setIssuer(this.issuer)
       .setSubject(`system:serviceaccount:${parts.namespace}:${parts.name}`)
       .setAudience([...parts.audiences])
       .setIssuedAt(now)
       .setNotBefore(now)
       .setExpirationTime(parts.expirationSeconds)
-      .setJti(this.#options.newId())
+      .setJti(parts.id)
       .sign(this.#privateKey);
   }
 
-  /** @param audiences any of these will do; absent = the API server's own */
-  async verify(token: string, audiences?: readonly string[]): Promise<TokenVerdict> {
-    const known = audiences?.length ? undefined : this.#verified.get(token);
-    if (known !== undefined && known.until > this.#options.nowMillis()) {
-      return this.#admitSurely(known.claims, known.id);
-    }
-    try {
-      const { payload } = await jwtVerify(token, this.#publicKey, {
-        issuer: this.issuer,
-        audience: audiences?.length ? [...audiences] : this.issuer,
-        algorithms: ["ES256"],
-        currentDate: new Date(this.#options.nowMillis()),
-      });
-      const claims = (payload["kubernetes.io"] ?? {}) as KubernetesClaims;
-      if (!audiences?.length) {
-        if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear();
-        const until = (payload.exp ?? 0) * 1000;
-        this.#verified.set(token, { claims, id: payload.jti, until });
+  /** A token that another issuer signed is left to others. */
+  verify(
+    token: string,
+    audiences: readonly string[] = [],
+  ): TokenVerdict | null | Promise<TokenVerdict> {
+    if (audiences.length === 0) {
+      const known = this.#verified.get(token);
+      if (known !== undefined && known.untilMillis > this.#options.nowMillis()) {
+        const verdict = this.#admit(known);
+        return verdict.kind === "accepted" ? verdict : this.#admitSurely(known);
       }
-      return await this.#admitSurely(claims, payload.jti);
-    } catch {
-      return { kind: "refused", reason: "invalid bearer token" };
     }
+    return this.#isOurs(token) ? this.#verifyOurs(token, audiences) : null;
+  }
+
+  #isOurs(token: string): boolean {
+    try {
+      return decodeJwt(token).iss === this.issuer;
+    } catch {
+      return false;
+    }
+  }
+
+  async #verifyOurs(token: string, asked: readonly string[]): Promise<TokenVerdict> {
+    for (const { key, algorithm } of this.#keysFor(token)) {
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          issuer: this.issuer,
+          audience: asked.length > 0 ? [...asked] : this.issuer,
+          algorithms: [algorithm],
+          currentDate: new Date(this.#options.nowMillis()),
+        });
+        const claims = (payload["kubernetes.io"] ?? {}) as KubernetesClaims;
+        // A token without an end is none of those that this server has ever made.
+        const untilMillis = (payload.exp ?? 0) * 1000;
+        const audiences = [payload.aud ?? []].flat();
+        const verified = { claims, user: userOf(claims, payload.jti), audiences, untilMillis };
+        if (asked.length === 0) this.#remember(token, verified);
+        return await this.#admitSurely(verified);
+      } catch {
+        // Another key may have signed it.
+      }
+    }
+    return REFUSED;
+  }
+
+  /** The key that a token names; all of its kind where it names none that is known. */
+  #keysFor(token: string): readonly VerificationKey[] {
+    try {
+      const { kid, alg } = decodeProtectedHeader(token);
+      const named = this.#keys.find(({ id }) => id === kid);
+      return named ? [named] : this.#keys.filter(({ algorithm }) => algorithm === alg);
+    } catch {
+      return [];
+    }
+  }
+
+  #remember(token: string, verified: Verified): void {
+    if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear();
+    this.#verified.set(token, verified);
   }
 
   /** Another server may have made the account, and its token, a moment ago. */
-  async #admitSurely(claims: KubernetesClaims, id: string | undefined): Promise<TokenVerdict> {
-    const verdict = this.#admit(claims, id);
+  async #admitSurely(verified: Verified): Promise<TokenVerdict> {
+    const verdict = this.#admit(verified);
     if (verdict.kind === "accepted" || !await this.#options.catchUp()) return verdict;
-    return this.#admit(claims, id);
+    return this.#admit(verified);
   }
 
-  #admit(claims: KubernetesClaims, id: string | undefined): TokenVerdict {
-    const { namespace = "", serviceaccount = {}, pod, secret, node } = claims;
-    const { name = "", uid = "" } = serviceaccount;
-    const { isAlive } = this.#options;
-    if (!isAlive({ kind: "ServiceAccount", namespace, name, uid })) {
+  #admit({ claims, user, audiences }: Verified): TokenVerdict {
+    const { namespace = "", serviceaccount, pod, secret, node } = claims;
+    const isAlive = (kind: string, of: Named | undefined, at = namespace) =>
+      this.#options.isAlive({ kind, namespace: at, name: of?.name ?? "", uid: of?.uid ?? "" });
+    if (!isAlive("ServiceAccount", serviceaccount)) {
       return { kind: "refused", reason: "service account has been deleted" };
     }
-    for (const [kind, bound] of [["Pod", pod], ["Secret", secret]] as const) {
-      if (bound === undefined) continue;
-      if (!isAlive({ kind, namespace, name: bound.name ?? "", uid: bound.uid ?? "" })) {
-        return { kind: "refused", reason: "service account token has been invalidated" };
-      }
-    }
-    const extra: Record<string, readonly string[]> = {};
-    if (id) extra["authentication.kubernetes.io/credential-id"] = [`JTI=${id}`];
-    if (pod) {
-      extra["authentication.kubernetes.io/pod-name"] = [pod.name ?? ""];
-      extra["authentication.kubernetes.io/pod-uid"] = [pod.uid ?? ""];
-    }
-    if (node) extra["authentication.kubernetes.io/node-name"] = [node.name ?? ""];
-    return {
-      kind: "accepted",
-      user: {
-        name: `system:serviceaccount:${namespace}:${name}`,
-        uid,
-        groups: [
-          "system:serviceaccounts",
-          `system:serviceaccounts:${namespace}`,
-          AUTHENTICATED_GROUP,
-        ],
-        extra,
-      },
-    };
+    // A pod's token only tells of the node; one of a node alone dies with it.
+    const isBound = (pod === undefined || isAlive("Pod", pod)) &&
+      (secret === undefined || isAlive("Secret", secret)) &&
+      (node === undefined || pod !== undefined || isAlive("Node", node, ""));
+    return isBound
+      ? { kind: "accepted", user, audiences }
+      : { kind: "refused", reason: "service account token has been invalidated" };
   }
+}
+
+const EXTRA = "authentication.kubernetes.io";
+
+function userOf(claims: KubernetesClaims, id: string | undefined): UserInfo {
+  const { namespace = "", serviceaccount = {}, pod, node } = claims;
+  const { name = "", uid = "" } = serviceaccount;
+  const extra: Record<string, readonly string[]> = {};
+  const tell = (key: string, value: string | undefined) => {
+    if (value) extra[`${EXTRA}/${key}`] = [value];
+  };
+  tell("credential-id", id && `JTI=${id}`);
+  tell("pod-name", pod?.name);
+  tell("pod-uid", pod?.uid);
+  tell("node-name", node?.name);
+  tell("node-uid", node?.uid);
+  return {
+    name: `system:serviceaccount:${namespace}:${name}`,
+    uid,
+    groups: [
+      "system:serviceaccounts",
+      `system:serviceaccounts:${namespace}`,
+      AUTHENTICATED_GROUP,
+    ],
+    extra,
+  };
 }

@@ -82,7 +82,7 @@ export function createHandler(parts: HandlerParts): Handler {
 
 async function serve(parts: HandlerParts, request: ApiRequest): Promise<ApiResponse> {
   try {
-    const user = impersonate(request.user, request.header, parts.core.authorizer);
+    const user = impersonate(request.user, request, parts.core.authorizer);
     if (user === request.user) return await answer(parts, request);
     request.trail?.impersonated(user);
     return await answer(parts, { ...request, user });

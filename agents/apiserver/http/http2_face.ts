@@ -53,9 +53,10 @@ async function answer(
     path: mark < 0 ? stream.path : stream.path.slice(0, mark),
     query: mark < 0 ? "" : stream.path.slice(mark + 1),
     header: (name: string) => stream.headers.get(name) ?? undefined,
+    fields: () => stream.headers.fields,
     remoteAddress: peer.address,
   };
-  const pending = face.who(peer.user, head.header("authorization"));
+  const pending = face.who(peer.user, head.header("authorization"), head.path);
   const who = pending instanceof Promise ? await pending : pending;
   if (who.kind === "refused") {
     face.onRefused({ ...head, user: null });

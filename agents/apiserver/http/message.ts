@@ -16,6 +16,8 @@ export interface ApiRequest {
   readonly query: string;
   /** One header by its lower-case name. */
   readonly header: (name: string) => string | undefined;
+  /** All headers, name and value in turn, as they came; absent in tests. */
+  readonly fields?: () => readonly string[];
   readonly body: Uint8Array;
   readonly user: UserInfo;
   /** Address of the peer, without its port. */

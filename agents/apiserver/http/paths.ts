@@ -69,13 +69,13 @@ export function createPaths(parts: PathParts): (request: ApiRequest) => ApiRespo
     contentType: "application/jwk-set+json",
   }));
   get("/.well-known/openid-configuration", () => {
-    const { issuer } = parts.core.tokens;
+    const { issuer, algorithms } = parts.core.tokens;
     return jsonResponse(200, {
       issuer,
       jwks_uri: `https://${parts.serverAddress()}/openid/v1/jwks`,
       response_types_supported: ["id_token"],
       subject_types_supported: ["public"],
-      id_token_signing_alg_values_supported: ["ES256"],
+      id_token_signing_alg_values_supported: algorithms,
     });
   });
   return (request) => {

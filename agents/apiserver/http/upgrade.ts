@@ -70,7 +70,7 @@ async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
   const { core, trail } = parts;
   const { message } = request;
   const header = (name: string) => message.headers[name] as string | undefined;
-  const user = impersonate(request.user, header, core.authorizer);
+  const user = impersonate(request.user, headOf(message, request), core.authorizer);
   if (user !== request.user) trail?.impersonated(user);
   const [path, query = ""] = (message.url ?? "").split("?", 2);
   const route = parseRoute(path);

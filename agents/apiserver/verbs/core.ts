@@ -19,6 +19,7 @@ import {
 } from "../../api/status.ts";
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { WebhookCaller } from "../admission/webhooks/caller.ts";
+import type { Authenticator } from "../auth/authenticate.ts";
 import type { Authorizer } from "../auth/authorize.ts";
 import type { TokenAuthority } from "../auth/tokens.ts";
 import type { Feed } from "../cache/feed.ts";
@@ -45,6 +46,7 @@ export interface Core extends RuleContext {
   readonly eventLeases: LeasePool;
   readonly authorizer: Authorizer;
   readonly tokens: TokenAuthority;
+  readonly authenticator: Authenticator;
   /** Whether stored bytes should be written again though the object is the same. */
   readonly isStale: (key: string) => boolean;
   /** How the parts of the control plane are, now. */

@@ -78,13 +78,16 @@ async function reviewToken(
   core: Core,
   spec: { token?: string; audiences?: string[] },
 ): Promise<Record<string, unknown>> {
-  const verified = await core.tokens.verify(spec.token ?? "", spec.audiences);
+  const { token = "", audiences: asked = [] } = spec;
+  if (token === "") throw badRequest("token is required for TokenReview in authentication");
+  const verified = await core.authenticator.verify(token, asked);
   if (verified.kind === "refused") return { authenticated: false, error: verified.reason };
-  return {
-    authenticated: true,
-    user: describeUser(verified.user),
-    audiences: spec.audiences ?? [core.tokens.issuer],
-  };
+  // Of a token that names nobody, the server's own name is what it is for.
+  const own = verified.audiences ?? [core.tokens.issuer];
+  const audiences = asked.length === 0
+    ? [core.tokens.issuer]
+    : asked.filter((one) => own.includes(one));
+  return { authenticated: true, user: describeUser(verified.user), audiences };
 }
 
 function subjectOf(spec: Record<string, unknown>): UserInfo {

@@ -5,7 +5,7 @@
  */
 import type { CallTarget } from "../../../api/call.ts";
 import type { KubeObject } from "../../../api/meta.ts";
-import { findKind } from "../../../api/resources.ts";
+import { findKind, nodes } from "../../../api/resources.ts";
 import { badRequest, conflict, invalid, notFound } from "../../../api/status.ts";
 import { admitWhole } from "../../admission/admission.ts";
 import { cacheOf, type Core, keyOf, serve, type VerbAnswer } from "../core.ts";
@@ -39,6 +39,7 @@ export async function createToken(
   const bound = boundObject(core, target, spec.boundObjectRef);
   const audiences = spec.audiences?.length ? spec.audiences : [core.tokens.issuer];
   const expirationSeconds = Math.floor(core.clock.nowMillis() / 1000) + seconds;
+  const id = core.random.uuid();
   const token = await core.tokens.sign({
     namespace,
     name,
@@ -46,7 +47,9 @@ export async function createToken(
     audiences,
     expirationSeconds,
     bound,
+    id,
   });
+  target.auditAnnotations?.set("authentication.kubernetes.io/issued-credential-id", `JTI=${id}`);
   const object: KubeObject = {
     kind: "TokenRequest",
     apiVersion: "authentication.k8s.io/v1",
@@ -78,7 +81,8 @@ export interface BoundObject {
   readonly kind: "Pod" | "Secret" | "Node";
   readonly name: string;
   readonly uid: string;
-  readonly nodeName?: string;
+  /** Of a pod's token, where the pod runs. */
+  readonly node?: { readonly name: string; readonly uid?: string };
 }
 
 function boundObject(
@@ -110,6 +114,9 @@ function boundObject(
         `with different serviceaccount name.`,
     );
   }
-  const nodeName = kind === "Pod" ? object.spec.nodeName : undefined;
-  return { kind, name, uid: found, ...(nodeName ? { nodeName } : {}) };
+  const nodeName: string = (kind === "Pod" ? object.spec.nodeName : "") ?? "";
+  if (nodeName === "") return { kind, name, uid: found };
+  const nodeKey = keyOf({ resource: nodes, namespace: "", name: nodeName });
+  const nodeUid = cacheOf(core, nodes).get(nodeKey)?.object.metadata.uid;
+  return { kind, name, uid: found, node: { name: nodeName, uid: nodeUid } };
 }
