@@ -12,6 +12,7 @@ import { InformerSet } from "../client/informer_set.ts";
 import { deploymentController } from "./apps/plan_deployment.ts";
 import { replicaSetController } from "./apps/plan_replica_set.ts";
 import { namespaceController } from "./core/plan_namespace.ts";
+import { resourceQuotaController } from "./core/plan_resource_quota.ts";
 import { rootCaController, serviceAccountController } from "./core/plan_service_account.ts";
 import { garbageCollector } from "./garbage/plan_garbage_collector.ts";
 import { endpointSliceController } from "./network/plan_endpoint_slice.ts";
@@ -59,6 +60,7 @@ export function controllerRows(config: ControllerManagerConfig): Controller[] {
     replicaSetController,
     namespaceController(resources),
     serviceAccountController,
+    resourceQuotaController(resources),
     endpointsController,
     endpointSliceController,
     garbageCollector(resources),

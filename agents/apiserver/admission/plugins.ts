@@ -21,6 +21,7 @@ import { podGroupWorkloadExists } from "./nodes/pod_group_workload.ts";
 import { DEFAULT_POD_SECURITY, type PodSecurityConfig } from "./pod_security/namespace_policy.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
 import { priority } from "./priority.ts";
+import { resourceQuota } from "./quota/resource_quota.ts";
 import { serviceAccount } from "./service_account.ts";
 import { persistentVolumeClaimResize } from "./storage/claim_resize.ts";
 import { defaultStorageClass } from "./storage/default_storage_class.ts";
@@ -65,6 +66,7 @@ const rowsOf = ({ podSecurity: security }: AdmissionSwitches): readonly Row[] =>
   { plugin: podGroupWorkloadExists },
   { plugin: mutatingWebhooks },
   { plugin: validatingWebhooks },
+  { plugin: resourceQuota },
 ];
 
 const DEFAULT_SWITCHES: AdmissionSwitches = {

@@ -1,0 +1,106 @@
+/**
+ * Whether a change fits into the quotas of its namespace, and what they have used with it.
+ * In: quotas, a change. Out: the quotas' new usage, or a refusal in upstream's words.
+ * Never: writes. Source: apiserver's admission/plugin/resourcequota/controller.go (v1.36).
+ */
+import type { KubeObject } from "../meta.ts";
+import {
+  addAll,
+  beyond,
+  formatAmounts,
+  namesAbove,
+  negativeNames,
+  only,
+  type QuotaAmounts,
+  withoutZeros,
+} from "./amounts.ts";
+import type { Measure, QuotaChange } from "./measure.ts";
+import { scopeTermsOf } from "./scopes.ts";
+
+/** A quota with what it has used by now. */
+export interface RunningQuota {
+  readonly quota: KubeObject;
+  readonly used: QuotaAmounts;
+}
+
+export type QuotaOutcome =
+  /** New usage by the quota's name; empty where the change costs nothing. */
+  | { readonly kind: "fits"; readonly used: ReadonlyMap<string, QuotaAmounts> }
+  | { readonly kind: "refused"; readonly reason: string };
+
+const NOTHING: QuotaOutcome = { kind: "fits", used: new Map() };
+
+/** Whether a quota is about an object, by what it limits and by its scopes. */
+export function quotaMatches(quota: KubeObject, measure: Measure, object: KubeObject): boolean {
+  return Object.keys(quota.status?.hard ?? {}).some(measure.counts) &&
+    isInScopes(quota, measure, object);
+}
+
+export function isInScopes(quota: KubeObject, measure: Measure, object: KubeObject): boolean {
+  return scopeTermsOf(quota).every((term) => measure.isInScope?.(object, term) === true);
+}
+
+export function checkQuotas(
+  quotas: readonly RunningQuota[],
+  measure: Measure,
+  parts: { readonly change: QuotaChange; readonly nowMillis: number },
+): QuotaOutcome {
+  const { change, nowMillis } = parts;
+  const { object } = change;
+  const concerned = quotas.filter(({ quota }) => quotaMatches(quota, measure, object));
+  for (const { quota } of concerned) {
+    const reason = unready(quota, measure, object);
+    if (reason !== null) return { kind: "refused", reason };
+  }
+  if (concerned.length === 0) return NOTHING;
+  const usage = measure.usage(object, nowMillis);
+  const negative = negativeNames(usage);
+  if (negative.length > 0) {
+    const reason = `quota usage is negative for resource(s): ${negative.sort().join(",")}`;
+    return { kind: "refused", reason };
+  }
+  const next = new Map<string, QuotaAmounts>();
+  for (const running of concerned) {
+    const { quota, used } = running;
+    const hard: QuotaAmounts = quota.status.hard;
+    const delta = withoutZeros(deltaFor(quota, measure, { ...parts, usage }));
+    const requested = only(delta, Object.keys(hard));
+    if (Object.keys(requested).length === 0) continue;
+    const total = addAll(used, requested);
+    const above = namesAbove(only(total, Object.keys(requested)), hard);
+    if (above.length > 0 && change.subresource !== "status") {
+      const shown = (amounts: QuotaAmounts) => formatAmounts(only(amounts, above));
+      const reason = `exceeded quota: ${quota.metadata.name}, requested: ${shown(requested)}, ` +
+        `used: ${shown(used)}, limited: ${shown(hard)}`;
+      return { kind: "refused", reason };
+    }
+    next.set(quota.metadata.name!, total);
+  }
+  return { kind: "fits", used: next };
+}
+
+/** Why a quota can't take an object at all. */
+function unready(quota: KubeObject, measure: Measure, object: KubeObject): string | null {
+  const { name } = quota.metadata;
+  const names = Object.keys(quota.status.hard).filter(measure.counts);
+  const missing = measure.missing?.(object, names) ?? null;
+  if (missing !== null) return `failed quota: ${name}: ${missing}`;
+  const known = quota.status.used ?? {};
+  if (names.every((one) => one in known)) return null;
+  return `status unknown for quota: ${name}, resources: ${names.sort().join(",")}`;
+}
+
+/** An update is charged for what it adds, where the quota had counted the object before. */
+function deltaFor(
+  quota: KubeObject,
+  measure: Measure,
+  parts: {
+    readonly change: QuotaChange;
+    readonly nowMillis: number;
+    readonly usage: QuotaAmounts;
+  },
+): QuotaAmounts {
+  const { change: { operation, old }, nowMillis, usage } = parts;
+  if (operation !== "UPDATE" || old === null || !quotaMatches(quota, measure, old)) return usage;
+  return beyond(usage, measure.usage(old, nowMillis));
+}
