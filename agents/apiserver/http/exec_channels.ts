@@ -7,6 +7,7 @@
 // @ts-types="@types/ws"
 import type { WebSocket } from "ws";
 import type { ExecOutcome, ExecStreams } from "../ports.ts";
+import { outputTo, send, SocketInput } from "./socket_channels.ts";
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -14,8 +15,6 @@ const STDERR = 2;
 const ERROR = 3;
 const RESIZE = 4;
 const CLOSE = 255;
-
-const STDIN_HIGH_BYTES = 256 * 1024;
 
 export interface ExecRequest {
   readonly stdin: boolean;
@@ -33,7 +32,7 @@ export interface ExecSession {
 type Size = { readonly width: number; readonly height: number };
 
 export function openExecSession(socket: WebSocket, wanted: ExecRequest): ExecSession {
-  const stdin = wanted.stdin ? new StdinPipe(socket) : null;
+  const stdin = wanted.stdin ? new SocketInput(socket) : null;
   const sizes = new SizeQueue();
   socket.on("message", (data: Uint8Array) => {
     if (data.length === 0) return;
@@ -78,59 +77,6 @@ export function statusOf(outcome: ExecOutcome): Record<string, unknown> {
     message: `command terminated with non-zero exit code: exit status ${outcome.exitCode}`,
     details: { causes: [{ reason: "ExitCode", message: String(outcome.exitCode) }] },
   };
-}
-
-function send(
-  socket: WebSocket,
-  channel: number,
-  payload: Uint8Array,
-  done: (error?: Error | null) => void,
-): void {
-  const frame = new Uint8Array(payload.length + 1);
-  frame[0] = channel;
-  frame.set(payload, 1);
-  socket.send(frame, { binary: true }, done);
-}
-
-function outputTo(socket: WebSocket, channel: number): WritableStream<Uint8Array> {
-  return new WritableStream({
-    write: (chunk) =>
-      new Promise((resolve, reject) => {
-        send(socket, channel, chunk, (error) => error ? reject(error) : resolve());
-      }),
-  });
-}
-
-/** What the client types, paused where the process does not read. */
-class StdinPipe {
-  readonly readable: ReadableStream<Uint8Array>;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #isEnded = false;
-  readonly #socket: WebSocket;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    this.readable = new ReadableStream({
-      start: (controller) => void (this.#controller = controller),
-      pull: () => socket.resume(),
-      cancel: () => {
-        this.#isEnded = true;
-        socket.resume();
-      },
-    }, { highWaterMark: STDIN_HIGH_BYTES, size: (chunk) => chunk.length });
-  }
-
-  push(bytes: Uint8Array): void {
-    if (this.#isEnded) return;
-    this.#controller.enqueue(bytes.slice());
-    if ((this.#controller.desiredSize ?? 0) <= 0) this.#socket.pause();
-  }
-
-  end(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#controller.close();
-  }
 }
 
 /** The newest terminal size; older ones that nobody read are of no use. */

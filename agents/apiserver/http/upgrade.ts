@@ -19,6 +19,7 @@ import type { Core } from "../verbs/core.ts";
 import { kubeletRequest } from "./connect.ts";
 import { type ExecRequest, type ExecSession, openExecSession } from "./exec_channels.ts";
 import { authorize } from "./handler.ts";
+import { portsOf, servePortChannels } from "./port_channels.ts";
 import { parseRoute } from "./route.ts";
 import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "./spdy/exec_streams.ts";
 import { socketLink, tunnelLink } from "../../spdy/links.ts";
@@ -28,12 +29,14 @@ import type { Link } from "../../spdy/session.ts";
 const SPDY = "SPDY/3.1";
 const EXEC_PROTOCOLS: readonly string[] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 const TUNNEL_PROTOCOLS: readonly string[] = [`${SPDY}+${PORT_FORWARD_PROTOCOL}`];
+/** Of clients that know no SPDY: a pair of channels a port. */
+const PORT_PROTOCOL = "v4.channel.k8s.io";
 const PING_MILLIS = 5000;
 const SWITCHING_PROTOCOLS = 101;
 
 /** The taker of upgraded connections. */
 export function createUpgrade(core: Core, kubelets: KubeletPort, audit: Audit | null = null) {
-  const known = [...EXEC_PROTOCOLS, ...TUNNEL_PROTOCOLS];
+  const known = [...TUNNEL_PROTOCOLS, ...EXEC_PROTOCOLS];
   const server = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => known.find((name) => offered.has(name)) ?? false,
@@ -121,13 +124,19 @@ function offeredBy(value: string | string[] | undefined): readonly string[] {
 function overWebSocket(parts: Parts, request: UpgradeRequest, asked: Asked): void {
   const { message } = request;
   const offered = offeredBy(message.headers["sec-websocket-protocol"]);
-  const accepted = asked.subresource === "portforward" ? TUNNEL_PROTOCOLS : EXEC_PROTOCOLS;
+  const isForward = asked.subresource === "portforward";
+  const accepted = isForward ? [...TUNNEL_PROTOCOLS, PORT_PROTOCOL] : EXEC_PROTOCOLS;
   if (!accepted.some((name) => offered.includes(name))) {
     throw badRequest(`unable to upgrade: expected WebSocket with ${accepted.join(" or ")}`);
   }
+  const isTunnel = TUNNEL_PROTOCOLS.some((name) => offered.includes(name));
+  const ports = isForward && !isTunnel ? portsOf(asked.kubelet.query) : [];
   parts.server.handleUpgrade(message, request.socket, request.head as Buffer, (socket) => {
     keepAlive(socket);
-    if (asked.subresource === "portforward") forwardPorts(parts, asked, tunnelLink(socket));
+    if (ports.length > 0) {
+      const connect = (port: number) => parts.kubelets.portForward(asked.kubelet, port);
+      servePortChannels(socket, ports, connect);
+    } else if (isForward) forwardPorts(parts, asked, tunnelLink(socket));
     else void runExec(parts, asked, openExecSession(socket, asked.wanted));
   });
 }
