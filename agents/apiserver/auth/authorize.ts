@@ -33,6 +33,8 @@ export interface Authorizer {
   rulesFor(user: UserInfo, namespace: string): Record<string, unknown>;
 }
 
+/** On a pod that mirrors one which a kubelet has from a file. */
+export const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 export const MASTERS_GROUP = "system:masters";
 export const AUTHENTICATED_GROUP = "system:authenticated";
 export const UNAUTHENTICATED_GROUP = "system:unauthenticated";

@@ -8,9 +8,13 @@ import type { KubeObject, UserInfo } from "../../../api/meta.ts";
 import {
   clusterRoleBindings,
   clusterRoles,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
+  resourceSlices,
   roleBindings,
   roles,
+  volumeAttachments,
 } from "../../../api/resources.ts";
 import type { Resource } from "../../../api/resource.ts";
 import type { PolicyRule } from "../../../api/schema/generated/rbac_v1.ts";
@@ -24,6 +28,7 @@ import {
   MASTERS_GROUP,
 } from "../authorize.ts";
 import { authorizeNode, nodeOf } from "../node_authorizer.ts";
+import type { NodeSource, RelatedKind } from "../node_relations.ts";
 import { parseRoles } from "./parse_policy.ts";
 import { CLUSTER_ROLES } from "./policy/cluster_roles.ts";
 import { RoleAuthorizer } from "./role_authorizer.ts";
@@ -37,6 +42,13 @@ const EVERYTHING: PolicyRule = { verbs: ["*"], apiGroups: ["*"], resources: ["*"
 const EVERY_PATH: PolicyRule = { verbs: ["*"], nonResourceURLs: ["*"] };
 const ALLOWED: Decision = { allowed: true };
 
+const RELATED: Readonly<Record<RelatedKind, Resource>> = {
+  PersistentVolume: persistentVolumes,
+  PersistentVolumeClaim: persistentVolumeClaims,
+  ResourceSlice: resourceSlices,
+  VolumeAttachment: volumeAttachments,
+};
+
 export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
   const roleAuthorizer = new RoleAuthorizer({
     clusterRole: (name) => find(feed, clusterRoles, "", name),
@@ -46,9 +58,12 @@ export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
   });
   const nodeRules = parseRoles(CLUSTER_ROLES)
     .find((role) => role.metadata.name === "system:node")!.rules!;
-  const podsOf = (nodeName: string) => {
-    const selection = { keyPrefix: prefixOf(pods), indexValue: nodeName };
-    return feed.cache(prefixOf(pods)).select(selection).map((stored) => stored.object);
+  const source: NodeSource = {
+    podsOf(nodeName) {
+      const selection = { keyPrefix: prefixOf(pods), indexValue: nodeName };
+      return feed.cache(prefixOf(pods)).select(selection).map((stored) => stored.object);
+    },
+    find: (kind, namespace, name) => find(feed, RELATED[kind], namespace, name),
   };
   return {
     roles: roleAuthorizer,
@@ -56,7 +71,7 @@ export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
       if (isMaster(asked.user)) return ALLOWED;
       const byRole = roleAuthorizer.authorize(asked);
       if (byRole.allowed || nodeOf(asked.user) === null) return byRole;
-      return authorizeNode(asked, { podsOf, nodeRules });
+      return authorizeNode(asked, { source, nodeRules });
     },
     rulesFor(user: UserInfo, namespace: string) {
       const rules = isMaster(user)
