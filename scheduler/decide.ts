@@ -381,7 +381,7 @@ export function decide(input: DecideInput, scratch: Scratch): Outcome {
   if (plain !== null) {
     const count = table.hot.place(rows, plain.ask);
     if (count > 0) {
-      const row = pickPlaced(table.hot, rows, (ties) => pickRank(seed, ties));
+      const row = pickPlaced(table.hot, rows, plain.ask, (ties) => pickRank(seed, ties));
       return outcome(placed(table, row, count), filtering, plain.scores);
     }
   }

@@ -1,7 +1,7 @@
 /**
  * Fit, LeastAllocated and BalancedAllocation over cpu and memory in one pass over all nodes.
- * In: the columns of a `HotColumns`, what one pod asks for. Out: totals, -1 where it does not fit,
- * and the best total of each block of rows.
+ * In: the columns of a `HotColumns`, what one pod asks for. Out: the best total of each block of
+ * rows and how many rows have it; of one block at a time, all totals.
  * Never: gives other bits than the general loops of `plugins/`. Tables of `SIMD_ROWS` rows and more
  * live in the memory of a WebAssembly instance and are passed over in 128-bit lanes; smaller ones
  * by the scalar twin below.
@@ -17,11 +17,13 @@ const SIMD_ROWS = 1024;
 const PAGE_BYTES = 65_536;
 const DOUBLE_COLUMNS = 6;
 /** Columns of four bytes a row, and those that lie block by block. */
-const WORD_COLUMNS = 3;
+const WORD_COLUMNS = 2;
 const QUICK_COLUMNS = 8;
 const QUICK_BLOCK_WORDS = QUICK_COLUMNS * BLOCK_ROWS;
 /** Memory is compared in whole units of this many bytes, so that 32 bits hold 2 TiB. */
 const MEMORY_UNIT = 1024;
+/** Above this capacity totals are worked out again where they are asked for, to spare memory. */
+const MOST_KEPT_TOTALS = 65_536;
 const MOST_UNITS = 2 ** 31 - 1;
 /** Two weights share one word. */
 const MOST_QUICK_WEIGHT = 2 ** 15 - 1;
@@ -49,7 +51,6 @@ export interface PodAsk {
 interface Kernels {
   placeQuickly(...numbers: number[]): number;
   placeExactly(...numbers: number[]): number;
-  tally(...numbers: number[]): number;
 }
 
 /** In `blockBest`: the quick pass could not tell. */
@@ -88,19 +89,20 @@ export class HotColumns {
   /** Made from the columns above for the quick pass, block by block; the kernel names them. */
   readonly #quick: Int32Array;
   readonly #quickFloats: Float32Array;
-  /** Written by `place`. */
-  readonly totals: Int32Array;
+  /** Written by `place`: the best total of each block, -1 = it fits nowhere, and the rows with it. */
   readonly blockBest: Int32Array;
-  /** Written by `tally`. */
   readonly blockTies: Int32Array;
+  /** -1 = it does not fit. Of each block, or of a large table only those of the last one. */
+  readonly #totals: Int32Array;
   readonly #kernels: Kernels | null;
 
   /** @param simd false keeps to the scalar twin whatever the size. */
   constructor(capacity: number, simd = true) {
     this.capacity = capacity;
     const blocks = capacity / BLOCK_ROWS;
+    const totals = capacity <= MOST_KEPT_TOTALS ? capacity : BLOCK_ROWS;
     const words4 = 4 * (WORD_COLUMNS + QUICK_COLUMNS);
-    const bytes = capacity * (8 * DOUBLE_COLUMNS + words4) + 8 * blocks;
+    const bytes = capacity * (8 * DOUBLE_COLUMNS + words4) + 8 * blocks + 4 * totals;
     let buffer: ArrayBuffer;
     if (simd && capacity >= SIMD_ROWS) {
       const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
@@ -122,11 +124,11 @@ export class HotColumns {
     this.memoryNonzero = doubles(5);
     this.podsFree = words(0);
     this.evenness = words(1);
-    this.totals = words(2);
     this.#quick = words(WORD_COLUMNS, QUICK_COLUMNS * capacity);
     this.#quickFloats = new Float32Array(buffer, this.#quick.byteOffset, this.#quick.length);
     this.blockBest = words(WORD_COLUMNS + QUICK_COLUMNS, blocks);
     this.blockTies = new Int32Array(buffer, this.blockBest.byteOffset + 4 * blocks, blocks);
+    this.#totals = new Int32Array(buffer, this.blockTies.byteOffset + 4 * blocks, totals);
     for (let at = 0; at < this.#quick.length; at += QUICK_BLOCK_WORDS) {
       this.#quick.fill(FULL, at, at + BLOCK_ROWS);
     }
@@ -183,54 +185,53 @@ export class HotColumns {
       : 50 * (Math.min(1, cpuUsed / cpu) - Math.min(1, memoryUsed / memory));
   }
 
-  /** Fills `totals` and `blockBest` of the first rows. @returns on how many rows the pod fits. */
+  /** Fills `blockBest` and `blockTies` for the first rows. @returns on how many rows it fits. */
   place(rows: number, ask: PodAsk): number {
-    const blocks = Math.ceil(rows / BLOCK_ROWS);
+    return this.#passOver(0, Math.ceil(rows / BLOCK_ROWS), ask);
+  }
+
+  /** @returns the totals of one block after `place`, good until the next call */
+  totalsOf(block: number, ask: PodAsk): Int32Array {
+    const { length } = this.#totals;
+    if (length === BLOCK_ROWS) this.#passOver(block, 1, ask);
+    const at = (block * BLOCK_ROWS) % length;
+    return this.#totals.subarray(at, at + BLOCK_ROWS);
+  }
+
+  /** Where the totals of a block go. @returns a byte offset */
+  #totalsAt(block: number): number {
+    return this.#totals.byteOffset + 4 * ((block * BLOCK_ROWS) % this.#totals.length);
+  }
+
+  #passOver(from: number, blocks: number, ask: PodAsk): number {
     const kernels = this.#kernels;
-    if (kernels === null) return placeScalar(this, blocks, ask);
-    if (!isQuick(ask)) return this.#placeExactly(kernels, 0, blocks, ask);
-    let count = this.#placeQuickly(kernels, blocks, ask);
+    if (kernels === null) return placeScalar(this, this.#totals, { from, blocks }, ask);
+    if (!isQuick(ask)) return this.#placeExactly(kernels, from, blocks, ask);
+    let count = this.#placeQuickly(kernels, from, blocks, ask);
     const { blockBest } = this;
-    for (let block = 0; block < blocks; block++) {
+    const end = from + blocks;
+    for (let block = from; block < end; block++) {
       if (blockBest[block] !== UNSURE) continue;
-      let end = block + 1;
-      while (end < blocks && blockBest[end] === UNSURE) end++;
-      count += this.#placeExactly(kernels, block, end - block, ask);
-      block = end;
+      let next = block + 1;
+      while (next < end && blockBest[next] === UNSURE) next++;
+      count += this.#placeExactly(kernels, block, next - block, ask);
+      block = next;
     }
     return count;
   }
 
-  /** Fills `blockTies` of the blocks whose best is the wanted total. @returns their sum. */
-  tally(blocks: number, wanted: number): number {
-    const { totals, blockBest, blockTies } = this;
-    if (this.#kernels !== null) {
-      const offsets = [totals.byteOffset, blockBest.byteOffset, blockTies.byteOffset] as const;
-      return this.#kernels.tally(blocks, ...offsets, wanted);
-    }
-    let sum = 0;
-    for (let block = 0; block < blocks; block++) {
-      if (blockBest[block] !== wanted) continue;
-      let ties = 0;
-      for (let row = block * BLOCK_ROWS; row < (block + 1) * BLOCK_ROWS; row++) {
-        if (totals[row] === wanted) ties++;
-      }
-      blockTies[block] = ties;
-      sum += ties;
-    }
-    return sum;
-  }
-
-  #placeQuickly(kernels: Kernels, blocks: number, ask: PodAsk): number {
+  #placeQuickly(kernels: Kernels, from: number, blocks: number, ask: PodAsk): number {
     const isAsked = ask.memoryFit !== -Infinity;
     const units = isAsked ? Math.ceil(ask.memoryFit / MEMORY_UNIT) : NOT_ASKED;
     // A row with all but the last, partial unit free may fit or not.
     const isPartial = isAsked && ask.memoryFit % MEMORY_UNIT !== 0;
     return kernels.placeQuickly(
       blocks,
-      this.#quick.byteOffset,
-      this.totals.byteOffset,
-      this.blockBest.byteOffset,
+      this.#quick.byteOffset + 4 * QUICK_BLOCK_WORDS * from,
+      this.#totalsAt(from),
+      this.#totals.length === BLOCK_ROWS ? 0 : 4 * BLOCK_ROWS,
+      this.blockBest.byteOffset + 4 * from,
+      this.blockTies.byteOffset + 4 * from,
       ask.cpuFit === -Infinity ? NOT_ASKED : ask.cpuFit,
       units,
       isPartial ? units - 1 : FULL,
@@ -255,8 +256,10 @@ export class HotColumns {
       this.memoryNonzero.byteOffset + 8 * row,
       this.podsFree.byteOffset + 4 * row,
       this.evenness.byteOffset + 4 * row,
-      this.totals.byteOffset + 4 * row,
+      this.#totalsAt(from),
+      this.#totals.length === BLOCK_ROWS ? 0 : 4 * BLOCK_ROWS,
       this.blockBest.byteOffset + 4 * from,
+      this.blockTies.byteOffset + 4 * from,
       ask.cpuFit,
       ask.memoryFit,
       ask.cpuScored,
@@ -291,19 +294,27 @@ function evennessOf(cpuUsed: number, cpu: number, memoryUsed: number, memory: nu
 }
 
 /** The twin of the kernel: the same in plain numbers. */
-function placeScalar(columns: HotColumns, blocks: number, ask: PodAsk): number {
+function placeScalar(
+  columns: HotColumns,
+  totals: Int32Array,
+  { from, blocks }: { readonly from: number; readonly blocks: number },
+  ask: PodAsk,
+): number {
   const { cpuAllocatable, cpuRequested, cpuNonzero, podsFree, evenness } = columns;
-  const { memoryAllocatable, memoryRequested, memoryNonzero, totals, blockBest } = columns;
+  const { memoryAllocatable, memoryRequested, memoryNonzero, blockBest, blockTies } = columns;
   const { cpuFit, memoryFit, cpuScored, memoryScored, cpuExact, memoryExact } = ask;
   let count = 0;
-  for (let block = 0; block < blocks; block++) {
+  for (let block = from; block < from + blocks; block++) {
     let best = -1;
-    for (let row = block * BLOCK_ROWS; row < (block + 1) * BLOCK_ROWS; row++) {
+    let ties = 0;
+    for (let at = 0; at < BLOCK_ROWS; at++) {
+      const row = block * BLOCK_ROWS + at;
       const cpu = cpuAllocatable[row];
       const memory = memoryAllocatable[row];
       const cpuUsed = cpuRequested[row];
       const memoryUsed = memoryRequested[row];
-      totals[row] = -1;
+      const put = row % totals.length;
+      totals[put] = -1;
       if (!(cpuFit <= cpu - cpuUsed && memoryFit <= memory - memoryUsed)) continue;
       if (podsFree[row] <= 0) continue;
       count++;
@@ -315,10 +326,14 @@ function placeScalar(columns: HotColumns, blocks: number, ask: PodAsk): number {
       const after = evennessOf(cpuUsed + cpuExact, cpu, memoryUsed + memoryExact, memory);
       const balance = 50 + ((50 + after - evenness[row]) >> 1);
       const total = ask.constant + ask.leastWeight * least + ask.balanceWeight * balance;
-      totals[row] = total;
-      if (total > best) best = total;
+      totals[put] = total;
+      if (total > best) {
+        best = total;
+        ties = 1;
+      } else if (total === best) ties++;
     }
     blockBest[block] = best;
+    blockTies[block] = best < 0 ? BLOCK_ROWS : ties;
   }
   return count;
 }
@@ -326,27 +341,37 @@ function placeScalar(columns: HotColumns, blocks: number, ask: PodAsk): number {
 /**
  * Finds the row to take after `place`.
  *
+ * @param ask that of `place`
  * @param rankOf given how many rows share the best total, says which of them, from 0.
  */
 export function pickPlaced(
   columns: HotColumns,
   rows: number,
+  ask: PodAsk,
   rankOf: (ties: number) => number,
 ): number {
-  const { totals, blockBest, blockTies } = columns;
+  const { blockBest, blockTies } = columns;
   const blocks = Math.ceil(rows / BLOCK_ROWS);
   let best = -1;
-  for (let block = 0; block < blocks; block++) if (blockBest[block] > best) best = blockBest[block];
-  const ties = columns.tally(blocks, best);
+  let ties = 0;
+  for (let block = 0; block < blocks; block++) {
+    const found = blockBest[block];
+    if (found < best) continue;
+    if (found > best) ties = 0;
+    best = found;
+    ties += blockTies[block];
+  }
   let rank = rankOf(ties);
   for (let block = 0; block < blocks; block++) {
     if (blockBest[block] !== best) continue;
-    const count = blockTies[block];
-    if (rank >= count) {
-      rank -= count;
+    if (rank >= blockTies[block]) {
+      rank -= blockTies[block];
       continue;
     }
-    for (let row = block * BLOCK_ROWS;; row++) if (totals[row] === best && rank-- === 0) return row;
+    const totals = columns.totalsOf(block, ask);
+    for (let at = 0;; at++) {
+      if (totals[at] === best && rank-- === 0) return block * BLOCK_ROWS + at;
+    }
   }
   throw new Error("place pod: no row to pick");
 }

@@ -1,7 +1,8 @@
 ;; One pass over all nodes for one pod: does it fit, and how good is each node?
 ;; In: columns of the node table as byte offsets, what the pod asks for, two weights, a constant.
-;; Out: Int32 totals, -1 where it does not fit; the best total of each block of 64 rows; the count
-;; of rows where it fits.
+;; Out: the best total of each block of 64 rows, -1 where it fits on none, and how many rows have it;
+;; the Int32 totals, -1 where it does not fit, of each block, or with an advance of 0 all in one
+;; place; the count of rows where it fits.
 ;; 128-bit lanes, nothing relaxed. Division is slow, so the quick pass multiplies with inverses.
 (module
   (import "columns" "memory" (memory 1))
@@ -11,17 +12,18 @@
   ;; rounded number comes too close to a whole one to tell, the block's best becomes -2 and its rows
   ;; are not counted: the caller has it passed over by placeExactly.
   (func (export "placeQuickly")
-    (param $blocks i32) (param $at i32) (param $totals i32) (param $blockBest i32)
+    (param $blocks i32) (param $at i32)
+    (param $totals i32) (param $advance i32) (param $blockBest i32) (param $blockTies i32)
     (param $cpuFit i32) (param $memoryFit i32) (param $memoryEdge i32)
     (param $cpuScored i32) (param $memoryScored f32)
     (param $cpuExact f32) (param $memoryExact f32)
     (param $weights i32) (param $constant i32)
     (result i32)
-    (local $sure i32)
+    (local $sure i32) (local $put i32)
     (local $unfit v128) (local $left v128) (local $whole v128) (local $inverse v128)
     (local $otherInverse v128) (local $percent v128) (local $a v128) (local $lifted v128)
     (local $off v128) (local $farthest v128) (local $edges v128)
-    (local $best v128) (local $count v128) (local $countBefore v128)
+    (local $best v128) (local $ties v128) (local $count v128) (local $countBefore v128)
     (local $zero v128) (local $half v128) (local $lift v128) (local $low v128)
     (local $wholes v128) (local $least v128) (local $most v128) (local $out v128)
     (local $cpuFits v128) (local $memoryFits v128) (local $memoryEdges v128)
@@ -52,6 +54,8 @@
         (local.set $best (local.get $out))
         (local.set $farthest (local.get $zero))
         (local.set $edges (local.get $zero))
+        (local.set $ties (local.get $zero))
+        (local.set $put (local.get $totals))
         (local.set $countBefore (local.get $count))
         (loop $four
           (local.set $left (v128.load offset=256 (local.get $at)))
@@ -126,10 +130,16 @@
                 (i32x4.dot_i16x8_s (local.get $weigh)
                   (i8x16.shuffle 0 1 18 19 4 5 22 23 8 9 26 27 12 13 30 31
                     (local.get $percent) (local.get $lifted))))))
-          (v128.store (local.get $totals) (local.get $lifted))
+          (v128.store (local.get $put) (local.get $lifted))
+          ;; Rows with the best total so far, lane by lane.
+          (local.set $ties
+            (v128.andnot (local.get $ties)
+              (i32x4.gt_s (local.get $lifted) (local.get $best))))
           (local.set $best (i32x4.max_s (local.get $best) (local.get $lifted)))
+          (local.set $ties
+            (i32x4.sub (local.get $ties) (i32x4.eq (local.get $best) (local.get $lifted))))
           (local.set $count (i32x4.add (local.get $count) (local.get $unfit)))
-          (local.set $totals (i32.add (local.get $totals) (i32.const 16)))
+          (local.set $put (i32.add (local.get $put) (i32.const 16)))
           (local.set $at (i32.add (local.get $at) (i32.const 16)))
           (br_if $four (i32.and (local.get $at) (i32.const 255))))
         (if
@@ -141,18 +151,31 @@
             (i32.store (local.get $blockBest) (i32.const -2)))
           (else
             (local.set $sure (i32.add (local.get $sure) (i32.const 64)))
-            (local.set $best
+            (local.set $a
               (i32x4.max_s (local.get $best)
-                (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15
+                (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
                   (local.get $best) (local.get $best))))
-            (local.set $best
-              (i32x4.max_s (local.get $best)
-                (i8x16.shuffle 4 5 6 7 4 5 6 7 4 5 6 7 4 5 6 7
-                  (local.get $best) (local.get $best))))
-            (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $best)))))
+            (local.set $a
+              (i32x4.max_s (local.get $a)
+                (i8x16.shuffle 4 5 6 7 0 1 2 3 12 13 14 15 8 9 10 11
+                  (local.get $a) (local.get $a))))
+            (local.set $ties
+              (v128.and (local.get $ties) (i32x4.eq (local.get $best) (local.get $a))))
+            (local.set $ties
+              (i32x4.add (local.get $ties)
+                (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
+                  (local.get $ties) (local.get $ties))))
+            (local.set $ties
+              (i32x4.add (local.get $ties)
+                (i8x16.shuffle 4 5 6 7 0 1 2 3 12 13 14 15 8 9 10 11
+                  (local.get $ties) (local.get $ties))))
+            (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $a)))
+            (i32.store (local.get $blockTies) (i32x4.extract_lane 0 (local.get $ties)))))
         ;; Past the seven other columns of the block.
         (local.set $at (i32.add (local.get $at) (i32.const 1792)))
         (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
+        (local.set $blockTies (i32.add (local.get $blockTies) (i32.const 4)))
+        (local.set $totals (i32.add (local.get $totals) (local.get $advance)))
         (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
         (br $block)))
     (i32.add (local.get $sure)
@@ -164,45 +187,24 @@
           (i32x4.extract_lane 2 (local.get $count))
           (i32x4.extract_lane 3 (local.get $count))))))
 
-  ;; How many rows of each block have the best total, where the block has any: four rows a step.
-  ;; Writes a count for each such block; returns their sum.
-  (func (export "tally")
-    (param $blocks i32) (param $totals i32) (param $blockBest i32) (param $blockTies i32)
-    (param $wanted i32)
-    (result i32)
-    (local $at i32) (local $end i32) (local $sum i32) (local $ties i32)
-    (local $count v128) (local $same v128)
-    (local.set $same (i32x4.splat (local.get $wanted)))
-    (block $done
-      (loop $block
-        (br_if $done (i32.eqz (local.get $blocks)))
-        (local.set $end (i32.add (local.get $totals) (i32.const 256)))
-        (if (i32.eq (i32.load (local.get $blockBest)) (local.get $wanted))
-          (then
-            (local.set $count (v128.const i32x4 0 0 0 0))
-            (local.set $at (local.get $totals))
-            (loop $four
-              (local.set $count
-                (i32x4.sub (local.get $count)
-                  (i32x4.eq (local.get $same) (v128.load (local.get $at)))))
-              (local.set $at (i32.add (local.get $at) (i32.const 16)))
-              (br_if $four (i32.lt_u (local.get $at) (local.get $end))))
-            (local.set $ties
-              (i32.add
-                (i32.add
-                  (i32x4.extract_lane 0 (local.get $count))
-                  (i32x4.extract_lane 1 (local.get $count)))
-                (i32.add
-                  (i32x4.extract_lane 2 (local.get $count))
-                  (i32x4.extract_lane 3 (local.get $count)))))
-            (i32.store (local.get $blockTies) (local.get $ties))
-            (local.set $sum (i32.add (local.get $sum) (local.get $ties)))))
-        (local.set $totals (local.get $end))
-        (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
-        (local.set $blockTies (i32.add (local.get $blockTies) (i32.const 4)))
-        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
-        (br $block)))
-    (local.get $sum))
+  ;; How many rows of one block have the best total: four rows a step.
+  (func $tie (param $totals i32) (param $best i32) (result i32)
+    (local $end i32) (local $count v128) (local $same v128)
+    (local.set $same (i32x4.splat (local.get $best)))
+    (local.set $end (i32.add (local.get $totals) (i32.const 256)))
+    (loop $four
+      (local.set $count
+        (i32x4.sub (local.get $count)
+          (i32x4.eq (local.get $same) (v128.load (local.get $totals)))))
+      (local.set $totals (i32.add (local.get $totals) (i32.const 16)))
+      (br_if $four (i32.lt_u (local.get $totals) (local.get $end))))
+    (i32.add
+      (i32.add
+        (i32x4.extract_lane 0 (local.get $count))
+        (i32x4.extract_lane 1 (local.get $count)))
+      (i32.add
+        (i32x4.extract_lane 2 (local.get $count))
+        (i32x4.extract_lane 3 (local.get $count)))))
 
   ;; The exact pass: two rows a step, over the Float64 columns, with true division.
   (func (export "placeExactly")
@@ -210,7 +212,7 @@
     (param $cpuAllocatable i32) (param $cpuRequested i32) (param $cpuNonzero i32)
     (param $memoryAllocatable i32) (param $memoryRequested i32) (param $memoryNonzero i32)
     (param $podsFree i32) (param $evenness i32)
-    (param $totals i32) (param $blockBest i32)
+    (param $totals i32) (param $advance i32) (param $blockBest i32) (param $blockTies i32)
     (param $cpuFit f64) (param $memoryFit f64)
     (param $cpuScored f64) (param $memoryScored f64)
     (param $cpuExact f64) (param $memoryExact f64)
@@ -338,7 +340,8 @@
                 (local.get $total) (local.get $total))
               (local.get $out) (local.get $fits)))
           (v128.store64_lane 0
-            (i32.add (local.get $totals) (local.get $at4)) (local.get $total))
+            (i32.add (local.get $totals) (i32.and (local.get $at4) (i32.const 255)))
+            (local.get $total))
           (local.set $best (i32x4.max_s (local.get $best) (local.get $total)))
           (local.set $count (i32x4.sub (local.get $count) (local.get $fits)))
           (local.set $at8 (i32.add (local.get $at8) (i32.const 16)))
@@ -349,7 +352,11 @@
             (i8x16.shuffle 4 5 6 7 4 5 6 7 4 5 6 7 4 5 6 7
               (local.get $best) (local.get $best))))
         (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $best)))
+        (i32.store (local.get $blockTies)
+          (call $tie (local.get $totals) (i32.load (local.get $blockBest))))
         (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
+        (local.set $blockTies (i32.add (local.get $blockTies) (i32.const 4)))
+        (local.set $totals (i32.add (local.get $totals) (local.get $advance)))
         (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
         (br $block)))
     (i32.add
