@@ -89,7 +89,7 @@ export class HotColumns {
   /** Made from the columns above for the quick pass, block by block; the kernel names them. */
   readonly #quick: Int32Array;
   readonly #quickFloats: Float32Array;
-  /** Written by `place`: the best total of each block, -1 = it fits nowhere, and the rows with it. */
+  /** Written by `place`: the best total of each block, -1 = none fits, and how many have it. */
   readonly blockBest: Int32Array;
   readonly blockTies: Int32Array;
   /** -1 = it does not fit. Of each block, or of a large table only those of the last one. */

@@ -40,6 +40,12 @@ const basic: TestCase = {
       params: { initNodes: 5000, initPods: 5000, measurePods: 50_000 },
       floor: 8000,
     },
+    {
+      name: "100000Nodes_100000Pods",
+      params: { initNodes: 100_000, initPods: 1000, measurePods: 100_000 },
+      // All pods in less than 30 seconds.
+      floor: 3334,
+    },
   ],
 };
 
