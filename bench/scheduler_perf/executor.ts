@@ -140,7 +140,14 @@ export class Executor {
     if (volume !== undefined) {
       await inParallel(count, (i) => this.#createVolume(volume, namespace, i));
     }
-    await inParallel(count, (i) => this.#createPod(template, namespace, volume && `pvc-${i}`));
+    const gangSize = operation.gangSize === undefined ? 0 : this.#count(operation.gangSize);
+    for (let i = 0; gangSize > 0 && i * gangSize < count; i++) {
+      await this.#createGang(namespace, i, Math.min(gangSize, count - i * gangSize));
+    }
+    await inParallel(count, (i) => {
+      const group = gangSize > 0 ? gangName(Math.floor(i / gangSize)) : undefined;
+      return this.#createPod(template, namespace, { claim: volume && `pvc-${i}`, group });
+    });
     if (operation.skipWaitToCompletion) {
       this.#pending.set(namespace, before + count);
       return;
@@ -152,12 +159,30 @@ export class Executor {
     this.#stopCollecting(collector, namespace);
   }
 
-  async #createPod(template: Template, namespace: string, claimName?: string): Promise<void> {
-    const claims = { name: "vol", persistentVolumeClaim: { claimName } };
-    const whole = claimName === undefined
+  async #createPod(
+    template: Template,
+    namespace: string,
+    { claim, group }: { readonly claim?: string; readonly group?: string },
+  ): Promise<void> {
+    const more = {
+      ...(claim === undefined
+        ? {}
+        : { volumes: [{ name: "vol", persistentVolumeClaim: { claimName: claim } }] }),
+      ...(group === undefined ? {} : { schedulingGroup: { podGroupName: group } }),
+    };
+    const whole = Object.keys(more).length === 0
       ? template
-      : { ...template, spec: { ...template.spec as object, volumes: [claims] } };
+      : { ...template, spec: { ...template.spec as object, ...more } };
     await this.#create(whole, { namespace });
+  }
+
+  async #createGang(namespace: string, index: number, minCount: number): Promise<void> {
+    await this.#create({
+      apiVersion: "scheduling.k8s.io/v1alpha2",
+      kind: "PodGroup",
+      metadata: {},
+      spec: { schedulingPolicy: { gang: { minCount } } },
+    }, { namespace, name: gangName(index) });
   }
 
   /** A claim and a volume that are bound to each other already. */
@@ -305,6 +330,10 @@ export class Executor {
   #count(count: CreatePods["count"]): number {
     return resolveCount(count, this.#selected.workload.params);
   }
+}
+
+function gangName(index: number): string {
+  return `gang-${index}`;
 }
 
 const BY_KIND: Readonly<Record<string, Resource>> = { Pod: pods, Node: nodes };

@@ -48,6 +48,8 @@ export interface CreatePods {
   readonly skipWaitToCompletion?: boolean;
   /** A bound claim and its volume for each pod. */
   readonly volume?: { readonly volume: Template; readonly claim: Template };
+  /** Pods of each group, which start together or not at all. Default: no groups. */
+  readonly gangSize?: Count;
 }
 
 export interface CreatePodSets {

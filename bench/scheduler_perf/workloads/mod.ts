@@ -5,7 +5,14 @@
  */
 import type { TestCase } from "../workload.ts";
 import { AFFINITY } from "./affinity.ts";
+import { GANGS } from "./gangs.ts";
 import { PLAIN } from "./plain.ts";
 import { SPREADING, VOLUMES } from "./spreading.ts";
 
-export const TEST_CASES: readonly TestCase[] = [...PLAIN, ...AFFINITY, ...SPREADING, ...VOLUMES];
+export const TEST_CASES: readonly TestCase[] = [
+  ...PLAIN,
+  ...AFFINITY,
+  ...SPREADING,
+  ...VOLUMES,
+  ...GANGS,
+];
