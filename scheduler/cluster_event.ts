@@ -36,6 +36,10 @@ export type ClusterEvent =
   /** A claim, volume, class or pod group changed: pods rejected by the plugin try again. */
   | { readonly resource: "volume" }
   | { readonly resource: "podGroup"; readonly group: string }
+  /** A claim to devices came or changed; `freed` = it gave its devices back. */
+  | { readonly resource: "claim"; readonly key: string; readonly freed: boolean }
+  /** Devices or their classes came or changed. */
+  | { readonly resource: "devices" }
   /** Tries everything. */
   | { readonly resource: "any"; readonly label: string };
 

@@ -6,6 +6,20 @@
 
 export { account } from "./account.ts";
 export type { Account, FilterAccount, NodeAccount, Relaxation, ScoreAccount } from "./account.ts";
+export type {
+  Allocation,
+  Alternative,
+  ClaimRow,
+  ClassRow,
+  CounterAmount,
+  DeviceMatcher,
+  DeviceRow,
+  NodeReach,
+  RequestRow,
+  SliceRow,
+} from "./devices/device_row.ts";
+export { DeviceLedger } from "./devices/ledger.ts";
+export type { ClaimBinding } from "./devices/ledger.ts";
 export { nodeEvents, podEvents } from "./cluster_event.ts";
 export type { ClusterEvent } from "./cluster_event.ts";
 export type { Diagnosis } from "./decide.ts";
@@ -14,8 +28,15 @@ export type { GroupPolicy } from "./gangs/gangs.ts";
 export { TemplateTable } from "./intern.ts";
 export { EMPTY_NODE } from "./node_row.ts";
 export type { NodeImage, NodeRow, Taint } from "./node_row.ts";
-export { DEFAULT_CPU_MILLI, DEFAULT_MEMORY_BYTES, EMPTY_SPEC, NO_VOLUMES } from "./pod_row.ts";
+export {
+  DEFAULT_CPU_MILLI,
+  DEFAULT_MEMORY_BYTES,
+  EMPTY_SPEC,
+  NO_DEVICES,
+  NO_VOLUMES,
+} from "./pod_row.ts";
 export type {
+  DeviceNeeds,
   HostPort,
   InclusionPolicy,
   Labels,

@@ -111,6 +111,16 @@ export const NO_VOLUMES: VolumeNeeds = {
   rejection: "",
 };
 
+/** The claims to devices that a pod names, resolved by the encoder. */
+export interface DeviceNeeds {
+  /** "namespace/name" of each claim, in the pod's order. */
+  readonly claims: readonly string[];
+  /** Why the pod has to wait for its claims, "" when it does not. */
+  readonly rejection: string;
+}
+
+export const NO_DEVICES: DeviceNeeds = { claims: [], rejection: "" };
+
 /** Everything that pods of one template share; interned, so equal specs are one object. */
 export interface PodSpecRow {
   readonly namespace: string;
@@ -141,6 +151,7 @@ export interface PodSpecRow {
   readonly preferredAntiAffinity: readonly WeightedPodTerm[];
   readonly schedulingGates: readonly string[];
   readonly volumes: VolumeNeeds;
+  readonly devices: DeviceNeeds;
 }
 
 /** One interned spec. Its identity may be used as a key; equal specs usually share one. */
@@ -191,4 +202,5 @@ export const EMPTY_SPEC: PodSpecRow = {
   preferredAntiAffinity: [],
   schedulingGates: [],
   volumes: NO_VOLUMES,
+  devices: NO_DEVICES,
 };

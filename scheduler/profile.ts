@@ -5,7 +5,9 @@
  * Source: the default MultiPoint plugins of Kubernetes v1.36.
  */
 
+import { DeviceLedger } from "./devices/ledger.ts";
 import type { Plugin } from "./plugin.ts";
+import { createDynamicResources, DYNAMIC_RESOURCES } from "./plugins/dynamic_resources.ts";
 import { createGangScheduling } from "./plugins/gang_scheduling.ts";
 import { createImageLocality } from "./plugins/image_locality.ts";
 import { createInterPodAffinity } from "./plugins/inter_pod_affinity.ts";
@@ -44,7 +46,7 @@ interface PluginEntry {
   /** Default weight of its score; 0 = has no score. */
   readonly weight: number;
   /** Absent for the points that the scheduler's own code serves. */
-  readonly create?: (args: PluginArgs) => Plugin;
+  readonly create?: (args: PluginArgs, devices: DeviceLedger) => Plugin;
 }
 
 export const PLUGINS: readonly PluginEntry[] = [
@@ -73,6 +75,11 @@ export const PLUGINS: readonly PluginEntry[] = [
     name: "InterPodAffinity",
     weight: 2,
     create: (args) => createInterPodAffinity(args.InterPodAffinity),
+  },
+  {
+    name: DYNAMIC_RESOURCES,
+    weight: 2,
+    create: (_args, devices) => createDynamicResources(devices),
   },
   { name: "DefaultPreemption", weight: 0 },
   {
@@ -119,12 +126,17 @@ export interface Profile {
 /**
  * Makes the plugins of a profile.
  *
+ * @param devices what the plugin of devices looks at; one ledger for all profiles of a scheduler
+ *
  * Errors: throws on a plugin name that has no row, on one that lacks the point it is listed for.
  */
-export function buildProfile(config: ProfileConfig = {}): Profile {
+export function buildProfile(
+  config: ProfileConfig = {},
+  devices: DeviceLedger = new DeviceLedger(),
+): Profile {
   const args = config.args ?? {};
   const byName = new Map<string, Plugin>();
-  for (const { name, create } of PLUGINS) if (create) byName.set(name, create(args));
+  for (const { name, create } of PLUGINS) if (create) byName.set(name, create(args, devices));
   const all = [...byName.values()];
 
   function named(name: string, point: "gate" | "prepareFilter" | "prepareScore"): Plugin {

@@ -16,9 +16,12 @@ import { GROUP_UNSCHEDULABLE, tryGang, WAITS_FOR_PREEMPTION } from "./gangs/gang
 import type { GangPorts, TriedPod, TriedPreemption } from "./gangs/gang_attempt.ts";
 import { Gangs } from "./gangs/gangs.ts";
 import type { GroupPolicy } from "./gangs/gangs.ts";
+import type { DeviceMatcher } from "./devices/device_row.ts";
+import { DeviceLedger } from "./devices/ledger.ts";
 import { TemplateTable } from "./intern.ts";
 import type { NodeRow } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
+import { DYNAMIC_RESOURCES } from "./plugins/dynamic_resources.ts";
 import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
 import { goesFirst } from "./plugins/priority_sort.ts";
 import type { PodRow } from "./pod_row.ts";
@@ -38,6 +41,8 @@ export interface SchedulerConfig {
   readonly queue?: QueueConfig;
   /** Whether equal pods share score columns; false decides each pod in full. Default true. */
   readonly shareColumns?: boolean;
+  /** What selectors of devices mean; absent = no device is ever selected. */
+  readonly matchDevice?: DeviceMatcher;
   /** 32-bit number that all ties hang on. Default 1. */
   readonly seed?: number;
 }
@@ -59,6 +64,8 @@ export type Action =
     readonly nominatedNode: string | null;
     /** Pods to delete, so that the promise can be kept. */
     readonly victims: readonly PodRow[];
+    /** "namespace/name" of a claim whose devices nobody uses and that stands in the pod's way. */
+    readonly idleClaim?: string;
     /** Set when nothing was decided, as the pod can't be tried as it is. */
     readonly isError?: true;
   };
@@ -105,6 +112,8 @@ function unscheduled(
  */
 export class Scheduler {
   readonly table = new NodeTable();
+  /** Devices and claims; whoever changes them here also calls `notify`. */
+  readonly devices: DeviceLedger;
   readonly templates = new TemplateTable();
   readonly queue: SchedulingQueue;
   readonly profiles: ReadonlyMap<string, Profile>;
@@ -126,10 +135,10 @@ export class Scheduler {
     decide: (entry) => this.#decide(entry),
     hold: ({ pod }, nodeName) => {
       this.#nominated.set(pod, "");
-      this.table.addPod(pod, nodeName);
+      this.#put(pod, nodeName);
     },
     release: ({ pod }) => {
-      this.table.removePod(pod.uid);
+      this.#take(pod.uid);
       this.#nominated.set(pod, pod.nominatedNode);
     },
     preempt: (entry, outcome) => this.#preempt(entry, outcome),
@@ -142,7 +151,8 @@ export class Scheduler {
 
   /** Errors: throws on a profile that `buildProfile` refuses. */
   constructor(config: SchedulerConfig = {}) {
-    const profiles = (config.profiles ?? [{}]).map(buildProfile);
+    this.devices = new DeviceLedger(config.matchDevice);
+    const profiles = (config.profiles ?? [{}]).map((it) => buildProfile(it, this.devices));
     this.profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     this.queue = new SchedulingQueue(this.table, config.queue, (pod) => this.#gangs.gate(pod));
     this.#shareColumns = config.shareColumns ?? true;
@@ -234,7 +244,7 @@ export class Scheduler {
     this.#gangs.remove(uid);
     const pod = known ?? waiting;
     if (pod === undefined) return;
-    this.table.removePod(uid);
+    this.#take(uid);
     const assigned = known !== undefined || pod.nominatedNode !== "";
     this.#nominated.set(pod, "");
     const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
@@ -278,7 +288,7 @@ export class Scheduler {
     if (entry === undefined) return;
     this.#assumed.delete(uid);
     const { pod } = entry;
-    this.table.removePod(uid);
+    if (this.#take(uid)) this.queue.notify({ resource: "claim", key: "", freed: true }, nowMs);
     this.#gangs.wait(pod);
     const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
     this.queue.notify({ ...event, assigned: true }, nowMs);
@@ -309,7 +319,9 @@ export class Scheduler {
       .sort((a, b) => goesFirst(a, b) ? -1 : 1);
     const stranger = entries.find(({ profile }) => profile !== first.profile);
     if (stranger !== undefined) return this.#refuseMixed(entries, stranger, nowMs);
+    this.devices.group = group;
     const { result, tried } = tryGang(entries, this.#gangs.missing(group), this.#gangPorts);
+    this.devices.group = "";
     if (result === "starts") {
       this.#groupVerdicts.set(group, SCHEDULED);
       return tried.map((pod): Action =>
@@ -343,6 +355,20 @@ export class Scheduler {
     });
   }
 
+  /** Puts a pod where it was decided to be, with the devices of its claims. */
+  #put(pod: PodRow, nodeName: string): void {
+    this.table.addPod(pod, nodeName);
+    if (pod.template.spec.devices.claims.length === 0) return;
+    const node = this.table.nodes[this.table.rowOf(nodeName)];
+    if (node !== undefined) this.devices.reserve(pod, node);
+  }
+
+  /** Takes a pod off its node. @returns whether devices became free */
+  #take(uid: string): boolean {
+    this.table.removePod(uid);
+    return this.devices.release(uid);
+  }
+
   /** Keeps to a placement that is in the table already. */
   #assume(entry: QueuedPod, nodeName: string, gang = ""): Action {
     const { pod } = entry;
@@ -370,7 +396,7 @@ export class Scheduler {
     const { decision } = outcome;
     switch (decision.kind) {
       case "placed":
-        this.table.addPod(entry.pod, decision.nodeName);
+        this.#put(entry.pod, decision.nodeName);
         return this.#assume(entry, decision.nodeName);
       case "noNodes": {
         // Nothing rejected it, yet only a node can help: the name plugin's hint is just that.
@@ -388,27 +414,44 @@ export class Scheduler {
     if (pod.group !== "" && !this.#groupVerdicts.has(pod.group)) {
       this.#groupVerdicts.set(pod.group, unscheduled(GROUP_UNSCHEDULABLE));
     }
+    const idleClaim = this.#idleClaim(entry, diagnosis);
+    const rejected = { kind: "reject", entry, victims: [], idleClaim } as const;
     if (!profile.preemption) {
       this.queue.failed(entry, diagnosis.plugins, nowMs);
-      const message = explain(diagnosis);
-      return { kind: "reject", entry, message, nominatedNode: "", victims: [] };
+      const message = explain(diagnosis, this.#idleClaimWords(entry, diagnosis));
+      return { ...rejected, message, nominatedNode: "" };
     }
     const { preemption, message } = this.#preempt(entry, outcome);
     if (preemption.nodeName === "") {
       const nominatedNode = preemption.keepsNomination ? null : "";
       this.queue.failed(entry, diagnosis.plugins, nowMs);
       if (nominatedNode !== null) this.#nominated.set(pod, nominatedNode);
-      return { kind: "reject", entry, message, nominatedNode, victims: [] };
+      return { ...rejected, message, nominatedNode };
     }
     const nominatedNode = preemption.nodeName;
     const promised = { ...pod, nominatedNode };
     this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs);
     this.#nominated.set(promised, nominatedNode);
-    return { kind: "reject", entry, message, nominatedNode, victims: preemption.victims };
+    return { ...rejected, message, nominatedNode, victims: preemption.victims };
+  }
+
+  /** A claim that an idle allocation ties to nodes where the pod can't go; "" when there is none. */
+  #idleClaim({ pod }: QueuedPod, { plugins }: Diagnosis): string {
+    return plugins.has(DYNAMIC_RESOURCES) ? this.devices.idleClaim(pod, this.table.nodes) : "";
+  }
+
+  /** What the plugin of devices says after a refusal, before eviction is tried. */
+  #idleClaimWords(entry: QueuedPod, diagnosis: Diagnosis): string {
+    if (!entry.profile.filters.some(({ name }) => name === DYNAMIC_RESOURCES)) return "";
+    if (entry.pod.template.spec.devices.claims.length === 0) return "no new claims to deallocate";
+    return this.#idleClaim(entry, diagnosis) === ""
+      ? "still not schedulable"
+      : "deallocation of ResourceClaim completed";
   }
 
   /** Tries eviction, once for all equal pods while nothing changes and it does not help. */
-  #preempt({ pod }: QueuedPod, outcome: Outcome): TriedPreemption {
+  #preempt(entry: QueuedPod, outcome: Outcome): TriedPreemption {
+    const { pod } = entry;
     const known = this.#refused.get(outcome);
     if (known !== undefined) return known;
     const { decision, filtering, helpable } = outcome;
@@ -423,7 +466,11 @@ export class Scheduler {
       memory: this.#trials,
       seed: this.#seed,
     });
-    const refused = { preemption, message: explain(decision.diagnosis, preemption.message) };
+    const idle = this.#idleClaimWords(entry, decision.diagnosis);
+    const words = idle === "" || preemption.message === ""
+      ? preemption.message
+      : `${idle}, ${preemption.message}`;
+    const refused = { preemption, message: explain(decision.diagnosis, words) };
     if (preemption.nodeName === "") this.#refused.set(outcome, refused);
     return refused;
   }
