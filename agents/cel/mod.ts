@@ -52,6 +52,8 @@ export interface Environment {
   readonly variables: ReadonlyMap<string, CelType>;
   readonly functions: FunctionTable;
   readonly structs?: (name: string) => CelType | undefined;
+  /** Whether `cel.bind` may be used; upstream lets selectors of devices only. */
+  readonly binds?: boolean;
 }
 
 export interface Program {
@@ -101,6 +103,7 @@ export function environment(
   more: {
     readonly functions?: readonly Declaration[];
     readonly structs?: Environment["structs"];
+    readonly binds?: boolean;
   } = {},
 ): Environment {
   const functions = more.functions === undefined ? library : functionTable(
@@ -113,6 +116,7 @@ export function environment(
     variables: new Map(Object.entries(variables)),
     functions,
     ...(more.structs === undefined ? {} : { structs: more.structs }),
+    ...(more.binds === undefined ? {} : { binds: more.binds }),
   };
 }
 
@@ -138,7 +142,7 @@ export function compile(source: string, names: Environment): Compiled {
 }
 
 function compileTree(source: string, names: Environment): Compiled {
-  const parsed = parse(source);
+  const parsed = parse(source, names.binds);
   if (parsed.kind === "problem") return refused(source, [parsed.problem]);
   const problems = check(parsed.tree, names);
   if (problems.length > 0) return refused(source, problems);

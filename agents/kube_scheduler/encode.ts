@@ -7,8 +7,9 @@
  */
 import type { LabelSelector } from "../api/meta.ts";
 import { parseMillis } from "../api/time.ts";
-import { NO_VOLUMES } from "../../scheduler/mod.ts";
+import { NO_DEVICES, NO_VOLUMES } from "../../scheduler/mod.ts";
 import type {
+  DeviceNeeds,
   DisruptionBudget,
   GroupPolicy,
   HostPort,
@@ -42,6 +43,7 @@ export interface PodContext {
   /** Selector of the services and controllers of the pod; empty = none. */
   readonly spreadSelector?: readonly Requirement[];
   readonly volumes?: VolumeNeeds;
+  readonly devices?: DeviceNeeds;
 }
 
 /** @returns requirements of a map of labels, sorted by key so that equal maps encode equally. */
@@ -194,6 +196,7 @@ export function encodeSpec(pod: Pod, context: PodContext = {}): PodSpecRow {
     ),
     schedulingGates: (spec.schedulingGates ?? []).map(({ name }) => name),
     volumes: context.volumes ?? NO_VOLUMES,
+    devices: context.devices ?? NO_DEVICES,
   };
 }
 

@@ -106,6 +106,11 @@ export interface PodSpec {
   readonly schedulingGates?: readonly { readonly name: string }[];
   readonly schedulingGroup?: { readonly podGroupName?: string };
   readonly volumes?: readonly Volume[];
+  readonly resourceClaims?: readonly {
+    readonly name: string;
+    readonly resourceClaimName?: string;
+    readonly resourceClaimTemplateName?: string;
+  }[];
 }
 
 export interface PodCondition {
@@ -128,6 +133,10 @@ export interface Pod extends KubeObject {
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly resources?: { readonly requests?: Quantities };
     readonly allocatedResources?: Quantities;
+    readonly resourceClaimStatuses?: readonly {
+      readonly name: string;
+      readonly resourceClaimName?: string;
+    }[];
   };
 }
 

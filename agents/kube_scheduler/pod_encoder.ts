@@ -4,8 +4,9 @@
  * Out: `PodRow`s whose templates are interned. Never: trusts that two objects are equal without
  * looking; objects are frozen, so one and the same part has the same content.
  */
-import { NO_VOLUMES } from "../../scheduler/mod.ts";
+import { NO_DEVICES, NO_VOLUMES } from "../../scheduler/mod.ts";
 import type { PodRow, PodTemplate, TemplateTable } from "../../scheduler/mod.ts";
+import { type ClaimLookup, resolveClaims } from "./devices/pod_claims.ts";
 import { encodePod, encodeSpec } from "./encode.ts";
 import { usesClaims } from "./encode_volumes.ts";
 import type { Pod, PodSpec } from "./kinds.ts";
@@ -26,20 +27,34 @@ export class PodEncoder {
   readonly #templates: TemplateTable;
   readonly #selectors: Selectors;
   readonly #binder: VolumeBinder;
+  readonly #claims: ClaimLookup;
   readonly #encoded = new WeakMap<PodSpec, Encoded>();
 
-  constructor(templates: TemplateTable, selectors: Selectors, binder: VolumeBinder) {
+  /** @param look how services, volumes and claims to devices are found */
+  constructor(
+    templates: TemplateTable,
+    look: {
+      readonly selectors: Selectors;
+      readonly binder: VolumeBinder;
+      readonly claims: ClaimLookup;
+    },
+  ) {
     this.#templates = templates;
-    this.#selectors = selectors;
-    this.#binder = binder;
+    this.#selectors = look.selectors;
+    this.#binder = look.binder;
+    this.#claims = look.claims;
   }
 
   /** @returns the row of a pod that waits for a node. */
   waiting(pod: Pod): PodRow {
     const spreadSelector = defaultSelector(pod, this.#selectors);
     const volumes = this.#binder.resolve(pod).needs;
-    if (spreadSelector.length > 0 || volumes !== NO_VOLUMES || hasRun(pod)) {
-      return encodePod(pod, this.#templates.intern(encodeSpec(pod, { spreadSelector, volumes })));
+    const devices = resolveClaims(pod, this.#claims);
+    const isPlain = spreadSelector.length === 0 && volumes === NO_VOLUMES &&
+      devices === NO_DEVICES;
+    if (!isPlain || hasRun(pod)) {
+      const context = { spreadSelector, volumes, devices };
+      return encodePod(pod, this.#templates.intern(encodeSpec(pod, context)));
     }
     const { namespace = "", labels = NO_LABELS } = pod.metadata;
     const before = this.#encoded.get(pod.spec);

@@ -15,7 +15,11 @@ function make(services: readonly Record<string, string>[] = []) {
     services: () => services.map((selector) => ({ metadata: {}, spec: { selector } })),
   };
   const binder = { resolve: () => ({ needs: NO_VOLUMES, waiting: [] }) };
-  const encoder = new PodEncoder(templates, selectors, binder as unknown as VolumeBinder);
+  const encoder = new PodEncoder(templates, {
+    selectors,
+    binder: binder as unknown as VolumeBinder,
+    claims: () => undefined,
+  });
   return { templates, encoder };
 }
 

@@ -13,10 +13,12 @@ import type { Cancel, Clock } from "../client/clock.ts";
 import type { Change } from "../client/informer.ts";
 import { InformerSet } from "../client/informer_set.ts";
 import { Scheduler } from "../../scheduler/mod.ts";
-import type { Action, SchedulerConfig } from "../../scheduler/mod.ts";
+import type { Action, ClusterEvent, SchedulerConfig } from "../../scheduler/mod.ts";
 import { type BindAction, type Cohort, toCohorts, WaitingCohorts } from "./binding/cohorts.ts";
 import { createPreparation } from "./binding/preparation.ts";
 import type { Preparation } from "./binding/cohorts.ts";
+import { DeviceBinder } from "./devices/device_binder.ts";
+import { DeviceWatch } from "./devices/device_watch.ts";
 import { encodeBudget, encodeGroup, encodeNode, isFinished } from "./encode.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "./kinds.ts";
 import { PodEncoder } from "./pod_encoder.ts";
@@ -75,6 +77,8 @@ class Runner implements RunningKubeScheduler {
   /** Namespaces whose services or controllers changed what they select. */
   readonly #reselected = new Set<string>();
   readonly #binder: VolumeBinder;
+  readonly #devices: DeviceWatch;
+  readonly #deviceBinder: DeviceBinder;
   /** Waiting pods with claims, by uid; a change of any volume may change what they demand. */
   readonly #claimants = new Map<string, Pod>();
   #volumesChanged = false;
@@ -98,7 +102,10 @@ class Runner implements RunningKubeScheduler {
     this.#ownsInformers = options.informers === undefined;
     this.#informers = options.informers ?? new InformerSet(options);
     const seed = Math.floor(options.clock.random() * 2 ** 32);
-    this.scheduler = new Scheduler({ seed, ...options.config });
+    this.#devices = new DeviceWatch(this.#informers);
+    const matchDevice = this.#devices.selector.matches;
+    this.scheduler = new Scheduler({ seed, matchDevice, ...options.config });
+    this.#deviceBinder = new DeviceBinder(options.client, options.clock, this.#informers);
     this.#reporter = new PodReporter(options, {
       pods: this.#informers.of<Pod>(pods).lister,
       groups: this.#informers.of<PodGroup>(podGroups).lister,
@@ -107,11 +114,16 @@ class Runner implements RunningKubeScheduler {
     this.#preparation = createPreparation({
       scheduler: this.scheduler,
       volumes: this.#binder,
+      devices: this.#deviceBinder,
       lookUp: (pod) => this.#reporter.lookUp(pod),
     });
     this.#cohorts = new WaitingCohorts(this.#preparation);
     const { templates } = this.scheduler;
-    this.#encoder = new PodEncoder(templates, this.#makeSelectors(), this.#binder);
+    this.#encoder = new PodEncoder(templates, {
+      selectors: this.#makeSelectors(),
+      binder: this.#binder,
+      claims: this.#devices.lookUp,
+    });
   }
 
   async start(): Promise<void> {
@@ -132,6 +144,9 @@ class Runner implements RunningKubeScheduler {
       const object = this.#informers.of<Node>(nodes).lister.get({ name: metadata.name ?? "" });
       if (object !== undefined) this.#observeNode({ type: "add", object });
     });
+    const notify = (event: ClusterEvent) => this.scheduler.notify(event, this.#clock.nowMillis());
+    const sink = { ledger: this.scheduler.devices, notify };
+    for (const [resource, observe] of this.#devices.handlers(sink)) this.#on(resource, observe);
     this.#on<Pod>(pods, (change) => this.#observePod(change));
     if (this.#ownsInformers) this.#informers.start();
     await this.#informers.whenSynced();
@@ -231,6 +246,7 @@ class Runner implements RunningKubeScheduler {
     const nowMillis = this.#clock.nowMillis();
     const uid = object.metadata.uid ?? "";
     this.#claimants.delete(uid);
+    this.#devices.forget(uid);
     if (type === "delete" || isFinished(object)) return this.scheduler.removePod(uid, nowMillis);
     const { nodeName = "", schedulerName = "default-scheduler" } = object.spec;
     if (nodeName !== "") {
@@ -239,6 +255,7 @@ class Runner implements RunningKubeScheduler {
       this.scheduler.setAssigned(row, nodeName, nowMillis);
     } else if (this.scheduler.profiles.has(schedulerName)) {
       if (usesClaims(object)) this.#claimants.set(uid, object);
+      this.#devices.waits(object);
       this.scheduler.setPending(this.#encoder.waiting(object), schedulerName, nowMillis);
     }
   }
@@ -268,14 +285,13 @@ class Runner implements RunningKubeScheduler {
       const words = cohort.actions.length === 1
         ? error.message
         : `another pod of the group can't be bound: ${error.message}`;
-      const stage = 'running PreBind plugin "VolumeBinding"';
-      for (const action of cohort.actions) this.#refused(action, `${stage}: ${words}`);
-      this.#write(this.#cohorts.undo(cohort));
+      for (const action of cohort.actions) this.#refused(action, words);
     }
   }
 
   /** Looks again at everything that hangs on claims and volumes. */
   #revolume(nowMillis: number): void {
+    for (const object of this.#devices.takeChanged()) this.#observePod({ type: "add", object });
     if (!this.#volumesChanged) return;
     this.#volumesChanged = false;
     for (const object of [...this.#claimants.values()]) this.#observePod({ type: "add", object });
@@ -363,7 +379,7 @@ class Runner implements RunningKubeScheduler {
 
   /** Has what placed pods need made ready; `#settleCohorts` goes on once it is. */
   async #prepare(cohort: Cohort): Promise<void> {
-    await this.#cohorts.start(cohort, (error) => error instanceof ApiError);
+    await this.#cohorts.start(cohort);
     this.#wake(0);
   }
 
@@ -395,7 +411,9 @@ class Runner implements RunningKubeScheduler {
     }
   }
 
-  #refused({ entry }: BindAction, message: string): void {
+  #refused(action: BindAction, message: string): void {
+    const { entry } = action;
+    if (this.#preparation.needs(action)) this.#write(this.#preparation.undo(action));
     this.scheduler.refuse(entry.pod.uid, this.#clock.nowMillis());
     this.#wake(0);
     // A pod that is gone, or that someone else bound, needs no word.
@@ -406,11 +424,12 @@ class Runner implements RunningKubeScheduler {
   }
 
   async #reject(action: RejectAction): Promise<void> {
-    const { entry, message, nominatedNode, victims, isError } = action;
+    const { entry, message, nominatedNode, victims, isError, idleClaim = "" } = action;
     const { pod, profile: { schedulerName } } = entry;
     const reason = isError ? "SchedulerError" : "Unschedulable";
     const why = { reason, message, nominatedNode } as const;
     await this.#reporter.explain(pod, schedulerName, why);
+    if (idleClaim !== "") await this.#deviceBinder.deallocate(idleClaim);
     const by = { uid: pod.uid, schedulerName, nodeName: nominatedNode ?? "" };
     await Promise.all(victims.map((victim) => this.#reporter.evict(victim, by)));
   }

@@ -217,8 +217,8 @@ Deno.test("a pod that fits nowhere says why, once, and is bound when a node come
     cluster.put("nodes", node("n1", "1"));
     cluster.put("pods", pod("web", "2"));
     await clock.advance(10);
-    const message = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are " +
-      "available: 1 Preemption is not helpful for scheduling.";
+    const message = "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, " +
+      "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
     const [condition] = cluster.pod("web").status!.conditions!;
     assert.deepEqual(condition, {
       type: "PodScheduled",

@@ -96,8 +96,8 @@ export class DeviceLedger {
     const pending = this.#pending.get(key);
     const isSettled = row === null || row.uid !== pending?.claimUid || row.allocation !== null;
     if (pending !== undefined && isSettled) this.#drop(key, pending);
-    return before?.allocation != null && row?.allocation !== before.allocation &&
-      (row?.allocation ?? null) === null;
+    const held = before !== undefined && before.allocation !== null;
+    return held && (row === null || row.allocation === null);
   }
 
   stateOf(key: string, pod: PodRow): ClaimState {

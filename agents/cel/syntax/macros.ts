@@ -44,9 +44,15 @@ const FORMS: ReadonlyMap<string, Form> = new Map(
   ] as const,
 );
 
-/** @returns the node that the call stands for. */
-export function expandMacro(call: ParsedCall): Node | SyntaxProblem | undefined {
+/**
+ * @param binds whether `cel.bind(name, value, expression)` may be used
+ * @returns the node that the call stands for.
+ */
+export function expandMacro(call: ParsedCall, binds: boolean): Node | SyntaxProblem | undefined {
   const { at, name, target, args } = call;
+  if (binds && target?.kind === "ident" && target.name === "cel" && name === "bind") {
+    return args.length === 3 ? bind(at, args) : undefined;
+  }
   if (target === undefined) {
     return name === "has" && args.length === 1 ? has(at, args[0]) : undefined;
   }
@@ -74,6 +80,17 @@ export function expandMacro(call: ParsedCall): Node | SyntaxProblem | undefined 
     ...(form.filtered ? { filter: args[form.variables] } : {}),
     body: args[args.length - 1],
   };
+}
+
+/** A name for a value is the only round of a loop over that value: `[value].map(name, …)[0]`. */
+function bind(at: number, [name, value, body]: readonly Node[]): Node | SyntaxProblem {
+  if (name.kind !== "ident" || name.name.startsWith(".")) {
+    return { at: name.at, message: "cel.bind() variable names must be simple identifiers" };
+  }
+  const range: Node = { kind: "list", at, elements: [{ value, optional: false }] };
+  const loop: Loop = { kind: "loop", at, loop: "map", range, variables: [name.name], body };
+  const first: Node = { kind: "literal", at, value: 0n };
+  return { kind: "call", at, name: "_[_]", args: [loop, first] };
 }
 
 function has(at: number, argument: Node): Node | SyntaxProblem {

@@ -28,8 +28,11 @@ class Problem extends Error {
   }
 }
 
-/** @returns the tree of an expression. */
-export function parse(source: string): Parsed {
+/**
+ * @param binds whether `cel.bind(name, value, expression)` may be used
+ * @returns the tree of an expression.
+ */
+export function parse(source: string, binds = false): Parsed {
   if (source.length > MAX_SOURCE) {
     const message = `expression code point size exceeds limit: size: ${source.length}, ` +
       `limit ${MAX_SOURCE}`;
@@ -38,7 +41,7 @@ export function parse(source: string): Parsed {
   const lexed = lex(source);
   if (lexed.kind === "problem") return lexed;
   try {
-    return { kind: "tree", tree: new Parser(lexed.tokens).parse() };
+    return { kind: "tree", tree: new Parser(lexed.tokens, binds).parse() };
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     return { kind: "problem", problem: { at: problem.at, message: problem.message } };
@@ -59,7 +62,7 @@ class Parser {
   #index = 0;
   #depth = 0;
 
-  constructor(readonly tokens: readonly Token[]) {}
+  constructor(readonly tokens: readonly Token[], readonly binds: boolean) {}
 
   parse(): Node {
     const tree = this.#expression();
@@ -204,7 +207,7 @@ class Parser {
   }
 
   #expand(parts: { at: number; name: string; target?: Node; args: Node[] }): Node {
-    const expanded = expandMacro(parts);
+    const expanded = expandMacro(parts, this.binds);
     if (expanded === undefined) return { kind: "call", ...parts };
     if ("message" in expanded) throw new Problem(expanded.at, expanded.message);
     return expanded;

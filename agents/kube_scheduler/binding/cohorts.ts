@@ -5,6 +5,7 @@
  * Never: binds, or lets a gang go while one of its pods still waits.
  * Source: the PreBind and Permit steps of the Kubernetes v1.36 scheduling framework.
  */
+import { ApiError } from "../../api/status.ts";
 import type { Action } from "../../../scheduler/mod.ts";
 
 export type BindAction = Action & { readonly kind: "bind" };
@@ -12,11 +13,14 @@ export type BindAction = Action & { readonly kind: "bind" };
 /** How long a placed pod waits for its volumes and devices, milliseconds: bindTimeoutSeconds. */
 export const PREPARE_MILLIS = 600_000;
 
+/** Why a pod can't be bound where it was placed, though nothing is wrong with the API. */
+export class BindingFault extends Error {}
+
 /** What a placed pod needs before it may be bound. */
 export interface Preparation {
   /** Whether the pod needs anything at all. */
   needs(action: BindAction): boolean;
-  /** Starts it. Errors: rejects with ApiError when the API refuses. */
+  /** Starts it. Errors: rejects with ApiError or BindingFault. */
   start(action: BindAction): Promise<void>;
   /** Whether it is all there, once `start` has ended. Errors: throws when it never will be. */
   isComplete(action: BindAction): boolean;
@@ -88,7 +92,7 @@ export class WaitingCohorts {
    *
    * Errors: none of the API's; they fail the cohort. Resolves when nothing is under way any more.
    */
-  async start(cohort: Cohort, isApiError: (error: unknown) => error is Error): Promise<void> {
+  async start(cohort: Cohort): Promise<void> {
     this.#cohorts.add(cohort);
     const needing = cohort.actions.filter((action) => this.#preparation.needs(action));
     for (const { entry } of needing) cohort.waiting.add(entry.pod.uid);
@@ -97,7 +101,7 @@ export class WaitingCohorts {
       try {
         await this.#preparation.start(action);
       } catch (error) {
-        if (!isApiError(error)) throw error;
+        if (!(error instanceof ApiError || error instanceof BindingFault)) throw error;
         cohort.error ??= error;
       } finally {
         cohort.underWay--;
@@ -126,18 +130,15 @@ export class WaitingCohorts {
       try {
         if (this.#preparation.isComplete(action)) cohort.waiting.delete(uid);
       } catch (error) {
-        cohort.error = error as Error;
+        if (!(error instanceof BindingFault)) throw error;
+        cohort.error = error;
         return;
       }
     }
     if (cohort.waiting.size > 0 && nowMillis >= cohort.dueMillis) {
-      cohort.error = new Error("timed out waiting for volumes to be bound");
+      cohort.error = new BindingFault(
+        'running PreBind plugin "VolumeBinding": timed out waiting for volumes to be bound',
+      );
     }
-  }
-
-  /** Gives back what the pods of a failed cohort hold. */
-  async undo(cohort: Cohort): Promise<void> {
-    const needing = cohort.actions.filter((action) => this.#preparation.needs(action));
-    await Promise.all(needing.map((action) => this.#preparation.undo(action)));
   }
 }

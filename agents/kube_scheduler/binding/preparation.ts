@@ -1,17 +1,20 @@
 /**
- * What a placed pod needs before it is bound: volumes for its claims.
+ * What a placed pod needs before it is bound: volumes and devices for its claims.
  * In: planned bindings, the pods and nodes as seen last. Out: writes through the binders.
  * Never: binds a pod, or decides; the scheduler chose the node already.
  * Source: the PreBind and Unreserve steps of the Kubernetes v1.36 scheduling framework.
  */
+import { ApiError } from "../../api/status.ts";
 import type { PodRow, Scheduler } from "../../../scheduler/mod.ts";
+import type { DeviceBinder } from "../devices/device_binder.ts";
 import type { Pod } from "../kinds.ts";
 import type { VolumeBinder } from "../volume_binder.ts";
-import type { BindAction, Preparation } from "./cohorts.ts";
+import { type BindAction, BindingFault, type Preparation } from "./cohorts.ts";
 
 export interface PreparationParts {
   readonly scheduler: Scheduler;
   readonly volumes: VolumeBinder;
+  readonly devices: DeviceBinder;
   /** The pod as last seen, undefined when it is gone. */
   readonly lookUp: (pod: PodRow) => Pod | undefined;
 }
@@ -20,23 +23,50 @@ function waitsForVolumes({ entry }: BindAction): boolean {
   return entry.pod.template.spec.volumes.waitingTerms.length > 0;
 }
 
-export function createPreparation({ scheduler, volumes, lookUp }: PreparationParts): Preparation {
+function claimsOf({ entry }: BindAction): readonly string[] {
+  return entry.pod.template.spec.devices.claims;
+}
+
+/** Names the step in what it fails with. */
+async function step(plugin: string, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof ApiError || error instanceof BindingFault)) throw error;
+    throw new BindingFault(`running PreBind plugin "${plugin}": ${error.message}`);
+  }
+}
+
+export function createPreparation(
+  { scheduler, volumes, devices, lookUp }: PreparationParts,
+): Preparation {
   const podOf = ({ entry: { pod } }: BindAction): Pod => {
     const object = lookUp(pod);
-    if (object === undefined) throw new Error(`pod ${pod.name} is gone`);
+    if (object === undefined) throw new BindingFault(`pod ${pod.name} is gone`);
     return object;
   };
+
+  async function bindClaims({ entry: { pod } }: BindAction): Promise<void> {
+    for (const binding of scheduler.devices.bindingsOf(pod.uid)) {
+      await devices.bind(pod, binding);
+      scheduler.devices.confirm(binding.key);
+    }
+  }
+
   return {
-    needs: waitsForVolumes,
+    needs: (action) => waitsForVolumes(action) || claimsOf(action).length > 0,
     async start(action) {
       const { table } = scheduler;
       const node = table.nodes[table.rowOf(action.nodeName)];
       const pod = lookUp(action.entry.pod);
       // A pod that is gone fails its look; a node that is gone makes the binding fail.
       if (pod === undefined || node === undefined) return;
-      if (waitsForVolumes(action)) await volumes.reserve(pod, node);
+      if (waitsForVolumes(action)) await step("VolumeBinding", volumes.reserve(pod, node));
+      await step("DynamicResources", bindClaims(action));
     },
-    isComplete: (action) => !waitsForVolumes(action) || volumes.isComplete(podOf(action)),
-    undo: () => Promise.resolve(),
+    isComplete: (action) => volumes.isComplete(podOf(action)),
+    async undo(action) {
+      for (const key of claimsOf(action)) await devices.unreserve(action.entry.pod, key);
+    },
   };
 }

@@ -1,0 +1,152 @@
+/**
+ * Writes into claims what the scheduler decided: devices, and for whom they are reserved.
+ * In: a placed pod, the bindings of its claims. Out: writes; errors in upstream's words.
+ * Never: allocates a claim that someone else allocated meanwhile, or writes one claim twice at a
+ * time: pods of a gang may share it.
+ * Source: bindClaim, Unreserve and PostFilter of Kubernetes v1.36 scheduler plugin
+ * DynamicResources.
+ */
+import { deviceClasses, resourceClaims } from "../../api/resources.ts";
+import type { DeviceClass, ResourceClaim } from "../../api/schema/generated/resource_v1.ts";
+import { ApiError } from "../../api/status.ts";
+import { formatTime } from "../../api/time.ts";
+import type { Client } from "../../client/client.ts";
+import type { Clock } from "../../client/clock.ts";
+import type { InformerSet } from "../../client/informer_set.ts";
+import type { Lister } from "../../client/lister.ts";
+import type { ClaimBinding, PodRow } from "../../../scheduler/mod.ts";
+import { BindingFault } from "../binding/cohorts.ts";
+import { encodeClaim, formatAllocation } from "./encode_devices.ts";
+
+const FINALIZER = "resource.kubernetes.io/delete-protection";
+const STRATEGIC = "application/strategic-merge-patch+json";
+const MOST_ATTEMPTS = 5;
+
+export class DeviceBinder {
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #claims: Lister<ResourceClaim>;
+  readonly #classes: Lister<DeviceClass>;
+  /** By claim: the end of the write under way. */
+  readonly #writing = new Map<string, Promise<unknown>>();
+
+  constructor(client: Client, clock: Clock, informers: InformerSet) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#claims = informers.of<ResourceClaim>(resourceClaims).lister;
+    this.#classes = informers.of<DeviceClass>(deviceClasses).lister;
+  }
+
+  /**
+   * Allocates a claim, if that was decided, and reserves it for the pod.
+   *
+   * Errors: rejects with ApiError, or with BindingFault where the claim is not as it was.
+   */
+  bind(pod: PodRow, binding: ClaimBinding): Promise<void> {
+    return this.#afterOthers(binding.key, () => this.#bind(pod, binding));
+  }
+
+  async #bind(pod: PodRow, binding: ClaimBinding): Promise<void> {
+    const [namespace, name] = binding.key.split("/");
+    for (let attempt = 1;; attempt++) {
+      const claim = attempt === 1
+        ? this.#claims.get({ namespace, name })
+        : await this.#client.get<ResourceClaim>(resourceClaims, { namespace, name });
+      if (claim === undefined) throw new BindingFault(`claim ${binding.key} is gone`);
+      try {
+        return await this.#write(claim, pod, binding);
+      } catch (error) {
+        const isStale = error instanceof ApiError && error.reason === "Conflict";
+        if (!isStale || attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #write(claim: ResourceClaim, pod: PodRow, binding: ClaimBinding): Promise<void> {
+    const { key, uid } = binding;
+    if (claim.metadata.uid !== uid || claim.metadata.deletionTimestamp !== undefined) {
+      throw new BindingFault(`claim ${key} got deleted in the meantime`);
+    }
+    let current = claim;
+    let allocation = claim.status?.allocation;
+    if (allocation !== undefined && binding.allocation !== null && !isSame(claim, binding)) {
+      throw new BindingFault(`claim ${key} got allocated elsewhere in the meantime`);
+    }
+    if (allocation === undefined) {
+      if (binding.allocation === null) {
+        throw new BindingFault(`claim ${key} got deallocated elsewhere in the meantime`);
+      }
+      current = await this.#protect(claim);
+      const classOf = (name: string) => this.#classes.get({ name });
+      const allocationTimestamp = formatTime(this.#clock.nowMillis());
+      allocation = {
+        ...formatAllocation(claim, binding.allocation, classOf),
+        allocationTimestamp,
+      };
+    }
+    const reservedFor = current.status?.reservedFor ?? [];
+    if (reservedFor.some((consumer) => consumer.uid === pod.uid)) return;
+    const consumer = { resource: "pods", name: pod.name, uid: pod.uid };
+    const status = { ...current.status, allocation, reservedFor: [...reservedFor, consumer] };
+    await this.#client.update(resourceClaims, { ...current, status }, { subresource: "status" });
+  }
+
+  /** Keeps the claim from vanishing while it holds devices. */
+  #protect(claim: ResourceClaim): Promise<ResourceClaim> {
+    const { finalizers = [] } = claim.metadata;
+    if (finalizers.includes(FINALIZER)) return Promise.resolve(claim);
+    const metadata = { ...claim.metadata, finalizers: [...finalizers, FINALIZER] };
+    return this.#client.update(resourceClaims, { ...claim, metadata });
+  }
+
+  /** Takes a pod out of those that a claim is reserved for. Errors: rejects with ApiError. */
+  unreserve(pod: PodRow, key: string): Promise<void> {
+    return this.#afterOthers(key, async () => {
+      const [namespace, name] = key.split("/");
+      const claim = this.#claims.get({ namespace, name });
+      if (claim === undefined) return;
+      const body = {
+        metadata: { uid: claim.metadata.uid },
+        status: { reservedFor: [{ $patch: "delete", uid: pod.uid }] },
+      };
+      const target = { namespace, name, subresource: "status" };
+      await this.#client.patch(resourceClaims, target, { type: STRATEGIC, body })
+        .catch(ignoreStale);
+    });
+  }
+
+  /** Frees the devices of a claim that nobody uses. Errors: rejects with ApiError. */
+  deallocate(key: string): Promise<void> {
+    return this.#afterOthers(key, async () => {
+      const [namespace, name] = key.split("/");
+      const claim = this.#claims.get({ namespace, name });
+      if (claim?.status?.allocation === undefined) return;
+      const { allocation: _, reservedFor: __, devices: ___, ...status } = claim.status;
+      await this.#client.update(resourceClaims, { ...claim, status }, { subresource: "status" })
+        .catch(ignoreStale);
+    });
+  }
+
+  #afterOthers<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#writing.get(key) ?? Promise.resolve();
+    const own = before.then(work, work);
+    const settled = own.then(() => {}, () => {}).then(() => {
+      if (this.#writing.get(key) === settled) this.#writing.delete(key);
+    });
+    this.#writing.set(key, settled);
+    return own;
+  }
+}
+
+/** Whether a claim holds just the devices that were decided; another pod of the gang wrote them. */
+function isSame(claim: ResourceClaim, { allocation }: ClaimBinding): boolean {
+  return JSON.stringify(encodeClaim(claim).allocation?.devices) ===
+    JSON.stringify(allocation?.devices);
+}
+
+function ignoreStale(error: unknown): void {
+  if (error instanceof ApiError && (error.reason === "NotFound" || error.reason === "Conflict")) {
+    return;
+  }
+  throw error;
+}
