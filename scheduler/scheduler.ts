@@ -435,7 +435,7 @@ export class Scheduler {
     return { ...rejected, message, nominatedNode, victims: preemption.victims };
   }
 
-  /** A claim that an idle allocation ties to nodes where the pod can't go; "" when there is none. */
+  /** @returns a claim of the pod that idles on nodes where it can't go, "" = none. */
   #idleClaim({ pod }: QueuedPod, { plugins }: Diagnosis): string {
     return plugins.has(DYNAMIC_RESOURCES) ? this.devices.idleClaim(pod, this.table.nodes) : "";
   }

@@ -1,6 +1,6 @@
 /**
- * Claims to devices through the API server: slices, classes and claims in, allocations, reservations
- * and bindings out.
+ * Claims to devices through the API server: slices, classes and claims in, allocations,
+ * reservations and bindings out.
  */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../../agents/api/meta.ts";
