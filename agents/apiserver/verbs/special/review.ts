@@ -6,11 +6,12 @@
  */
 import type { CallTarget } from "../../../api/call.ts";
 import type { KubeObject, UserInfo } from "../../../api/meta.ts";
-import { badRequest } from "../../../api/status.ts";
+import { badRequest, invalid } from "../../../api/status.ts";
 import { admitWhole } from "../../admission/admission.ts";
 import type { AccessAttributes } from "../../auth/authorize.ts";
 import type { Core, VerbAnswer } from "../core.ts";
 import { adoptIdentity } from "../create.ts";
+import { reviewProblems, selectorText } from "./review_rules.ts";
 
 /** Errors: rejects with ApiError. */
 export async function createReview(
@@ -43,26 +44,24 @@ async function statusOf(
     case "TokenReview":
       return await reviewToken(core, spec);
     case "SelfSubjectAccessReview":
+      refuseInvalid(target, review);
       return decide(core, target.user, spec);
     case "LocalSubjectAccessReview":
-      refuseElsewhere(target.namespace, spec);
-      return decide(core, subjectOf(spec), spec);
     case "SubjectAccessReview":
+      refuseInvalid(target, review);
       return decide(core, subjectOf(spec), spec);
     case "SelfSubjectRulesReview":
-      return core.authorizer.rulesFor(target.user, spec.namespace ?? "");
+      if (!spec.namespace) throw badRequest("no namespace on request");
+      return core.authorizer.rulesFor(target.user, spec.namespace);
     default:
       throw badRequest(`${target.resource.kind} can't be reviewed`);
   }
 }
 
-/** A review in a namespace is about that namespace. Errors: throws ApiError 400. */
-function refuseElsewhere(namespace: string, spec: Record<string, unknown>): void {
-  const asked = spec.resourceAttributes as { namespace?: string } | undefined;
-  if (asked?.namespace === namespace) return;
-  throw badRequest(
-    `spec.resourceAttributes.namespace must match namespace: ${JSON.stringify(namespace)}`,
-  );
+/** Errors: throws ApiError 422. */
+function refuseInvalid({ resource }: CallTarget, review: KubeObject): void {
+  const problems = reviewProblems(resource.kind, review);
+  if (problems.length > 0) throw invalid(resource, "", problems);
 }
 
 function describeUser(user: UserInfo): Record<string, unknown> {
@@ -112,15 +111,32 @@ function decide(
   };
 }
 
+/** The attributes that a review asks about. */
+interface ReviewedAccess {
+  readonly verb?: string;
+  readonly group?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly fieldSelector?: Parameters<typeof selectorText>[0];
+  readonly path?: string;
+}
+
 function attributesOf(user: UserInfo, spec: Record<string, unknown>): AccessAttributes {
-  const resource = spec.resourceAttributes as Record<string, string> | undefined;
-  const path = spec.nonResourceAttributes as Record<string, string> | undefined;
-  if ((resource === undefined) === (path === undefined)) {
-    throw badRequest(
-      "exactly one of nonResourceAttributes or resourceAttributes must be specified",
-    );
-  }
-  if (path !== undefined) return { user, verb: path.verb ?? "", path: path.path ?? "" };
-  const { verb = "", group = "", namespace = "", name = "", subresource = "" } = resource!;
-  return { user, verb, group, resource: resource!.resource ?? "", subresource, namespace, name };
+  const path = spec.nonResourceAttributes as ReviewedAccess | undefined;
+  if (path) return { user, verb: path.verb ?? "", path: path.path ?? "" };
+  const asked = spec.resourceAttributes as ReviewedAccess;
+  const { verb = "", group = "", namespace = "", name = "", subresource = "" } = asked;
+  const fieldSelector = selectorText(asked.fieldSelector);
+  return {
+    user,
+    verb,
+    group,
+    resource: asked.resource ?? "",
+    subresource,
+    namespace,
+    name,
+    ...(fieldSelector === "" ? {} : { fieldSelector }),
+  };
 }

@@ -68,7 +68,7 @@ apiTest("access reviews say what the authorizer would", async (api) => {
     (await api.ask("POST", url, { spec: { user, groups, resourceAttributes } })).json.status;
   assert.equal((await ask("kubernetes-admin", ["system:masters"])).allowed, true);
   assert.equal((await ask("eve", [])).allowed, false);
-  assert.equal((await api.ask("POST", url, { spec: { user: "eve" } })).status, 400);
+  assert.equal((await api.ask("POST", url, { spec: { user: "eve" } })).status, 422);
 });
 
 Deno.test("componentstatuses tell how the parts are, with a word that they are of the past", async () => {
