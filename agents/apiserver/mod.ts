@@ -9,6 +9,7 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
+import { expressionCheck } from "./admission/policies/check_expressions.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
 import { ServiceAddresses } from "./admission/service_addresses.ts";
 import { WebhookCaller } from "./admission/webhooks/caller.ts";
@@ -190,7 +191,7 @@ async function createCore(
         disabled: config.disabledAdmission,
         podSecurity: config.podSecurity,
       },
-      [addresses, roleEscalation(authorizer)],
+      [addresses, roleEscalation(authorizer), expressionCheck],
     ),
     webhooks: new WebhookCaller(),
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),

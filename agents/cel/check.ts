@@ -139,6 +139,8 @@ class Checker {
   #select(node: Select): CelType {
     const name = node.test ? undefined : qualifiedName(node);
     if (name !== undefined && !this.#isShadowed(name) && isTypeName(name)) return TYPE;
+    const dotted = name === undefined ? undefined : this.#dotted(name);
+    if (dotted !== undefined) return dotted;
     const operand = this.#resolved(this.check(node.operand));
     const isOptional = operand.kind === "optional";
     const type = this.#field(node, isOptional ? operand.of : operand);
@@ -146,6 +148,13 @@ class Checker {
     return isOptional || node.optional
       ? (type.kind === "optional" && node.optional ? type : optionalOf(type))
       : type;
+  }
+
+  /** A variable whose own name has dots, such as `authorizer.requestResource`. */
+  #dotted(name: string): CelType | undefined {
+    const root = name.split(".")[0];
+    if (this.#scopes.some((scope) => scope.has(root))) return undefined;
+    return this.names.variables.get(name);
   }
 
   #isShadowed(name: string): boolean {

@@ -94,6 +94,9 @@ export class Builder {
       const type = new TypeValue(name);
       return () => type;
     }
+    // Where a loop's variable hides the root, the checker has given the operand a type.
+    const isDotted = name !== undefined && node.operand.type === undefined && this.#slots.has(name);
+    if (isDotted) return this.#ident(name);
     const operand = this.build(node.operand);
     const { field } = node;
     if (node.test) return (frame) => present(operand(frame), field);

@@ -21,6 +21,7 @@ import { parse } from "./syntax/parse.ts";
 import type { CelType } from "./types.ts";
 import { CelError, fromJson, type Value } from "./values.ts";
 
+export { type Declaration, global } from "./functions.ts";
 export {
   type AccessAnswer,
   type AccessQuestion,

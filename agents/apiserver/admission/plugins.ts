@@ -20,6 +20,8 @@ import { podTopologyLabels } from "./nodes/topology_labels.ts";
 import { podGroupWorkloadExists } from "./nodes/pod_group_workload.ts";
 import { DEFAULT_POD_SECURITY, type PodSecurityConfig } from "./pod_security/namespace_policy.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
+import { mutatingPolicies } from "./policies/mutating.ts";
+import { validatingPolicies } from "./policies/validating.ts";
 import { priority } from "./priority.ts";
 import { resourceQuota } from "./quota/resource_quota.ts";
 import { serviceAccount } from "./service_account.ts";
@@ -64,7 +66,9 @@ const rowsOf = ({ podSecurity: security }: AdmissionSwitches): readonly Row[] =>
   { plugin: podTopologyLabels },
   { plugin: podResizeValidator },
   { plugin: podGroupWorkloadExists },
+  { plugin: mutatingPolicies },
   { plugin: mutatingWebhooks },
+  { plugin: validatingPolicies },
   { plugin: validatingWebhooks },
   { plugin: resourceQuota },
 ];

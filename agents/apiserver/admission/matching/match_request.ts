@@ -22,6 +22,8 @@ import { namespaceObjectOf, otherFacesOf } from "./request_place.ts";
 export interface MatchParts {
   readonly rules: readonly MatchRule[];
   readonly exclude?: readonly MatchRule[];
+  /** Whether no rules at all match everything, as with bindings of policies. */
+  readonly isOpen?: boolean;
   readonly matchPolicy?: string;
   readonly namespaceSelector?: LabelSelector;
   readonly objectSelector?: LabelSelector;
@@ -64,7 +66,9 @@ export function matchRequest(
   if (parts.exclude !== undefined && findFace(parts.exclude, parts.matchPolicy, request)) {
     return null;
   }
-  const found = findFace(parts.rules, parts.matchPolicy, request);
+  const found = parts.isOpen && parts.rules.length === 0
+    ? request.resource
+    : findFace(parts.rules, parts.matchPolicy, request);
   if (found === null) return null;
   if (matcher.namespaces !== null && !namespaceMatches(core, matcher.namespaces, request)) {
     return null;

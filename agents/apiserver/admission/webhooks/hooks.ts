@@ -8,6 +8,9 @@ import type { Resource } from "../../../api/resource.ts";
 import type { MutatingWebhook } from "../../../api/schema/generated/admissionregistration_v1.ts";
 import type { ResourceCache } from "../../cache/resource_cache.ts";
 import { cacheOf, type Core, prefixOf } from "../../verbs/core.ts";
+import { compileConditions } from "../expressions/conditions.ts";
+import type { NamedExpression } from "../expressions/expression.ts";
+import { namesFor } from "../expressions/names.ts";
 import { compileMatcher, type Matcher } from "../matching/match_request.ts";
 
 export interface Hook {
@@ -17,6 +20,7 @@ export interface Hook {
   readonly name: string;
   readonly config: MutatingWebhook;
   readonly matcher: Matcher;
+  readonly conditions: readonly NamedExpression[];
 }
 
 interface Known {
@@ -41,6 +45,9 @@ export function hooksIn(core: Core, resource: Resource): readonly Hook[] {
   return hooks;
 }
 
+/** Of the conditions of webhooks. */
+export const CONDITION_NAMES = namesFor({ authorizer: true });
+
 const compiled = new WeakMap<KubeObject, readonly Hook[]>();
 
 function hooksOf(object: KubeObject): readonly Hook[] {
@@ -58,6 +65,7 @@ function hooksOf(object: KubeObject): readonly Hook[] {
       name,
       config,
       matcher: compileMatcher({ rules, matchPolicy, namespaceSelector, objectSelector }),
+      conditions: compileConditions(config.matchConditions ?? [], CONDITION_NAMES),
     };
   });
   compiled.set(object, hooks);

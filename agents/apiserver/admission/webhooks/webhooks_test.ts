@@ -413,3 +413,30 @@ hookTest(
     await other.close();
   },
 );
+
+hookTest("conditions decide before a webhook is asked", () => allow, async (api, hook) => {
+  const conditions = (...expressions: string[]) =>
+    expressions.map((expression, at) => ({ name: `c${at}`, expression }));
+  await configure(api, hook, {
+    kind: "validating",
+    hooks: [
+      { matchConditions: conditions("request.name == 'm'", "object.metadata.name != ''") },
+      { matchConditions: conditions("object.data.x == 'y'"), failurePolicy: "Ignore" },
+    ],
+  });
+  assert.equal((await create(api, "n")).status, 201);
+  assert.equal(hook.seen.length, 0);
+  assert.equal((await create(api, "m", { data: { x: "y" } })).status, 201);
+  assert.deepEqual(hook.seen.map(({ path }) => path.split("?")[0]).sort(), ["/c0", "/c1"]);
+  await configure(api, hook, {
+    kind: "mutating",
+    name: "strict",
+    hooks: [{ matchConditions: conditions("object.data.x == 'y'") }],
+  });
+  const failed = await create(api, "o");
+  assert.equal(failed.status, 403);
+  assert.match(
+    failed.json.message,
+    /configmaps "o" is forbidden: expression 'object.data.x == 'y''/,
+  );
+});
