@@ -13,9 +13,21 @@ import { ensureTools } from "../tests/system/tools.ts";
 import { API_ROWS, type ApiRow, type ApiScale, type Side } from "./apiserver_rows.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 
-const FULL: ApiScale = { seconds: 5, listed: 12_000, watches: 1_000, leaseNodes: 5_000 };
+const FULL: ApiScale = {
+  seconds: 5,
+  listed: 12_000,
+  watches: 1_000,
+  leaseNodes: 5_000,
+  crowd: 100_000,
+};
 /** Small enough for a test that keeps the bench from rotting. */
-export const QUICK: ApiScale = { seconds: 1, listed: 500, watches: 20, leaseNodes: 50 };
+export const QUICK: ApiScale = {
+  seconds: 1,
+  listed: 500,
+  watches: 20,
+  leaseNodes: 50,
+  crowd: 1_000,
+};
 const TOKEN = "bench-token";
 
 export interface ApiBenchOptions {

@@ -3,6 +3,8 @@
  * In: a side (address, token, process). Out: one number a row and sample.
  * Never: starts or stops a server; `apiserver.ts` does.
  */
+import { namespaces } from "../agents/api/resources.ts";
+import { createHttpsClient } from "../agents/client/https.ts";
 import { cpuShare, residentBytes } from "./process_usage.ts";
 import { h2load } from "./h2load.ts";
 
@@ -25,6 +27,8 @@ export interface ApiScale {
   readonly listed: number;
   readonly watches: number;
   readonly leaseNodes: number;
+  /** Pods in a list that others must not notice. */
+  readonly crowd: number;
 }
 
 export interface ApiRow {
@@ -135,6 +139,37 @@ async function listSeconds(side: Side, times: number): Promise<number> {
   return samples.sort((a, b) => a - b)[times >> 1];
 }
 
+const CROWD_LISTS = 4;
+/** Between two small requests that look for delays. */
+const PROBE_MILLIS = 2;
+
+/**
+ * Small gets, one after the other, while another client lists everything again and again.
+ * @returns milliseconds of each
+ */
+async function probeDuringLists(side: Side, { crowd }: ApiScale): Promise<number[]> {
+  await createPods(side, crowd);
+  const { server, ca, token } = side;
+  const client = createHttpsClient({ server, ca, token });
+  try {
+    await client.get(namespaces, { name: "default" });
+    const load = { connections: 1, streams: 1, requests: CROWD_LISTS, headers: headers(side) };
+    let isOver = false;
+    const lists = h2load({ url: `${server}${PODS}`, ...load }).finally(() => isOver = true);
+    const delays: number[] = [];
+    while (!isOver) {
+      const asked = performance.now();
+      await client.get(namespaces, { name: "default" });
+      delays.push(performance.now() - asked);
+      await new Promise((resolve) => setTimeout(resolve, PROBE_MILLIS));
+    }
+    await lists;
+    return delays;
+  } finally {
+    client.close();
+  }
+}
+
 const WRITERS = 8;
 
 /**
@@ -232,6 +267,15 @@ export const API_ROWS: readonly ApiRow[] = [
       await listSeconds(side, 3);
       return residentBytes(side.pid!) / 1e6;
     },
+  },
+  {
+    id: "list-delay",
+    name: "longest small get while 100,000 pods are listed",
+    unit: "ms",
+    atLeast: 20,
+    aim: 10,
+    lessIsBetter: true,
+    measure: async (side, scale) => Math.max(...await probeDuringLists(side, scale)),
   },
   {
     id: "create-nodes",

@@ -15,6 +15,7 @@ import type { PemPair } from "./auth/certificates.ts";
 import type { RequestHead } from "./audit/audit.ts";
 import type { Handler } from "./http/handler.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./http/message.ts";
+import { slabsOf } from "./http/slabs.ts";
 import { serveStream } from "./http/http2_face.ts";
 import type { Log } from "./ports.ts";
 import { BODY_LIMIT_BYTES } from "./verbs/core.ts";
@@ -239,11 +240,26 @@ async function writeResponse(
     response.setHeader("content-length", body.bytes.length);
     response.end(body.bytes);
   } else if (body.kind === "chunks") {
-    let size = 0;
-    for (const chunk of body.chunks) size += chunk.length;
-    response.setHeader("content-length", size);
-    response.end(joinChunks(body.chunks, size));
+    await writeChunks(response, body.chunks);
   } else await pipe(face, response, body.stream);
+}
+
+/** A body that one slab holds has its length before it. */
+async function writeChunks(
+  response: ServerResponse,
+  chunks: Iterable<Uint8Array>,
+): Promise<void> {
+  const slabs = slabsOf(chunks);
+  let slab = await slabs.next();
+  let following = await slabs.next();
+  if (following.done && !slab.done) response.setHeader("content-length", slab.value.length);
+  while (!slab.done) {
+    if (response.destroyed) return void await slabs.return(undefined);
+    if (!response.write(slab.value)) await drained(response);
+    slab = following;
+    if (!slab.done) following = await slabs.next();
+  }
+  response.end();
 }
 
 async function pipe(face: Face, response: ServerResponse, stream: ByteStream): Promise<void> {

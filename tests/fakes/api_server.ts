@@ -169,7 +169,7 @@ async function ask(
 function readBody(response: ApiResponse): { text: string; json: unknown } {
   const { body } = response;
   if (body.kind === "stream") return { text: "", json: undefined };
-  const chunks = body.kind === "bytes" ? [body.bytes] : body.chunks;
+  const chunks = body.kind === "bytes" ? [body.bytes] : [...body.chunks];
   const text = chunks.map((chunk) => new TextDecoder().decode(chunk)).join("");
   let json: unknown;
   try {

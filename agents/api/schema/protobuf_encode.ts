@@ -28,17 +28,29 @@ export function encodeObject(typeName: string, object: Json): Uint8Array {
 }
 
 /** A message that is encoded already, in its envelope. */
-export function encodeEnvelope({ apiVersion, kind }: Identity, message: Uint8Array): Uint8Array {
+export function encodeEnvelope(identity: Identity, message: Uint8Array): Uint8Array {
+  const { head, tail } = envelopeAround(identity, message.length);
+  const envelope = new ProtobufWriter();
+  for (const part of [head, message, tail]) envelope.raw(part);
+  return envelope.finish();
+}
+
+/** What stands before and after a message of so many bytes. */
+export function envelopeAround(
+  { apiVersion, kind }: Identity,
+  messageBytes: number,
+): { readonly head: Uint8Array; readonly tail: Uint8Array } {
   const meta = new ProtobufWriter();
   meta.stringField(1, apiVersion);
   meta.stringField(2, kind);
-  const envelope = new ProtobufWriter();
-  envelope.raw(MAGIC);
-  envelope.bytesField(1, meta.finish());
-  envelope.bytesField(2, message);
-  envelope.bytesField(3, new Uint8Array(0));
-  envelope.bytesField(4, new Uint8Array(0));
-  return envelope.finish();
+  const head = new ProtobufWriter();
+  head.raw(MAGIC);
+  head.bytesField(1, meta.finish());
+  head.fieldHead(2, messageBytes);
+  const tail = new ProtobufWriter();
+  tail.bytesField(3, new Uint8Array(0));
+  tail.bytesField(4, new Uint8Array(0));
+  return { head: head.finish(), tail: tail.finish() };
 }
 
 /** One message without an envelope. */

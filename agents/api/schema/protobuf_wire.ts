@@ -119,9 +119,14 @@ export class ProtobufWriter {
   }
 
   bytesField(number: number, bytes: Uint8Array): void {
-    this.varint(number * 8 + 2);
-    this.varint(bytes.length);
+    this.fieldHead(number, bytes.length);
     this.raw(bytes);
+  }
+
+  /** What stands before a field of so many bytes, which follow from elsewhere. */
+  fieldHead(number: number, length: number): void {
+    this.varint(number * 8 + 2);
+    this.varint(length);
   }
 
   /** Short ASCII, which is nearly all, is written without an encoder's call. */

@@ -8,6 +8,8 @@ import { DraftTable } from "./draft_table.ts";
 import { sharedJson, SharedSpecs } from "./shared_specs.ts";
 import { ChangeRing } from "./change_ring.ts";
 import { OrderedKeys } from "./ordered_keys.ts";
+import { ResourceCache } from "./resource_cache.ts";
+import type { StateReader } from "./state_reader.ts";
 import { type Change, ObjectEvent, StoredObject } from "./stored_object.ts";
 
 const keyOf = (n: number) => `/registry/pods/ns${n % 3}/p${n}`;
@@ -34,6 +36,47 @@ Deno.test("ordered keys are a sorted set", () => {
         assert.deepEqual(seen, wanted);
         assert.equal(keys.countFrom(prefix, from), wanted.length);
       }
+    }
+  }));
+});
+
+Deno.test("a state read bit by bit is the state of its beginning, whatever happens meanwhile", () => {
+  const step = fc.record({
+    kind: fc.constantFrom("put", "delete", "take", "begin"),
+    key: fc.nat(12).map(keyOf),
+    count: fc.integer({ min: 1, max: 5 }),
+  });
+  fc.assert(fc.property(fc.array(step, { minLength: 5, maxLength: 120 }), (steps) => {
+    const prefix = "/registry/pods/";
+    const options = { ringCapacity: 8, watcherCapacity: 8, revision: 0 };
+    const cache = new ResourceCache({ prefix, ...options });
+    const model = new Map<string, number>();
+    const readers: { state: StateReader; read: StoredObject[]; expected: [string, number][] }[] =
+      [];
+    let revision = 0;
+    for (const { kind, key, count } of steps) {
+      revision++;
+      if (kind === "put") {
+        cache.put(
+          new StoredObject(
+            key,
+            encodeStored({ kind: "Pod", apiVersion: "v1", metadata: {} }),
+            revision,
+          ),
+        );
+        model.set(key, revision);
+      } else if (kind === "delete") {
+        cache.delete(key, revision);
+        model.delete(key);
+      } else if (kind === "begin") {
+        const expected = [...model].sort(([a], [b]) => a < b ? -1 : 1);
+        readers.push({ state: cache.read(prefix), read: [], expected });
+      } else for (const reader of readers) reader.read.push(...reader.state.take(count));
+    }
+    for (const { state, read, expected } of readers) {
+      read.push(...state.take(100));
+      assert.deepEqual(read.map((stored) => [stored.key, stored.revision]), expected);
+      assert.equal(state.left, 0);
     }
   }));
 });

@@ -1,8 +1,13 @@
 /**
  * A set of keys that is read in order now and then and changed all the time.
- * In: additions and removals, O(1) each. Out: the sorted keys under a prefix.
- * Never: sorts more than what was added since the last read.
+ * In: additions and removals, O(1) each as a rule. Out: the sorted keys under a prefix.
+ * Never: sorts more than what was added since the last read, or lets so much come together that
+ * the next read is held up by it.
  */
+
+/** So many additions and removals are put in order at once. */
+const MOST_CHANGES = 4096;
+
 export class OrderedKeys {
   #sorted: string[] = [];
   readonly #added = new Set<string>();
@@ -10,11 +15,13 @@ export class OrderedKeys {
 
   add(key: string): void {
     if (!this.#removed.delete(key)) this.#added.add(key);
+    if (this.#added.size >= MOST_CHANGES) this.#settle();
   }
 
   /** The key must be in the set. */
   remove(key: string): void {
     if (!this.#added.delete(key)) this.#removed.add(key);
+    if (this.#removed.size >= MOST_CHANGES) this.#settle();
   }
 
   clear(): void {
@@ -35,6 +42,17 @@ export class OrderedKeys {
     }
   }
 
+  /** All keys under `prefix`, as a part of an array that stays as it is. */
+  range(prefix: string): {
+    readonly keys: readonly string[];
+    readonly start: number;
+    readonly end: number;
+  } {
+    this.#settle();
+    const keys = this.#sorted;
+    return { keys, start: lowerBound(keys, prefix), end: lowerBound(keys, prefix + "\uffff") };
+  }
+
   /** How many keys under `prefix` come at or after `from`. */
   countFrom(prefix: string, from: string): number {
     this.#settle();
@@ -42,8 +60,31 @@ export class OrderedKeys {
     return Math.max(0, end - lowerBound(this.#sorted, from));
   }
 
+  /** Few changes are spliced in, as most of the array stays; many are merged. */
   #settle(): void {
-    if (this.#added.size === 0 && this.#removed.size === 0) return;
+    const changes = this.#added.size + this.#removed.size;
+    if (changes === 0) return;
+    this.#sorted = changes * 16 < this.#sorted.length ? this.#splice() : this.#merge();
+    this.#added.clear();
+    this.#removed.clear();
+  }
+
+  #splice(): string[] {
+    const keys = this.#sorted;
+    const parts: (readonly string[])[] = [];
+    let from = 0;
+    for (const key of [...this.#added, ...this.#removed].sort()) {
+      const at = lowerBound(keys, key);
+      parts.push(keys.slice(from, at));
+      const isGone = this.#removed.has(key);
+      if (!isGone) parts.push([key]);
+      from = isGone ? at + 1 : at;
+    }
+    parts.push(keys.slice(from));
+    return ([] as string[]).concat(...parts);
+  }
+
+  #merge(): string[] {
     const added = [...this.#added].sort();
     const merged: string[] = [];
     let next = 0;
@@ -52,9 +93,7 @@ export class OrderedKeys {
       if (!this.#removed.has(key)) merged.push(key);
     }
     while (next < added.length) merged.push(added[next++]);
-    this.#sorted = merged;
-    this.#added.clear();
-    this.#removed.clear();
+    return merged;
   }
 }
 

@@ -9,6 +9,7 @@ import { unreadable } from "../registry.ts";
 import { ChangeRing } from "./change_ring.ts";
 import { OrderedKeys } from "./ordered_keys.ts";
 import { type Change, ObjectEvent, StoredObject } from "./stored_object.ts";
+import { StateReader } from "./state_reader.ts";
 import { type Selection, Watcher } from "./watcher.ts";
 
 export interface ResourceCacheOptions {
@@ -33,12 +34,17 @@ export type WatchOutcome =
   | { readonly kind: "started"; readonly watcher: Watcher }
   | { readonly kind: "tooOld"; readonly oldestRevision: number };
 
+/** So many objects are looked at within a turn, even where each must be decoded. */
+const LONG_SELECTION = 400;
+
 export class ResourceCache {
   readonly prefix: string;
   readonly #objects = new Map<string, StoredObject>();
   readonly #keys = new OrderedKeys();
   readonly #ring: ChangeRing;
   readonly #watchers = new Set<Watcher>();
+  /** Lists and watches that are still reading the state of a moment ago. */
+  readonly #readers = new Set<StateReader>();
   readonly #indexedWatchers = new Map<string, Set<Watcher>>();
   readonly #index = new Map<string, Set<string>>();
   readonly #options: ResourceCacheOptions;
@@ -75,6 +81,7 @@ export class ResourceCache {
     const previous = this.#objects.get(key) ?? null;
     this.#objects.set(key, stored);
     if (previous === null) this.#keys.add(key);
+    else for (const reader of this.#readers) reader.keep(previous);
     this.#reindex(previous, stored);
     if (stored.isSealed || previous?.isSealed) return this.#breakOff(revision);
     const event = new ObjectEvent(previous === null ? "ADDED" : "MODIFIED", stored);
@@ -86,6 +93,7 @@ export class ResourceCache {
     if (previous === undefined) return;
     this.#objects.delete(key);
     this.#keys.remove(key);
+    for (const reader of this.#readers) reader.keep(previous);
     this.#reindex(previous, null);
     if (previous.isSealed) return this.#breakOff(revision);
     const event = new ObjectEvent("DELETED", previous.deletedAt(revision));
@@ -128,6 +136,23 @@ export class ResourceCache {
     return out;
   }
 
+  /** The state of this moment under a key prefix, to be read while the cache moves on. */
+  read(keyPrefix: string): StateReader {
+    const reader = new StateReader({
+      ...this.#keys.range(keyPrefix),
+      objects: this.#objects,
+      onClose: (closed) => void this.#readers.delete(closed),
+    });
+    if (reader.left > 0) this.#readers.add(reader);
+    return reader;
+  }
+
+  /** Whether a selection may take longer to make than one turn of the thread. */
+  isLong(selection: Selection): boolean {
+    return this.#objects.size > LONG_SELECTION &&
+      (selection.indexValue === undefined || this.#options.indexOf === undefined);
+  }
+
   /** How many objects of the prefix come at or after a key, whatever the selectors. */
   countFrom(keyPrefix: string, from: string): number {
     return this.#keys.countFrom(keyPrefix, from);
@@ -148,7 +173,10 @@ export class ResourceCache {
       capacity: this.#options.watcherCapacity,
       onClose: (closed) => this.#forget(closed),
     });
-    if (start.kind === "state") {
+    if (start.kind === "state" && this.isLong(selection)) {
+      watcher.readFirst(this.read(selection.keyPrefix));
+      if (initialEnd !== undefined) watcher.push(initialEnd);
+    } else if (start.kind === "state") {
       for (const stored of this.select(selection)) {
         if (stored.isSealed) throw unreadable(stored.key);
         watcher.push(new ObjectEvent("ADDED", stored));

@@ -5,6 +5,10 @@
  */
 import type { KubeObject, WatchEvent } from "../../api/meta.ts";
 import type { WatchStream } from "../../api/call.ts";
+import type { ApiError } from "../../api/status.ts";
+import { unreadable } from "../registry.ts";
+import { TimeSlice } from "../time_slice.ts";
+import type { StateReader } from "./state_reader.ts";
 import { type Change, ObjectEvent } from "./stored_object.ts";
 
 /** What a list or watch selects. */
@@ -27,6 +31,9 @@ export interface WatcherOptions {
 
 type Waiter = (result: IteratorResult<readonly WatchEvent[]>) => void;
 
+/** Objects of the first state that travel together. */
+const FIRST_BATCH = 100;
+
 const DONE: IteratorResult<readonly WatchEvent[]> = { done: true, value: undefined };
 
 export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]> {
@@ -36,6 +43,8 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
   #onClosed: (() => void) | null = null;
   /** What was pending when the watch began: its reader had no chance to take that yet. */
   #allowance = Infinity;
+  /** The state to tell before anything else; null once it is told. */
+  #first: { readonly state: StateReader; readonly slice: TimeSlice } | null = null;
   readonly #options: WatcherOptions;
 
   constructor(options: WatcherOptions) {
@@ -84,9 +93,14 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
     else if (this.#pending.length > this.#options.capacity + this.#allowance) this.#fallBehind();
   }
 
+  /** Tells this state first, batch by batch as the reader takes them. */
+  readFirst(state: StateReader): void {
+    this.#first = state.left > 0 ? { state, slice: new TimeSlice() } : null;
+  }
+
   /** Ends the initial events; from here on a reader can fall behind. */
   begin(): void {
-    this.#allowance = this.#pending.length;
+    this.#allowance = this.#pending.length + (this.#first?.state.left ?? 0);
   }
 
   /** Calls back once, when the watch ends. */
@@ -96,6 +110,7 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
   }
 
   next(): Promise<IteratorResult<readonly WatchEvent[]>> {
+    if (this.#first !== null) return this.#nextOfFirst(this.#first.state, this.#first.slice);
     if (this.#pending.length > 0) {
       const value = this.#pending;
       this.#pending = [];
@@ -104,6 +119,32 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
     }
     if (this.#isClosed) return Promise.resolve(DONE);
     return new Promise((resolve) => this.#waiter = resolve);
+  }
+
+  /** The next objects of the first state that are selected; then what has happened since. */
+  async #nextOfFirst(
+    state: StateReader,
+    slice: TimeSlice,
+  ): Promise<IteratorResult<readonly WatchEvent[]>> {
+    const { matches } = this.#options.selection;
+    const value: WatchEvent[] = [];
+    while (state.left > 0 && value.length < FIRST_BATCH) {
+      for (const stored of state.take(FIRST_BATCH)) {
+        if (stored.isSealed) return this.#refuse(unreadable(stored.key));
+        if (matches === undefined || matches(stored.object)) {
+          value.push(new ObjectEvent("ADDED", stored));
+        }
+      }
+      if (slice.isOver) await slice.next();
+    }
+    if (state.left === 0) this.#first = null;
+    return value.length > 0 ? { done: false, value } : this.next();
+  }
+
+  /** The state can't be told: says why, and ends. */
+  #refuse({ status }: ApiError): IteratorResult<readonly WatchEvent[]> {
+    this.close();
+    return { done: false, value: [{ type: "ERROR", object: status as unknown as KubeObject }] };
   }
 
   return(): Promise<IteratorResult<readonly WatchEvent[]>> {
@@ -120,6 +161,12 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#options.onClose(this);
+    if (this.#first !== null) {
+      // What follows the state means nothing without all of it.
+      this.#pending = [];
+      this.#first.state.close();
+      this.#first = null;
+    }
     this.#onClosed?.();
     const waiter = this.#waiter;
     this.#waiter = null;

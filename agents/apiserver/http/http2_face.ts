@@ -7,6 +7,7 @@ import type { Http2Stream } from "../../../store/wire/http2/stream.ts";
 import { requestEntityTooLarge, unauthorized } from "../../api/status.ts";
 import type { Face, Peer } from "../listen.ts";
 import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
+import { slabsOf } from "./slabs.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./message.ts";
 
 const NO_BODY = new Uint8Array(0);
@@ -89,23 +90,11 @@ async function write(face: Face, stream: Http2Stream, response: ApiResponse): Pr
   }
 }
 
-/** Chunks of a list are small: they travel in slabs, and wait where the peer is slow. */
-const SLAB_BYTES = 256 * 1024;
-
-async function writeChunks(stream: Http2Stream, chunks: readonly Uint8Array[]): Promise<void> {
-  let slab: Uint8Array[] = [];
-  let size = 0;
-  for (const chunk of chunks) {
-    slab.push(chunk);
-    size += chunk.length;
-    if (size < SLAB_BYTES) continue;
-    if (!stream.write(join(slab, size))) await drained(stream);
+async function writeChunks(stream: Http2Stream, chunks: Iterable<Uint8Array>): Promise<void> {
+  for await (const slab of slabsOf(chunks)) {
+    if (!stream.write(slab)) await drained(stream);
     if (!stream.writable) return;
-    slab = [];
-    size = 0;
   }
-  // The engine owns what it is given; a chunk may be the cache's own bytes.
-  if (size > 0) stream.write(slab.length === 1 ? slab[0].slice() : join(slab, size));
 }
 
 function drained(stream: Http2Stream): Promise<void> {

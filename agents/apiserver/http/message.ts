@@ -35,7 +35,7 @@ export interface ByteStream extends AsyncIterable<Uint8Array> {
 export type ResponseBody =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** Joined they are the body; kept apart so that a long list is not copied. */
-  | { readonly kind: "chunks"; readonly chunks: readonly Uint8Array[] }
+  | { readonly kind: "chunks"; readonly chunks: Iterable<Uint8Array> }
   | { readonly kind: "stream"; readonly stream: ByteStream };
 
 export interface ApiResponse {

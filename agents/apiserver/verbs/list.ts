@@ -7,6 +7,7 @@
 import type { CallTarget, ListOptions } from "../../api/call.ts";
 import type { FieldError } from "../../api/resource.ts";
 import { badRequest, continueExpired, expired, invalid } from "../../api/status.ts";
+import type { ResourceCache } from "../cache/resource_cache.ts";
 import { StoredObject } from "../cache/stored_object.ts";
 import type { Selection } from "../cache/watcher.ts";
 import {
@@ -15,12 +16,17 @@ import {
   encodePrefixEnd,
   formatResourceVersion,
   parseResourceVersion,
+  unreadable,
 } from "../registry.ts";
+import { TimeSlice } from "../time_slice.ts";
 import { decodeContinue, encodeContinue } from "./continue_token.ts";
 import { cacheOf, type Core, groupResourceOf, prefixOf, storeError } from "./core.ts";
 import type { VerbAnswer } from "./core.ts";
 import { invalidVersion, waitForVersion } from "./get.ts";
 import { selectionOf } from "./selection.ts";
+
+/** Objects looked at before the time is. */
+const OBJECTS_A_LOOK = 100;
 
 type ListAnswer = Extract<VerbAnswer, { kind: "list" }>;
 
@@ -46,13 +52,31 @@ export async function listObjects(
     return pageAt(core, { target, selection, limit, revision: exact, from: "", options });
   }
   const revision = exact ?? core.feed.revision;
-  return answerPage(core, {
-    target,
-    options,
-    revision,
-    selection,
-    page: pageFromCache(core, { target, selection, limit, from: "" }),
-  });
+  const page = limit === 0 && cache.isLong(selection)
+    ? { items: await selectInTurns(cache, selection), nextKey: null }
+    : pageFromCache(core, { target, selection, limit, from: "" });
+  return answerPage(core, { target, options, revision, selection, page });
+}
+
+/** All selected objects of this moment, without holding the thread for as long as that takes. */
+async function selectInTurns(cache: ResourceCache, selection: Selection): Promise<StoredObject[]> {
+  const { keyPrefix, matches } = selection;
+  const state = cache.read(keyPrefix);
+  const slice = new TimeSlice();
+  const items: StoredObject[] = [];
+  try {
+    while (state.left > 0) {
+      for (const stored of state.take(OBJECTS_A_LOOK)) {
+        // What can't be read is known before a first byte leaves.
+        if (stored.isSealed) throw unreadable(stored.key);
+        if (matches === undefined || matches(stored.object)) items.push(stored);
+      }
+      if (slice.isOver) await slice.next();
+    }
+  } finally {
+    state.close();
+  }
+  return items;
 }
 
 /** Errors: throws 422 for combinations that upstream forbids. */
@@ -125,14 +149,12 @@ function pageFromCache(
   parts: { target: CallTarget; selection: Selection; limit: number; from: string },
 ): Page {
   const cache = cacheOf(core, parts.target.resource);
-  if (parts.limit === 0 && parts.from === "") {
-    return { items: cache.select(parts.selection), nextKey: null };
-  }
   // One more than the page tells whether there is a next one.
   const limit = parts.limit === 0 ? Infinity : parts.limit + 1;
-  const items = cache.select(parts.selection, { from: parts.from, limit });
-  if (items.length < limit) return { items, nextKey: null };
-  return { items, nextKey: items.pop()!.key };
+  const page = parts.limit === 0 && parts.from === "" ? undefined : { from: parts.from, limit };
+  const items = cache.select(parts.selection, page);
+  for (const stored of items) if (stored.isSealed) throw unreadable(stored.key);
+  return items.length < limit ? { items, nextKey: null } : { items, nextKey: items.pop()!.key };
 }
 
 /** A page of the past, from the store's history. */

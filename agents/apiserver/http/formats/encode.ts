@@ -20,7 +20,7 @@ import {
 } from "../message.ts";
 import { type Format, MEDIA_TYPES, type Representation } from "./negotiate.ts";
 import { listProtobuf, protobufOf, storedProtobuf } from "./protobuf.ts";
-import { type IncludeObject, partialListOf, partialOf, tableOf } from "./table.ts";
+import { type IncludeObject, partialListOf, partialOf, tableOf, tableRow } from "./table.ts";
 
 export interface EncodeParts {
   readonly resource: Resource;
@@ -34,8 +34,29 @@ const encoder = new TextEncoder();
 const COMMA = encoder.encode(",");
 const LIST_TAIL = encoder.encode("]}\n");
 
-export function encodeAnswer(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
+/** A promise only where the answer is a list that takes turns to make. */
+export function encodeAnswer(
+  answer: VerbAnswer,
+  parts: EncodeParts,
+): ApiResponse | Promise<ApiResponse> {
+  const { format, shape } = parts.representation;
+  if (format === "protobuf" && shape === "object" && answer.kind === "list") {
+    return encodeProtobufList(answer, parts);
+  }
   return withWarnings(encodeBody(answer, parts), parts.warnings);
+}
+
+async function encodeProtobufList(
+  { items, metadata }: Extract<VerbAnswer, { kind: "list" }>,
+  { resource, warnings }: EncodeParts,
+): Promise<ApiResponse> {
+  const chunks = await listProtobuf(resource, items, metadata);
+  return withWarnings({
+    status: 200,
+    contentType: MEDIA_TYPES.protobuf,
+    headers: NO_HEADERS,
+    body: { kind: "chunks", chunks },
+  }, warnings);
 }
 
 /** The response with a Warning header for each text. */
@@ -62,12 +83,12 @@ function encodeBody(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
       return bytesResponse(status, answer.stored.json, JSON_TYPE);
     }
   }
+  if (format === "json" && answer.kind === "list" && answer.items.length > 1 && !isPretty) {
+    if (shape === "table" || shape === "partialList") return encodeShapedList(answer, parts);
+  }
   if (format === "protobuf" && shape === "object") {
-    const { resource } = parts;
-    if (answer.kind === "list" || answer.kind === "stored") {
-      const bytes = answer.kind === "list"
-        ? listProtobuf(resource, answer.items, answer.metadata)
-        : storedProtobuf(resource, answer.stored);
+    if (answer.kind === "stored") {
+      const bytes = storedProtobuf(parts.resource, answer.stored);
       return bytesResponse(status, bytes, MEDIA_TYPES.protobuf);
     }
   }
@@ -161,20 +182,54 @@ function encodeList(
   const head = `{"kind":${JSON.stringify(resource.kind + "List")},"apiVersion":` +
     `${JSON.stringify(apiVersionOf(resource))},"metadata":${JSON.stringify(answer.metadata)},` +
     `"items":[`;
-  const chunks: Uint8Array[] = [encoder.encode(head)];
-  let isFirst = true;
-  for (const stored of answer.items) {
-    if (isFirst) isFirst = false;
-    else chunks.push(COMMA);
-    chunks.push(jsonOf(resource, stored));
-  }
-  chunks.push(LIST_TAIL);
+  const chunks = listChunks(encoder.encode(head), answer.items, (item) => jsonOf(resource, item));
   return {
     status: 200,
     contentType: JSON_TYPE,
     headers: NO_HEADERS,
     body: { kind: "chunks", chunks },
   };
+}
+
+/** A table or a list of metadata: an empty one, whose rows or items follow one by one. */
+function encodeShapedList(
+  answer: Extract<VerbAnswer, { kind: "list" }>,
+  parts: EncodeParts,
+): ApiResponse {
+  const { resource, nowMillis, representation: { shape } } = parts;
+  const field = shape === "table" ? "rows" : "items";
+  const shaped = (items: readonly StoredObject[]) =>
+    shapeAnswer({ ...answer, items }, parts) as Record<string, unknown>;
+  const empty = JSON.stringify({ ...shaped([]), [field]: undefined });
+  const head = encoder.encode(`${empty.slice(0, -1)},"${field}":[`);
+  const include = includeOf(parts.query);
+  const chunks = listChunks(head, answer.items, (stored) => {
+    const object = serve(resource, stored);
+    const one = shape === "table"
+      ? tableRow(object, { resource, include, nowMillis })
+      : partialOf(object);
+    return encoder.encode(JSON.stringify(one));
+  });
+  return {
+    status: 200,
+    contentType: JSON_TYPE,
+    headers: NO_HEADERS,
+    body: { kind: "chunks", chunks },
+  };
+}
+
+/** A JSON list piece by piece; each item is encoded when it is taken. */
+function* listChunks<T>(
+  head: Uint8Array,
+  items: readonly T[],
+  encode: (item: T) => Uint8Array,
+): Iterable<Uint8Array> {
+  yield head;
+  for (let i = 0; i < items.length; i++) {
+    if (i > 0) yield COMMA;
+    yield encode(items[i]);
+  }
+  yield LIST_TAIL;
 }
 
 /** JSON of an object as a resource serves it. */

@@ -18,8 +18,9 @@ const accept = (type: string) => ({ headers: { accept: type } });
 
 function bytesOf(answer: Answer): Uint8Array {
   const { body } = answer.response;
-  assert.ok(body.kind === "bytes", `one body of bytes, not ${body.kind}`);
-  return body.bytes;
+  assert.ok(body.kind !== "stream", "a body, not a stream");
+  if (body.kind === "bytes") return body.bytes;
+  return Uint8Array.from([...body.chunks].flatMap((chunk) => [...chunk]));
 }
 
 // deno-lint-ignore no-explicit-any

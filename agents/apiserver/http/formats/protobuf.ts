@@ -12,10 +12,12 @@ import {
   encodeEnvelope,
   encodeMessage,
   encodeObject,
+  envelopeAround,
   type Identity,
 } from "../../../api/schema/protobuf_encode.ts";
 import { ProtobufWriter } from "../../../api/schema/protobuf_wire.ts";
 import type { StoredObject } from "../../cache/stored_object.ts";
+import { TimeSlice } from "../../time_slice.ts";
 import { apiVersionOf, serve } from "../../verbs/core.ts";
 
 const META_TYPES = "io.k8s.apimachinery.pkg.apis.meta.v1.";
@@ -36,17 +38,38 @@ export function storedProtobuf(resource: Resource, stored: StoredObject): Uint8A
   return encodeEnvelope(identityOf(resource), messageOf(resource, stored));
 }
 
-/** A list of stored objects. */
-export function listProtobuf(
+/** A list of stored objects, in pieces; their messages are made in turns. */
+export async function listProtobuf(
   resource: Resource,
   items: readonly StoredObject[],
   metadata: ListMeta,
-): Uint8Array {
-  const writer = new ProtobufWriter();
-  writer.bytesField(1, encodeMessage(META_TYPES + "ListMeta", metadata));
-  for (const stored of items) writer.bytesField(2, messageOf(resource, stored));
+): Promise<Iterable<Uint8Array>> {
+  const start = new ProtobufWriter();
+  start.bytesField(1, encodeMessage(META_TYPES + "ListMeta", metadata));
+  const before = start.finish();
+  const pieces: Uint8Array[] = [before];
+  let size = before.length;
+  const slice = new TimeSlice();
+  for (const stored of items) {
+    const message = messageOf(resource, stored);
+    const head = new ProtobufWriter();
+    head.fieldHead(2, message.length);
+    pieces.push(head.finish(), message);
+    size += pieces[pieces.length - 2].length + message.length;
+    if (slice.isOver) await slice.next();
+  }
   const { apiVersion, kind } = identityOf(resource);
-  return encodeEnvelope({ apiVersion, kind: `${kind}List` }, writer.finish());
+  const envelope = envelopeAround({ apiVersion, kind: `${kind}List` }, size);
+  pieces[0] = joined(envelope.head, before);
+  pieces.push(envelope.tail);
+  return pieces;
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const out = new Uint8Array(first.length + second.length);
+  out.set(first);
+  out.set(second, first.length);
+  return out;
 }
 
 /**

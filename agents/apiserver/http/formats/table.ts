@@ -50,6 +50,14 @@ export function tableOf(parts: TableParts): Record<string, unknown> {
   };
 }
 
+/** One row of the table that `tableOf` makes. */
+export function tableRow(
+  object: KubeObject,
+  parts: Pick<TableParts, "resource" | "include" | "nowMillis">,
+): Record<string, unknown> {
+  return rowOf(columnsOf(parts.resource, object.kind), object, parts);
+}
+
 /** @param kind of the objects, which are a subresource's where it is not the resource's. */
 function columnsOf(resource: Resource, kind: string | undefined): readonly TableColumn[] {
   const part = kind === undefined || kind === resource.kind
@@ -66,7 +74,7 @@ function definitionOf(column: TableColumn): Record<string, unknown> {
 function rowOf(
   columns: readonly TableColumn[],
   object: KubeObject,
-  parts: TableParts,
+  parts: Pick<TableParts, "include" | "nowMillis">,
 ): Record<string, unknown> {
   const cells = columns.map((column) => column.cell(object, parts.nowMillis));
   if (parts.include === "None") return { cells };

@@ -9,6 +9,7 @@ import { encodeCbor } from "../../../api/schema/cbor.ts";
 import { ObjectEvent } from "../../cache/stored_object.ts";
 import type { Watcher } from "../../cache/watcher.ts";
 import { apiVersionOf } from "../../verbs/core.ts";
+import { TimeSlice } from "../../time_slice.ts";
 import type { ByteStream } from "../message.ts";
 import type { Representation } from "./negotiate.ts";
 import { eventFrame, protobufOf, storedProtobuf } from "./protobuf.ts";
@@ -33,18 +34,27 @@ export function watchStream(parts: WatchStreamParts): ByteStream {
   };
 }
 
+/** Most bytes of frames that travel together; a batch of more takes several turns. */
+const LARGEST_PIECE = 256 * 1024;
+
 async function* encodeBatches(parts: WatchStreamParts): AsyncIterator<Uint8Array> {
   let isFirst = true;
   for await (const batch of parts.watcher) {
-    const frames: Uint8Array[] = [];
+    let frames: Uint8Array[] = [];
     let size = 0;
+    const slice = new TimeSlice();
     for (const event of batch) {
       const frame = frameOf(parts, event, isFirst);
       if (event.type !== "BOOKMARK") isFirst = false;
       frames.push(frame);
       size += frame.length;
+      if (size < LARGEST_PIECE) continue;
+      yield join(frames, size);
+      frames = [];
+      size = 0;
+      if (slice.isOver) await slice.next();
     }
-    yield frames.length === 1 ? frames[0] : join(frames, size);
+    if (size > 0) yield frames.length === 1 ? frames[0] : join(frames, size);
   }
 }
 
