@@ -14,6 +14,7 @@ import { replicaSetController } from "./apps/plan_replica_set.ts";
 import { namespaceController } from "./core/plan_namespace.ts";
 import { resourceQuotaController } from "./core/plan_resource_quota.ts";
 import { rootCaController, serviceAccountController } from "./core/plan_service_account.ts";
+import { claimReleaseController, podClaimController } from "./devices/plan_resource_claim.ts";
 import { garbageCollector } from "./garbage/plan_garbage_collector.ts";
 import { endpointSliceController } from "./network/plan_endpoint_slice.ts";
 import { endpointsController } from "./network/plan_endpoints.ts";
@@ -70,6 +71,8 @@ export function controllerRows(config: ControllerManagerConfig): Controller[] {
     claimProtectionController,
     volumeProtectionController,
     attributesProtectionController,
+    podClaimController,
+    claimReleaseController,
   ];
   if (config.caPem !== undefined) rows.push(rootCaController(config.caPem));
   const disabled = new Set(config.disabled);

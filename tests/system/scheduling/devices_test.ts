@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../../agents/api/meta.ts";
+import { controllerRows, runControllerManager } from "../../../agents/controller_manager/run.ts";
 import { schedulingTest, type SchedulingWorld } from "../../fakes/scheduling_world.ts";
 
 const GROUP = "/apis/resource.k8s.io/v1";
@@ -173,3 +174,43 @@ schedulingTest("a gang that can't have all its devices holds none", async (world
   const held = await Promise.all(["a", "b", "c", "free"].map((it) => world.get(`${CLAIMS}/${it}`)));
   assert.equal(new Set(held.flatMap(given)).size, 4, "no device twice");
 });
+
+schedulingTest(
+  "claims come from templates, and their devices go from pod to pod",
+  async (world) => {
+    const ours = ["resource-claim-controller", "resource-claim-release-controller"];
+    const disabled = controllerRows({}).map(({ name }) => name).filter((it) => !ours.includes(it));
+    const { client, clock } = world;
+    const controllers = runControllerManager({ client, clock, config: { disabled } });
+    try {
+      await world.node("n1");
+      await makeClass(world);
+      await makeSlice(world, "n1", ["only"]);
+      const requests = [{ name: "r", exactly: { deviceClassName: "gpu" } }];
+      await world.post(`${GROUP}/namespaces/default/resourceclaimtemplates`, {
+        metadata: { name: "t" },
+        spec: { spec: { devices: { requests } } },
+      });
+      const resourceClaims = [{ name: "gpu", resourceClaimTemplateName: "t" }];
+      for (const name of ["a", "b"]) await world.pod(name, { resourceClaims }, "100m");
+      await world.pass(3000);
+      const [first] = await world.placements();
+      assert.equal((await world.placements()).length, 1);
+      const pods = "/api/v1/namespaces/default/pods";
+      const winner = await world.get(`${pods}/${first.split("@")[0]}`);
+      const [{ name, resourceClaimName }] = winner.status.resourceClaimStatuses;
+      assert.equal(name, "gpu");
+      assert.deepEqual(consumers(await world.get(`${CLAIMS}/${resourceClaimName}`)), [
+        winner.metadata.name,
+      ]);
+      const status = { ...winner.status, phase: "Succeeded" };
+      await world.api.ask("PUT", `${pods}/${winner.metadata.name}/status`, { ...winner, status });
+      await world.pass(15_000);
+      assert.equal((await world.placements()).length, 2);
+      const gone = await world.api.ask("GET", `${CLAIMS}/${resourceClaimName}`);
+      assert.equal(gone.status, 404, gone.text);
+    } finally {
+      await controllers.stop();
+    }
+  },
+);
