@@ -7,11 +7,13 @@ import type { StateMachineApi } from "../../mvcc/api.ts";
 import { authFailure, type Identity } from "../../mvcc/outcome.ts";
 import type { StoreFailure } from "../../mvcc/types.ts";
 import type { AuthApi } from "../../wire/etcd/member_api.ts";
-import { checkPassword, hashPassword, type Tokens } from "./tokens.ts";
+import { Passwords } from "./passwords.ts";
+import type { Tokens } from "./tokens.ts";
 
 export class EtcdAuth implements AuthApi {
   readonly #machine: StateMachineApi;
   readonly #tokens: Tokens;
+  readonly #passwords = new Passwords();
 
   constructor(machine: StateMachineApi, tokens: Tokens) {
     this.#machine = machine;
@@ -29,12 +31,15 @@ export class EtcdAuth implements AuthApi {
   authenticate: AuthApi["authenticate"] = async (name, password) => {
     const user = this.#machine.auth.authenticate(name);
     if ("kind" in user) return user;
-    if (!await checkPassword(password, user.hashedPassword)) return authFailure("authFailed");
+    if (this.#passwords.isBusy) return { kind: "tooManyRequests" };
+    if (!await this.#passwords.check(password, user.hashedPassword)) {
+      return authFailure("authFailed");
+    }
     return { kind: "token", token: this.#tokens.issue(name) };
   };
 
   hashPassword(password: string): Promise<string> {
-    return hashPassword(password);
+    return this.#passwords.hash(password);
   }
 
   callerOfToken: AuthApi["callerOfToken"] = (token) => this.#tokens.read(token);

@@ -1,47 +1,18 @@
 /**
- * Passwords and tokens of users.
- * In: names, passwords, tokens. Out: salted hashes for the log, tokens that every member accepts.
- * Never: logs or stores a password; compares secrets in time that depends on them.
+ * Tokens of users.
+ * In: names, tokens. Out: tokens that every member accepts, who shows one.
+ * Never: compares secrets in time that depends on them.
  * A token is signed with a key that all members derive from the replicated auth state, so none of
  * them keeps a table; a new root password ends every token.
- * Source: RFC 7914 (scrypt), RFC 2104 (HMAC).
+ * Source: RFC 2104 (HMAC).
  */
 import { Buffer } from "node:buffer";
-import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Auth } from "../../mvcc/auth/auth.ts";
 import { authFailure, type Identity } from "../../mvcc/outcome.ts";
 import type { StoreFailure } from "../../mvcc/types.ts";
 
-const SALT_BYTES = 16;
-const HASH_BYTES = 32;
-/** CPU and memory cost: 16 MiB and about 40 ms. */
-const COST = { N: 16384, r: 8, p: 1 };
 const TOKEN_TTL_MILLIS = 300_000;
-
-/** @returns a salted hash; never the same twice */
-export async function hashPassword(password: string): Promise<string> {
-  const salt = randomBytes(SALT_BYTES);
-  const hash = await derive(password, salt);
-  return `scrypt$${COST.N}$${salt.toString("base64")}$${hash.toString("base64")}`;
-}
-
-/** @returns whether `stored` was made of this password */
-export async function checkPassword(password: string, stored: string): Promise<boolean> {
-  const [kind, cost, salt, hash] = stored.split("$");
-  if (kind !== "scrypt" || cost !== String(COST.N) || hash === undefined) return false;
-  const expected = Buffer.from(hash, "base64");
-  const actual = await derive(password, Buffer.from(salt, "base64"));
-  return expected.length === actual.length && timingSafeEqual(expected, actual);
-}
-
-function derive(password: string, salt: Uint8Array): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    scrypt(password, salt, HASH_BYTES, COST, (error, key) => {
-      if (error === null) resolve(key);
-      else reject(error);
-    });
-  });
-}
 
 /** Signs and reads tokens of the form `user.revision.expiry.signature`. */
 export class Tokens {

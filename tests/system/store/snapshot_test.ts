@@ -128,6 +128,51 @@ for (
   );
 }
 
+for (const [from, to] of [["balsa", "etcd-3.5"], ["etcd-3.5", "balsa"]] as const) {
+  systemTest(
+    `users of ${from} log in with their passwords once ${to} has restored the snapshot`,
+    ["etcdctl-3.5", "etcd-3.5"],
+    () =>
+      withFolder(async (folder) => {
+        const file = join(folder, "snapshot.db");
+        const source = await startAlone(from, join(folder, "source"));
+        const as = (member: MemberProcess, user: string) =>
+          new Etcdctl("3.5", member.url, ["--user", user]);
+        try {
+          const nobody = new Etcdctl("3.5", source.url);
+          await nobody.ok(["put", "open/1", "yes"]);
+          await nobody.ok(["user", "add", "root:secret"]);
+          await nobody.ok(["user", "grant-role", "root", "root"]);
+          await nobody.ok(["user", "add", "guest:a word: 1"]);
+          await nobody.ok(["role", "add", "reader"]);
+          await nobody.ok(["role", "grant-permission", "reader", "read", "open/", "--prefix"]);
+          await nobody.ok(["user", "grant-role", "guest", "reader"]);
+          await nobody.ok(["auth", "enable"]);
+          await as(source, "root:secret").ok(["snapshot", "save", file]);
+        } finally {
+          await source.stop();
+        }
+        const restored = await restore(to, file, join(folder, "restored"));
+        try {
+          assert.equal(
+            await as(restored, "guest:a word: 1").ok(["get", "open/1"]),
+            "open/1\nyes\n",
+          );
+          const denied = await as(restored, "guest:a word: 1").try(["put", "open/1", "no"]);
+          assert.match(denied.stderr, /permission denied/);
+          const wrong = await as(restored, "guest:a word").try(["get", "open/1"]);
+          assert.match(wrong.stderr, /authentication failed, invalid user ID or password/);
+          const root = as(restored, "root:secret");
+          await root.ok(["user", "passwd", "guest", "--interactive=false"], "another");
+          assert.equal(await as(restored, "guest:another").ok(["get", "open/1"]), "open/1\nyes\n");
+          await root.ok(["auth", "disable"]);
+        } finally {
+          await restored.stop();
+        }
+      }),
+  );
+}
+
 systemTest(
   "etcdctl snapshot status reads ours, which holds the revisions that etcd's holds",
   ["etcdctl-3.4", "etcdctl-3.5", "etcd-3.5"],
