@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { BoltReader } from "../../../store/bolt/reader.ts";
 import { decodeRevision } from "../../../store/bolt/revision_walk.ts";
 import { projectRoot } from "../../source_tree.ts";
-import { type CommandResult, run } from "../cluster.ts";
+import { type CommandResult, freePort, run } from "../cluster.ts";
 import { requireTool, systemTest } from "../tools.ts";
 import {
   Etcdctl,
-  type MemberProcess,
+  MemberProcess,
   type ServerKind,
   startAlone,
   withFolder,
@@ -69,15 +69,52 @@ async function save(member: MemberProcess, file: string, version: "3.4" | "3.5" 
   await new Etcdctl(version, member.url).ok(["snapshot", "save", file]);
 }
 
-/** Restores with the program of `kind` and starts what it made. */
-async function restore(kind: ServerKind, file: string, dataDir: string): Promise<MemberProcess> {
+/** Restores with the program of `kind`, under flags that both sides know. */
+async function restoreInto(
+  kind: ServerKind,
+  file: string,
+  { dataDir, flags }: { readonly dataDir: string; readonly flags: readonly string[] },
+): Promise<void> {
   const result = kind === "balsa"
-    ? await restoreOurs(file, dataDir)
+    ? await restoreOurs(file, dataDir, flags)
     : await run(requireTool(`etcdctl-${kind.slice(5) as "3.4" | "3.5"}`), [
-      ...["snapshot", "restore", file, "--data-dir", dataDir],
+      ...["snapshot", "restore", file, "--data-dir", dataDir, ...flags],
     ], { env: { ETCDCTL_API: "3" } });
   assert.equal(result.code, 0, result.stdout + result.stderr);
+}
+
+/** Restores a cluster of one and starts what was made. */
+async function restore(kind: ServerKind, file: string, dataDir: string): Promise<MemberProcess> {
+  await restoreInto(kind, file, { dataDir, flags: [] });
   return await startAlone(kind, dataDir);
+}
+
+/** Restores one file into three members and starts them as one cluster. */
+async function restoreThree(
+  kind: ServerKind,
+  file: string,
+  folder: string,
+): Promise<MemberProcess[]> {
+  const places = ["a", "b", "c"].map((name) => ({
+    name,
+    clientPort: freePort(),
+    peerPort: freePort(),
+    dataDir: join(folder, `restored-${name}`),
+  }));
+  const peerUrl = (port: number) => `http://127.0.0.1:${port}`;
+  const cluster = places.map(({ name, peerPort }) => `${name}=${peerUrl(peerPort)}`).join(",");
+  const members: MemberProcess[] = [];
+  for (const place of places) {
+    const { name, dataDir, peerPort } = place;
+    const flags = [
+      ...["--name", name, "--initial-cluster", cluster, "--initial-cluster-token", "restored"],
+      ...["--initial-advertise-peer-urls", peerUrl(peerPort)],
+    ];
+    await restoreInto(kind, file, { dataDir, flags });
+    members.push(new MemberProcess({ kind, ...place, flags: ["--initial-cluster", cluster] }));
+  }
+  await Promise.all(members.map((member) => member.healthy()));
+  return members;
 }
 
 function restoreOurs(
@@ -123,6 +160,47 @@ for (
           assert.equal(await revisionOf(etcdctl), before + 1);
         } finally {
           await restored.stop();
+        }
+      }),
+  );
+}
+
+for (
+  const [from, to] of [["balsa", "balsa"], ["etcd-3.5", "balsa"], ["balsa", "etcd-3.5"]] as const
+) {
+  systemTest(
+    `one snapshot of ${from} restored into three members of ${to} makes one cluster`,
+    ["etcdctl-3.5", "etcd-3.5"],
+    () =>
+      withFolder(async (folder) => {
+        const file = join(folder, "snapshot.db");
+        const source = await startAlone(from, join(folder, "source"));
+        let expected: string;
+        try {
+          await fill(source);
+          await save(source, file);
+          expected = await seen(source);
+        } finally {
+          await source.stop();
+        }
+        const members = await restoreThree(to, file, folder);
+        try {
+          const all = new Etcdctl("3.5", members.map(({ url }) => url));
+          assert.equal((await all.ok(["member", "list"])).trim().split("\n").length, 3);
+          for (const member of members) assert.equal(await seen(member), expected);
+          await all.ok(["put", "next", "1"]);
+          await all.ok(["endpoint", "health", "--cluster"]);
+          await members[0].until("equal hashes", async () => {
+            const hashes = (await all.ok(["endpoint", "hashkv", "-w", "json"]))
+              .matchAll(/"hash":(\d+)/g);
+            return new Set([...hashes].map(([, hash]) => hash)).size === 1;
+          });
+          // Ids come from names, addresses and token, so they are new ones, the same on each.
+          const clusters = (await all.ok(["endpoint", "status", "-w", "json"]))
+            .matchAll(/"cluster_id":(\d+)/g);
+          assert.equal(new Set([...clusters].map(([, id]) => id)).size, 1);
+        } finally {
+          await Promise.all(members.map((member) => member.stop()));
         }
       }),
   );
