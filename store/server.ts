@@ -5,9 +5,13 @@
  */
 import { denoPorts } from "./deno_ports.ts";
 import { ETCD_VERSION, EtcdMember } from "./member/etcd/etcd_member.ts";
+import type { TlsFiles } from "./member/config.ts";
 import { openMember } from "./member/open.ts";
 import { restoreSnapshot } from "./member/restore.ts";
 import { formatHelp, parseFlags, type ServerSettings } from "./server_flags.ts";
+import { readTlsFiles, watchTlsFiles } from "./tls_files.ts";
+import type { TlsServerConfig } from "./wire/http2/server.ts";
+import { processMetrics } from "./wire/process_metrics.ts";
 import { serveEtcd } from "./wire/serve.ts";
 
 /** A serving member. */
@@ -29,7 +33,8 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       {
         listenClientUrls: settings.listenClientUrls,
         listenMetricsUrls: settings.listenMetricsUrls,
-        ...(settings.clientTls === null ? {} : { tls: readClientTls(settings.clientTls) }),
+        ...(settings.clientTls === null ? {} : { tls: clientTlsOf(settings.clientTls) }),
+        processMetrics,
         ...(settings.store.maxRequestBytes === undefined
           ? {}
           : { maxRequestBytes: settings.store.maxRequestBytes }),
@@ -38,9 +43,16 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       ports,
     );
     ports.log("info", "serving clients", { urls: settings.listenClientUrls });
+    const { clientTls } = settings;
+    const stopWatching = clientTls === null ? () => {} : watchTlsFiles(
+      clientTls,
+      ports,
+      (contents) => serving.setTls(clientTlsOf(clientTls, contents)),
+    );
     return {
       ports: serving.ports,
       async close() {
+        stopWatching();
         await serving.close();
         await opened.close();
       },
@@ -51,15 +63,9 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   }
 }
 
-function readClientTls(files: NonNullable<ServerSettings["clientTls"]>) {
-  const tls = {
-    cert: Deno.readTextFileSync(files.certFile),
-    key: Deno.readTextFileSync(files.keyFile),
-    requireCert: files.clientCertAuth,
-  };
-  return files.trustedCaFile === ""
-    ? tls
-    : { ...tls, ca: Deno.readTextFileSync(files.trustedCaFile) };
+function clientTlsOf(files: TlsFiles, contents = readTlsFiles(files)): TlsServerConfig {
+  const { cert = "", key = "", ca } = contents;
+  return { cert, key, ca, requireCert: files.clientCertAuth };
 }
 
 /** `restore FILE [--skip-hash-check] [flags]`: a data directory from an etcd snapshot. */

@@ -45,7 +45,7 @@ export class Inbound {
     const reader = new FrameReader((type, body) => this.#receive(type, body));
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
-      if (!reader.push(chunk)) socket.destroy();
+      if (!reader.push(chunk)) this.#refuse("no frames of a peer");
     });
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#suspend());
@@ -72,7 +72,7 @@ export class Inbound {
       case FRAME.messages: {
         const { host } = this.#parts;
         const messages = decodeMessagesTo(host.memberId, body);
-        if (messages === null) return this.close();
+        if (messages === null) return this.#refuse("malformed messages");
         host.receive(messages);
         return;
       }
@@ -111,8 +111,11 @@ export class Inbound {
   }
 
   #refuse(reason: string): void {
-    this.#parts.log("warn", "a peer was refused", { reason });
-    this.#socket.end(encodeFrame(FRAME.refused, new TextEncoder().encode(reason)));
+    const { remoteAddress, remotePort } = this.#socket;
+    const address = `${remoteAddress}:${remotePort}`;
+    this.#parts.log("warn", "a peer was refused", { reason, address });
+    const frame = encodeFrame(FRAME.refused, new TextEncoder().encode(reason));
+    this.#socket.end(frame, () => this.#socket.destroy());
   }
 
   async #answer(body: Uint8Array): Promise<void> {

@@ -3,10 +3,10 @@
  * In: URLs and certificate files. Out: connected sockets, a listening server.
  * Never: accepts a certificate that the configured authorities did not sign.
  */
-import { readFileSync } from "node:fs";
 import { connect as connectTcp, createServer as createTcpServer, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { TlsFiles } from "../member/config.ts";
+import { readTlsFiles, type TlsContents } from "../tls_files.ts";
 
 /** Where a URL of a peer points. */
 export interface Endpoint {
@@ -35,7 +35,12 @@ export function endpointOf(url: string): Endpoint {
 export function dial(url: string, tls: TlsFiles | null, onConnect: () => void): Socket {
   const { host, port, secure } = endpointOf(url);
   const socket = secure
-    ? connectTls({ host, port, ...readTls(tls), rejectUnauthorized: true }, onConnect)
+    ? connectTls({
+      host,
+      port,
+      ...(tls === null ? {} : readTlsFiles(tls)),
+      rejectUnauthorized: true,
+    }, onConnect)
     : connectTcp({ host, port }, onConnect);
   socket.setNoDelay(true);
   return socket;
@@ -45,41 +50,47 @@ export function dial(url: string, tls: TlsFiles | null, onConnect: () => void): 
 export interface PeerListener {
   /** The port in use, also when 0 was asked for. */
   readonly port: number;
+  /** New certificates for new connections. */
+  setTls(contents: TlsContents): void;
   close(): void;
 }
 
 /**
  * Listens for peers.
+ * @param handlers.onRefused told of whoever did not get through the TLS handshake; for a log
  * Errors: rejects when the address can't be bound or a certificate file can't be read.
  */
 export function listen(
   url: string,
   tls: TlsFiles | null,
-  onSocket: (socket: Socket) => void,
+  handlers: {
+    readonly onSocket: (socket: Socket) => void;
+    readonly onRefused: (detail: string, address: string) => void;
+  },
 ): Promise<PeerListener> {
   const { host, port, secure } = endpointOf(url);
-  const verifies = tls?.clientCertAuth ?? false;
-  const server = secure
-    ? createTlsServer(
-      { ...readTls(tls), requestCert: verifies, rejectUnauthorized: verifies },
-      onSocket,
-    )
-    : createTcpServer(onSocket);
+  const secured = secure && tls !== null ? listenTls(tls, handlers) : null;
+  const server = secured ?? createTcpServer(handlers.onSocket);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
       const address = server.address();
       const bound = typeof address === "object" && address !== null ? address.port : port;
-      resolve({ port: bound, close: () => void server.close() });
+      resolve({
+        port: bound,
+        setTls: (contents) => secured?.setSecureContext(contents),
+        close: () => void server.close(),
+      });
     });
   });
 }
 
-function readTls(tls: TlsFiles | null): { cert?: string; key?: string; ca?: string } {
-  if (tls === null) return {};
-  return {
-    ...(tls.certFile === "" ? {} : { cert: readFileSync(tls.certFile, "utf8") }),
-    ...(tls.keyFile === "" ? {} : { key: readFileSync(tls.keyFile, "utf8") }),
-    ...(tls.trustedCaFile === "" ? {} : { ca: readFileSync(tls.trustedCaFile, "utf8") }),
-  };
+function listenTls(tls: TlsFiles, { onSocket, onRefused }: Parameters<typeof listen>[2]) {
+  const verifies = tls.clientCertAuth;
+  const options = { requestCert: verifies, rejectUnauthorized: verifies };
+  const server = createTlsServer({ ...readTlsFiles(tls), ...options }, onSocket);
+  server.on("tlsClientError", (error: Error, socket: Socket) => {
+    onRefused(error.message, `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`);
+  });
+  return server;
 }

@@ -5,9 +5,11 @@
  */
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { limitLog } from "../log_limit.ts";
 import type { TlsFiles } from "../member/config.ts";
 import type { PeerConnection, PeerNetwork, Peers, Timer } from "../ports.ts";
 import type { Message } from "../raft/types.ts";
+import { watchTlsFiles } from "../tls_files.ts";
 import { encodeFrame, FRAME, FrameReader } from "./codec.ts";
 import { Inbound } from "./inbound.ts";
 import { Outbound } from "./outbound.ts";
@@ -20,10 +22,12 @@ class TcpPeers implements Peers {
   readonly #outbound = new Map<bigint, Outbound>();
   readonly #inbound = new Set<Inbound>();
   readonly #listeners: PeerListener[] = [];
+  #stopWatching: () => void = () => {};
   #closed = false;
 
   constructor(parts: PeerConnection) {
-    this.#parts = parts;
+    // Anyone who reaches the port can cause a line.
+    this.#parts = { ...parts, log: limitLog(parts.log, () => parts.timer.now()) };
   }
 
   /** Ports listened on, in the order of the URLs. */
@@ -32,9 +36,17 @@ class TcpPeers implements Peers {
   }
 
   async listen(): Promise<void> {
-    for (const url of this.#parts.listenUrls) {
-      this.#listeners.push(await listen(url, this.#parts.tls, (socket) => this.#accept(socket)));
+    const { listenUrls, tls, log } = this.#parts;
+    const onSocket = (socket: Socket) => this.#accept(socket);
+    const onRefused = (reason: string, address: string) =>
+      log("warn", "a peer was refused", { reason, address });
+    for (const url of listenUrls) {
+      this.#listeners.push(await listen(url, tls, { onSocket, onRefused }));
     }
+    if (tls === null) return;
+    this.#stopWatching = watchTlsFiles(tls, this.#parts, (contents) => {
+      for (const listener of this.#listeners) listener.setTls(contents);
+    });
   }
 
   send(messages: readonly Message[]): void {
@@ -72,6 +84,7 @@ class TcpPeers implements Peers {
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#stopWatching();
     for (const outbound of this.#outbound.values()) outbound.close();
     for (const inbound of this.#inbound) inbound.close();
     for (const listener of this.#listeners) listener.close();

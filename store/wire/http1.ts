@@ -37,11 +37,18 @@ const REASONS: Record<number, string> = {
 export class Http1Connection implements SocketUser {
   readonly #socket: ByteSocket;
   readonly #handler: PlainHandler;
+  readonly #onRefused: (detail: string, address: string) => void;
   #text = "";
 
-  constructor(socket: ByteSocket, handler: PlainHandler) {
+  /** @param onRefused told of what is no request this side understands; for a log */
+  constructor(
+    socket: ByteSocket,
+    handler: PlainHandler,
+    onRefused: (detail: string, address: string) => void = () => {},
+  ) {
     this.#socket = socket;
     this.#handler = handler;
+    this.#onRefused = onRefused;
   }
 
   take(bytes: Uint8Array): Promise<void> {
@@ -58,6 +65,7 @@ export class Http1Connection implements SocketUser {
       const end = this.#text.indexOf("\r\n\r\n");
       if (end < 0) {
         if (this.#text.length <= MAX_HEAD_BYTES) return;
+        this.#onRefused("HTTP/1 head too long", this.#socket.peer.address);
         return this.#send({ status: 431, contentType: "text/plain", body: "" }, TERMINAL);
       }
       const head = this.#text.slice(0, end).split("\r\n");
@@ -72,6 +80,7 @@ export class Http1Connection implements SocketUser {
     const line = /^([A-Z]+) (\/\S*) HTTP\/1\.([01])$/.exec(head[0]);
     const bad = { status: 400, contentType: "text/plain", body: "" };
     if (line === null) {
+      this.#onRefused("no HTTP request", this.#socket.peer.address);
       await this.#send(bad, TERMINAL);
       return false;
     }

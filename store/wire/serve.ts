@@ -5,6 +5,7 @@
  * Never: reads files; trusts a certificate that did not verify.
  * Source: etcd's embed package (URL forms, flag meanings).
  */
+import { limitLog } from "../log_limit.ts";
 import type { Log, Timer } from "../ports.ts";
 import { etcdMethods } from "./etcd/services.ts";
 import type { ServiceOptions } from "./etcd/context.ts";
@@ -41,6 +42,8 @@ export interface ServePorts {
 export interface Serving {
   /** Ports bound, in the order of `listenClientUrls`; 0 for unix sockets. */
   readonly ports: readonly number[];
+  /** New certificates for new connections on every TLS port. */
+  setTls(tls: TlsServerConfig): void;
   /** Lets calls end for up to `graceMillis` (default 1,000), then closes. */
   close(graceMillis?: number): Promise<void>;
 }
@@ -66,6 +69,9 @@ export async function serveEtcd(
     after: (delay, callback) => ports.timer.after(delay, callback),
   });
   const handler = plainHttpHandler(member, config);
+  const log = limitLog(ports.log, () => ports.timer.now());
+  const refused = (detail: string, address?: string) =>
+    log("warn", "a client's connection was refused", { detail, address });
   const server = new Http2Server({
     now: () => ports.timer.now(),
     briefOf: (headers, peer) => grpc.briefOf(headers, peer),
@@ -74,22 +80,25 @@ export async function serveEtcd(
       if (isGrpc) grpc.serve(stream, peer);
       else void answerPlain(stream, handler);
     },
-    onHttp1: (socket) => new Http1Connection(socket, handler),
-    onSocketError: (detail) => ports.log("warn", "client connection failed", { detail }),
+    onHttp1: (socket) => new Http1Connection(socket, handler, refused),
+    onSocketError: refused,
     maxConcurrentStreams: config.maxConcurrentStreams ?? 100_000,
     streamWindow: maxRequestBytes + MESSAGE_OVERHEAD_BYTES,
   });
-  const bound: number[] = [];
+  const listening: Listening[] = [];
   try {
-    for (const url of config.listenClientUrls) {
-      bound.push((await listen(server, url, config.tls)).port);
+    for (const url of [...config.listenClientUrls, ...config.listenMetricsUrls ?? []]) {
+      listening.push(await listen(server, url, config.tls));
     }
-    for (const url of config.listenMetricsUrls ?? []) await listen(server, url, config.tls);
   } catch (error) {
     await server.shutdown(0);
     throw error;
   }
-  return { ports: bound, close: (graceMillis = 1000) => server.shutdown(graceMillis) };
+  return {
+    ports: listening.slice(0, config.listenClientUrls.length).map(({ port }) => port),
+    setTls: (tls) => listening.forEach((one) => one.setTls(tls)),
+    close: (graceMillis = 1000) => server.shutdown(graceMillis),
+  };
 }
 
 function listen(

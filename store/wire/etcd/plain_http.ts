@@ -9,8 +9,8 @@ import type { MemberApi } from "./member_api.ts";
 import { memberMetrics } from "./metrics.ts";
 
 export interface PlainHttpOptions {
-  /** Prometheus text of everything the process measures; without it the member's. */
-  readonly metrics?: () => string;
+  /** Prometheus text of what the process uses, told after the member's figures. */
+  readonly processMetrics?: () => string;
 }
 
 const text = (body: string, status = 200): PlainAnswer => ({
@@ -44,7 +44,7 @@ export function plainHttpHandler(member: MemberApi, options: PlainHttpOptions): 
         return {
           status: 200,
           contentType: "text/plain; version=0.0.4; charset=utf-8",
-          body: (options.metrics ?? (() => memberMetrics(member)))(),
+          body: memberMetrics(member) + (options.processMetrics?.() ?? ""),
         };
       default:
         return text("404 page not found\n", 404);

@@ -326,6 +326,7 @@ export class Http2Connection {
     const stream = this.#streams.open(block.streamId, headers);
     stream.headReceived = true;
     if (decoded.tooLarge) {
+      this.#options.onRefused?.("header list too long");
       stream.respond(431, [], true);
       return this.#streams.kill(stream, ErrorCode.noError);
     }

@@ -28,6 +28,8 @@ export interface ConnectionOptions extends ConnectionLimits {
   readonly onStream?: (stream: Http2Stream) => void;
   /** Server: who takes requests with this head without a stream; asked once a distinct head. */
   readonly briefOf?: (headers: HeaderBlock) => BriefHandler | null;
+  /** Server: a request was refused for its head, while the connection goes on; for a log. */
+  readonly onRefused?: (detail: string) => void;
   /** Output exists where there was none. */
   readonly onOutput: () => void;
   /** The connection is over: write what is pending and close the socket. Called once. */

@@ -10,7 +10,7 @@ import { createServer, type TLSSocket } from "node:tls";
 import type { BriefHandler } from "./brief.ts";
 import type { ConnectionLimits } from "./connection_options.ts";
 import { ConnectionDriver } from "./driver.ts";
-import { CLIENT_PREFACE } from "./frames.ts";
+import { CLIENT_PREFACE, ErrorCode } from "./frames.ts";
 import type { HeaderBlock } from "./header_block.ts";
 import { type ByteSocket, type PeerIdentity, socketOfConn, socketOfTls } from "./socket.ts";
 import type { Http2Stream } from "./stream.ts";
@@ -34,8 +34,8 @@ export interface Http2ServerOptions extends ConnectionLimits {
    * event. Takes precedence over `onHttp1`.
    */
   readonly onHttp1Tls?: (socket: TLSSocket) => void;
-  /** A connection could not be set up; for a log. */
-  readonly onSocketError?: (detail: string) => void;
+  /** A connection could not be set up, broke the protocol or asked too much; for a log. */
+  readonly onSocketError?: (detail: string, address?: string) => void;
 }
 
 export interface TlsServerConfig {
@@ -55,6 +55,8 @@ export interface Listening {
   readonly port: number;
   /** Takes no new connections. */
   close(): void;
+  /** New certificates for new connections; nothing without TLS. */
+  setTls(tls: TlsServerConfig): void;
 }
 
 /**
@@ -100,24 +102,23 @@ export class Http2Server {
     address: { readonly hostname: string; readonly port: number },
     tls: TlsServerConfig,
   ): Promise<Listening> {
-    const pem = (value: string | Uint8Array | undefined) =>
-      value === undefined || typeof value === "string" ? value : new TextDecoder().decode(value);
     const server = createServer({
-      cert: pem(tls.cert),
-      key: pem(tls.key),
-      ca: pem(tls.ca),
+      ...pemOf(tls),
       requestCert: tls.requestCert === true || tls.requireCert === true,
       rejectUnauthorized: tls.requireCert === true,
       minVersion: "TLSv1.2",
       ALPNProtocols: ["h2", "http/1.1"],
     }, (socket) => this.#acceptTls(socket));
-    server.on("tlsClientError", (error: Error) => this.#options.onSocketError?.(error.message));
+    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      this.#options.onSocketError?.(error.message, addressOf(socket));
+    });
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen(address.port, address.hostname, () => {
         const bound = server.address();
         const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-        const listening = { port, close: () => void server.close() };
+        const setTls = (next: TlsServerConfig) => server.setSecureContext(pemOf(next));
+        const listening = { port, close: () => void server.close(), setTls };
         this.#listeners.add(listening);
         resolve(listening);
       });
@@ -146,7 +147,7 @@ export class Http2Server {
   }
 
   #accepting(listener: Deno.Listener, port: number): Listening {
-    const listening = { port, close: () => listener.close() };
+    const listening = { port, close: () => listener.close(), setTls: () => {} };
     this.#listeners.add(listening);
     void this.#acceptLoop(listener);
     return listening;
@@ -174,7 +175,9 @@ export class Http2Server {
 
   #acceptTls(socket: TLSSocket): void {
     const { onHttp1, onHttp1Tls } = this.#options;
-    socket.on("error", (error: Error) => this.#options.onSocketError?.(error.message));
+    socket.on("error", (error: Error) => {
+      this.#options.onSocketError?.(error.message, addressOf(socket));
+    });
     if (this.#closing) return void socket.destroy();
     if (socket.alpnProtocol === "h2") return this.#serve(socketOfTls(socket)).start();
     if (onHttp1Tls !== undefined) return onHttp1Tls(socket);
@@ -218,7 +221,8 @@ export class Http2Server {
   }
 
   #serve(socket: ByteSocket): ConnectionDriver {
-    const { briefOf, onStream } = this.#options;
+    const { briefOf, onStream, onSocketError } = this.#options;
+    const { address } = socket.peer;
     const driver: ConnectionDriver = new ConnectionDriver(socket, {
       role: "server",
       now: this.#options.now,
@@ -228,7 +232,9 @@ export class Http2Server {
       maxHeaderListBytes: this.#options.maxHeaderListBytes,
       onStream: (stream) => onStream(stream, socket.peer),
       ...(briefOf === undefined ? {} : { briefOf: (headers) => briefOf(headers, socket.peer) }),
-      onClosed: () => {
+      onRefused: (detail) => onSocketError?.(detail, address),
+      onClosed: ({ code, detail, byPeer }) => {
+        if (!byPeer && code !== ErrorCode.noError) onSocketError?.(detail, address);
         this.#drivers.delete(driver);
         if (this.#drivers.size === 0) this.#drained?.();
       },
@@ -237,4 +243,14 @@ export class Http2Server {
     if (this.#closing) driver.connection.shutdown();
     return driver;
   }
+}
+
+function pemOf({ cert, key, ca }: TlsServerConfig) {
+  const pem = (value: string | Uint8Array | undefined) =>
+    value === undefined || typeof value === "string" ? value : new TextDecoder().decode(value);
+  return { cert: pem(cert), key: pem(key), ca: pem(ca) };
+}
+
+function addressOf({ remoteAddress, remotePort }: TLSSocket): string {
+  return `${remoteAddress ?? ""}:${remotePort ?? 0}`;
 }
