@@ -6,6 +6,7 @@
 import { connect as connectTcp, createServer as createTcpServer, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { TlsFiles } from "../member/config.ts";
+import { handshakeProblem } from "../wire/http2/server.ts";
 import { readTlsFiles, type TlsContents } from "../tls_files.ts";
 
 /** Where a URL of a peer points. */
@@ -65,7 +66,7 @@ export function listen(
   tls: TlsFiles | null,
   handlers: {
     readonly onSocket: (socket: Socket) => void;
-    readonly onRefused: (detail: string, address: string) => void;
+    readonly onRefused: (detail: string, address?: string) => void;
   },
 ): Promise<PeerListener> {
   const { host, port, secure } = endpointOf(url);
@@ -90,7 +91,9 @@ function listenTls(tls: TlsFiles, { onSocket, onRefused }: Parameters<typeof lis
   const options = { requestCert: verifies, rejectUnauthorized: verifies };
   const server = createTlsServer({ ...readTlsFiles(tls), ...options }, onSocket);
   server.on("tlsClientError", (error: Error, socket: Socket) => {
-    onRefused(error.message, `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`);
+    const { remoteAddress, remotePort } = socket;
+    const address = remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`;
+    onRefused(handshakeProblem(error), address);
   });
   return server;
 }

@@ -38,7 +38,7 @@ class TcpPeers implements Peers {
   async listen(): Promise<void> {
     const { listenUrls, tls, log } = this.#parts;
     const onSocket = (socket: Socket) => this.#accept(socket);
-    const onRefused = (reason: string, address: string) =>
+    const onRefused = (reason: string, address?: string) =>
       log("warn", "a peer was refused", { reason, address });
     for (const url of listenUrls) {
       this.#listeners.push(await listen(url, tls, { onSocket, onRefused }));

@@ -110,7 +110,7 @@ export class Http2Server {
       ALPNProtocols: ["h2", "http/1.1"],
     }, (socket) => this.#acceptTls(socket));
     server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
-      this.#options.onSocketError?.(error.message, addressOf(socket));
+      this.#options.onSocketError?.(handshakeProblem(error), addressOf(socket));
     });
     return new Promise((resolve, reject) => {
       server.once("error", reject);
@@ -251,6 +251,14 @@ function pemOf({ cert, key, ca }: TlsServerConfig) {
   return { cert: pem(cert), key: pem(key), ca: pem(ca) };
 }
 
-function addressOf({ remoteAddress, remotePort }: TLSSocket): string {
-  return `${remoteAddress ?? ""}:${remotePort ?? 0}`;
+/** @returns `host:port`, undefined where the socket has forgotten it */
+function addressOf({ remoteAddress, remotePort }: TLSSocket): string | undefined {
+  return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`;
+}
+
+/** A socket whose certificate is not trusted is destroyed before anyone is told why. */
+export function handshakeProblem({ message }: Error): string {
+  return message === "socket hang up"
+    ? "TLS handshake not finished: the other side left, or its certificate is of no known authority"
+    : message;
 }

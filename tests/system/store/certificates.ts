@@ -12,8 +12,14 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** Writes PEM files into `folder`. */
-export async function writeCertificates(folder: string): Promise<CertificateFiles> {
+/**
+ * Writes PEM files into `folder`, over those that are there.
+ * @param authorityName two authorities of one name are still two
+ */
+export async function writeCertificates(
+  folder: string,
+  authorityName = "store test authority",
+): Promise<CertificateFiles> {
   x509.cryptoProvider.set(crypto);
   const [authorityKeys, keys] = await Promise.all([newKeys(), newKeys()]);
   const validity = {
@@ -23,7 +29,7 @@ export async function writeCertificates(folder: string): Promise<CertificateFile
   };
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
-    name: "CN=store test authority",
+    name: `CN=${authorityName}`,
     keys: authorityKeys,
     extensions: [
       new x509.BasicConstraintsExtension(true, 1, true),
