@@ -60,6 +60,9 @@ const PATHS = {
 
 export type Tool = keyof typeof PATHS;
 
+/** What a test may need of a machine; "root" is to be the user who may do everything. */
+export type Need = Tool | "root";
+
 /** @returns where the tool is, or null when this machine has none. */
 export function toolPath(tool: Tool): string | null {
   return exists(PATHS[tool]) ? PATHS[tool] : null;
@@ -72,17 +75,21 @@ export function requireTool(tool: Tool): string {
   return path;
 }
 
+function has(need: Need): boolean {
+  return need === "root" ? Deno.uid() === 0 : toolPath(need) !== null;
+}
+
 /**
  * A test that needs real programs. Where one is missing it says SKIP and why, or fails when
  * BALSA_FORBID_SKIPS is set, as the project's own checks do.
- * @param needs the tools it calls
+ * @param needs the tools it calls, and whether it must be root
  */
 export function systemTest(
   name: string,
-  needs: readonly Tool[],
+  needs: readonly Need[],
   run: (context: Deno.TestContext) => Promise<void>,
 ): void {
-  const missing = needs.filter((tool) => toolPath(tool) === null);
+  const missing = needs.filter((need) => !has(need));
   const forbidden = Deno.env.get("BALSA_FORBID_SKIPS") === "1";
   if (missing.length > 0 && !forbidden) {
     console.log(`SKIP ${name}: this machine has no ${missing.join(", ")}`);
@@ -94,7 +101,8 @@ export function systemTest(
     sanitizeOps: false,
     sanitizeResources: false,
     fn: async (context) => {
-      for (const tool of needs) requireTool(tool);
+      if (needs.includes("root") && !has("root")) throw new Error("this test has to run as root");
+      for (const need of needs) if (need !== "root") requireTool(need);
       await run(context);
     },
   });

@@ -30,7 +30,7 @@ export function hugeHeaders(): Uint8Array[] {
   return frames;
 }
 
-/** One entry of 4,000 bytes in the table, then 12,000 references to it: 48 MB unpacked, a stream. */
+/** An entry of 4,000 bytes in the table, then 12,000 references to it: 48 MB a stream, unpacked. */
 export function hpackBombs(): Uint8Array[] {
   const value = new Uint8Array(4_000).fill(0x61);
   const insert = [0x40, 1, 0x78, 0x7f, ...[(4_000 - 127) & 127 | 128, (4_000 - 127) >> 7]];

@@ -51,7 +51,7 @@ function flagsOf({ ca, cert, key }: CertificateFiles): string[] {
   ]);
 }
 
-/** Dials as someone with these files; trusts the right authority, so that the server is no hurdle. */
+/** Dials as someone with these files, who trusts the server in any case. */
 function dialAs(files: CertificateFiles | null, { own }: Pick<Scene, "own">): Dial {
   return (port) =>
     Deno.connectTls({
