@@ -272,7 +272,7 @@ apiTest("reviews say what one may", async (api) => {
     resourceAttributes: { verb: "list", resource: "pods", namespace: "x" },
   };
   const wrong = await api.ask("POST", local, { spec });
-  assert.equal(wrong.status, 400, wrong.text);
+  assert.equal(wrong.status, 422, wrong.text);
   spec.resourceAttributes.namespace = "default";
   assert.equal((await api.ask("POST", local, { spec })).json.status.allowed, true);
 });

@@ -22,9 +22,6 @@ system:monitoring ClusterRole
 system:node ClusterRole
 system:node-proxier ClusterRole
  User system:kube-proxy
-system:openshift:public-info-viewer ClusterRole
- Group system:authenticated
- Group system:unauthenticated
 system:public-info-viewer ClusterRole
  Group system:authenticated
  Group system:unauthenticated
@@ -94,8 +91,6 @@ system:controller:selinux-warning-controller ClusterRole
  ServiceAccount kube-system/selinux-warning-controller
 system:controller:service-account-controller ClusterRole
  ServiceAccount kube-system/service-account-controller
-system:controller:service-ca-cert-publisher ClusterRole
- ServiceAccount kube-system/service-ca-cert-publisher
 system:controller:service-cidrs-controller ClusterRole
  ServiceAccount kube-system/service-cidrs-controller
 system:controller:service-controller ClusterRole

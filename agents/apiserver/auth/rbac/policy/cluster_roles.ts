@@ -177,8 +177,6 @@ system:node-proxier
  create,patch,update core,events.k8s.io events
  list,watch networking.k8s.io servicecidrs
  list,watch discovery.k8s.io endpointslices
-system:openshift:public-info-viewer
- get url /.well-known,/.well-known/*
 system:persistent-volume-provisioner
  create,delete,get,list,watch core persistentvolumes
  get,list,update,watch core persistentvolumeclaims

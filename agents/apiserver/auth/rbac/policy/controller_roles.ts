@@ -187,9 +187,6 @@ system:controller:selinux-warning-controller
 system:controller:service-account-controller
  create core serviceaccounts
  create,patch,update core,events.k8s.io events
-system:controller:service-ca-cert-publisher
- create,update core configmaps
- create,patch,update core,events.k8s.io events
 system:controller:service-cidrs-controller
  get,list,patch,update,watch networking.k8s.io servicecidrs
  patch,update networking.k8s.io servicecidrs/finalizers
