@@ -57,12 +57,17 @@ export function validateObjectMeta(object: KubeObject, resource: Resource): Fiel
   } else if (metadata.namespace) {
     problems.forbidden("metadata.namespace", "not allowed on this type");
   }
-  validateSharedMeta(problems, metadata);
+  const isOwn = resource.custom === undefined && resource.group !== "apiextensions.k8s.io";
+  validateSharedMeta(problems, metadata, isOwn);
   return problems.errors;
 }
 
-/** What holds for create and update alike. */
-function validateSharedMeta(problems: Problems, metadata: ObjectMeta): void {
+/**
+ * What holds for create and update alike.
+ * @param isOwn whether the kind is the API server's own; definitions and what they define name
+ *   finalizers as they like.
+ */
+function validateSharedMeta(problems: Problems, metadata: ObjectMeta, isOwn = true): void {
   problems.nonNegative("metadata.generation", metadata.generation);
   validateLabels(problems, "metadata.labels", metadata.labels);
   validateAnnotations(problems, "metadata.annotations", metadata.annotations);
@@ -70,7 +75,7 @@ function validateSharedMeta(problems: Problems, metadata: ObjectMeta): void {
   const finalizers = metadata.finalizers ?? [];
   finalizers.forEach((name) => {
     problems.checkName("metadata.finalizers", name, checkQualifiedName);
-    if (!name.includes("/") && !STANDARD_FINALIZERS.has(name)) {
+    if (isOwn && !name.includes("/") && !STANDARD_FINALIZERS.has(name)) {
       problems.invalid(
         "metadata.finalizers",
         name,

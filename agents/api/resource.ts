@@ -4,6 +4,8 @@
  * Never: I/O. Source: upstream's registry strategies and discovery documents (v1.36).
  */
 import type { KubeObject, UserInfo } from "./meta.ts";
+import type { Shape } from "./patch/apply/shape.ts";
+import type { CheckedDecode } from "./schema/strict.ts";
 
 /** One problem with one field; `status.ts` words it as upstream does. */
 export interface FieldError {
@@ -69,6 +71,8 @@ export interface Rules {
     context?: RuleContext,
   ) => void;
   readonly validate?: (draft: KubeObject) => FieldError[];
+  /** Runs on create instead of `validate`. */
+  readonly validateCreate?: (draft: KubeObject) => FieldError[];
   /** Only what the change itself breaks; `validate` runs on every update as well. */
   readonly validateUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
   readonly validateStatusUpdate?: (draft: KubeObject, old: KubeObject) => FieldError[];
@@ -83,12 +87,32 @@ export interface Rules {
   readonly defaultPropagation?: "Background" | "Orphan";
   /** metadata.generation moves when these top-level fields change. Default: ["spec"]. */
   readonly generationFields?: readonly string[];
+  /** Decides instead of `generationFields` whether an update is a new generation. */
+  readonly isNewGeneration?: (draft: KubeObject, old: KubeObject) => boolean;
+  /** Finalizers that every deletion waits for. */
+  readonly deletionFinalizers?: readonly string[];
   readonly validateName?:
     | "dns1123Subdomain"
     | "dns1123Label"
     | "dns1035Label"
     | "pathSegment"
     | "ipAddress";
+}
+
+/** A type that no generated table describes: what the schema of its definition says. */
+export interface CustomType {
+  /** Drops what the schema does not know; tidies and checks the header. */
+  readonly check: (object: object) => CheckedDecode;
+  /** How it merges under server-side apply. */
+  readonly shape: Shape;
+  /** The schema of the whole object, for OpenAPI documents. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  /** Where the scale subresource finds its numbers: names from the root. */
+  readonly scale?: {
+    readonly specReplicas: readonly string[];
+    readonly statusReplicas: readonly string[];
+    readonly labelSelector?: readonly string[];
+  };
 }
 
 export interface Resource {
@@ -106,6 +130,8 @@ export interface Resource {
   readonly verbs: readonly Verb[];
   readonly subresources: readonly Subresource[];
   readonly rules: Rules;
+  /** Set for a resource that a definition describes. */
+  readonly custom?: CustomType;
   /** What whoever uses it is warned of: `v1 Endpoints is deprecated in v1.33+; use …`. */
   readonly deprecation?: string;
   /** Set where the objects are kept as those of another resource: one store, two faces. */
@@ -140,4 +166,6 @@ export interface Subresource {
   readonly verbs: readonly Verb[];
   /** How it prints, where it is of a type of its own. */
   readonly columns?: readonly TableColumn[];
+  /** Set where it is the whole of a custom object. */
+  readonly custom?: CustomType;
 }

@@ -7,7 +7,7 @@ import type { Store } from "../../store/mod.ts";
 import type { ApiPort } from "../api/call.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
-import { resources } from "../api/resources.ts";
+import { customResourceDefinitions, resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
 import { expressionCheck } from "./admission/policies/check_expressions.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
@@ -21,6 +21,9 @@ import { bootstrap, publishApiService } from "./bootstrap.ts";
 import { sealStore } from "./encryption/sealed_store.ts";
 import { Feed } from "./cache/feed.ts";
 import { SharedSpecs } from "./cache/shared_specs.ts";
+import { NO_CONVERSION } from "./custom/convert.ts";
+import { followDefinitions, settleDefinitions } from "./custom/definitions.ts";
+import { CustomTable } from "./custom/table.ts";
 import { type ApiServerConfig, validateConfig } from "./config.ts";
 import { bootstrapFlow } from "./flow/defaults.ts";
 import { openGuards } from "./guards.ts";
@@ -90,6 +93,8 @@ export async function createApiServer(
   await bootstrap(core);
   await bootstrapFlow(core);
   followClusterRoles(core);
+  await settleDefinitions(core);
+  followDefinitions(core);
   let listener: Listener | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
@@ -178,7 +183,9 @@ async function createCore(
     random,
   });
   const authorizer = createPolicyAuthorizer(feed);
+  const definitions = feed.cache(prefixOf(customResourceDefinitions));
   const core: Core = {
+    custom: new CustomTable(definitions, NO_CONVERSION),
     store,
     feed,
     podSpecs: new SharedSpecs(),
@@ -224,6 +231,7 @@ function sendBookmarks(core: Core): void {
   for (const resource of resources) {
     if (resource.storedAs === undefined) byPrefix.set(prefixOf(resource), resource);
   }
+  for (const resource of core.custom.rows) byPrefix.set(prefixOf(resource), resource);
   for (const cache of core.feed.caches) {
     const resource = byPrefix.get(cache.prefix);
     if (resource !== undefined) cache.bookmark(bookmarkOf(resource, core.feed.revision));

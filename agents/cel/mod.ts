@@ -5,6 +5,7 @@
  * Source: the CEL language definition; upstream's apiserver/pkg/cel/environment/base.go (v1.36).
  */
 import { check } from "./check.ts";
+import { estimateCost } from "./cost.ts";
 import { BudgetSpent, type Frame, type Step } from "./frame.ts";
 import { type Declaration, type FunctionTable, functionTable } from "./functions.ts";
 import { Builder } from "./interpret.ts";
@@ -159,6 +160,23 @@ function compileTree(source: string, names: Environment): Compiled {
     slotCount: builder.slotCount,
   };
   return { kind: "compiled", program };
+}
+
+/** @returns the most steps that one evaluation may take; Infinity where nothing bounds them. */
+export function maxCostOf(program: Program): number {
+  return estimateCost(program.tree, program.environment.functions);
+}
+
+/** @returns whether an expression reads a variable. */
+export function uses(program: Program, variable: string): boolean {
+  const visit = (node: unknown): boolean => {
+    if (typeof node !== "object" || node === null) return false;
+    if (Array.isArray(node)) return node.some(visit);
+    const { kind, name } = node as { kind?: string; name?: string };
+    if (kind === "ident" && name === variable) return true;
+    return Object.entries(node).some(([field, part]) => field !== "type" && visit(part));
+  };
+  return visit(program.tree);
 }
 
 function refused(source: string, problems: readonly SyntaxProblem[]): Compiled {

@@ -265,7 +265,10 @@ export function fromJson(raw: unknown, type: CelType): Value {
 function fromText(raw: string, type: CelType): Value {
   switch (type.kind) {
     case "timestamp":
-      return new Timestamp(parseTimestamp(raw) ?? fail(`Invalid date-time format ${raw}`));
+      return new Timestamp(
+        parseTimestamp(raw) ?? parseTimestamp(`${raw}T00:00:00Z`) ??
+          fail(`Invalid date-time format ${raw}`),
+      );
     case "duration":
       return new Duration(parseGoDuration(raw) ?? fail(`Invalid duration format ${raw}`));
     case "bytes":

@@ -4,6 +4,7 @@
  * Never: HTTP. Source: gnostic-models openapiv2/OpenAPIv2.proto (field numbers).
  */
 import type { Resource } from "../resource.ts";
+import { customSchemas } from "./openapi/custom.ts";
 import { pathsOf, referredTypes } from "./openapi/paths.ts";
 import { collectSchemas, V2 } from "./openapi/schemas.ts";
 import { ProtobufWriter } from "./protobuf_wire.ts";
@@ -19,7 +20,10 @@ export function buildOpenApiV2(rows: readonly Resource[]): Record<string, unknow
     swagger: "2.0",
     info: { title: "Kubernetes", version: "v1.36.0" },
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => a < b ? -1 : 1)),
-    definitions: collectSchemas(rows.flatMap(referredTypes), V2),
+    definitions: {
+      ...collectSchemas(rows.flatMap(referredTypes), V2),
+      ...customSchemas(rows, V2),
+    },
   };
 }
 

@@ -4,6 +4,7 @@
  * Source: kube-openapi handler3; upstream's published documents.
  */
 import type { Resource } from "../resource.ts";
+import { customSchemas } from "./openapi/custom.ts";
 import { pathsOf, referredTypes, versionPath } from "./openapi/paths.ts";
 import { collectSchemas, V3 } from "./openapi/schemas.ts";
 
@@ -37,7 +38,10 @@ export function buildOpenApiV3(
     info: { title: "Kubernetes", version: "v1.36.0" },
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => a < b ? -1 : 1)),
     components: {
-      schemas: collectSchemas(own.flatMap(referredTypes), V3),
+      schemas: {
+        ...collectSchemas(own.flatMap(referredTypes), V3),
+        ...customSchemas(own, V3),
+      },
       securitySchemes: {
         BearerToken: { type: "apiKey", in: "header", name: "authorization" },
       },

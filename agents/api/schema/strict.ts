@@ -5,6 +5,7 @@
  * Never: applies defaults or rules of kinds. Source: sigs.k8s.io/json; encoding/json's messages.
  */
 import { canonicalQuantity, parseQuantity } from "../quantity.ts";
+import type { CustomType } from "../resource.ts";
 import { formatInstant, parseDuration, parseTime } from "../time.ts";
 import { type Field, mustTypeInfo, type TypeInfo } from "./fields.ts";
 
@@ -55,6 +56,14 @@ export function checkDecoded(typeName: string, value: Json): CheckedDecode {
     throw error;
   }
   return { kind: "ok", value, unknown: walk.unknown };
+}
+
+/** Checks an object against its table, or against the schema of its definition. */
+export function checkAs(
+  type: { readonly typeName: string; readonly custom?: Pick<CustomType, "check"> },
+  value: Json,
+): CheckedDecode {
+  return type.custom?.check(value) ?? checkDecoded(type.typeName, value);
 }
 
 /** The message of a refused Strict request. @param problems unknown and duplicate fields. */

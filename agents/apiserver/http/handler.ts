@@ -114,7 +114,7 @@ function answer(
   request: ApiRequest,
 ): Promise<ApiResponse> | ApiResponse {
   const { core } = parts;
-  const route = parseRoute(request.path);
+  const route = parseRoute(request.path, core.custom.find);
   if (route === null) {
     const verb = pathVerbOf(request.method);
     const asked = { verb, path: request.path };

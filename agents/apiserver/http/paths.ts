@@ -4,6 +4,7 @@
  * Never: authorizes; documents are made when first asked for and kept.
  */
 import { LinearRouter } from "hono/router/linear-router";
+import type { Resource } from "../../api/resource.ts";
 import { resources, virtualResources } from "../../api/resources.ts";
 import { buildOpenApiV2, encodeOpenApiV2 } from "../../api/schema/openapi_v2.ts";
 import {
@@ -11,6 +12,7 @@ import {
   buildOpenApiV3Index,
   hashText,
   openApiV3Versions,
+  type VersionDocument,
 } from "../../api/schema/openapi_v3.ts";
 import { notAcceptable } from "../../api/status.ts";
 import type { Core } from "../verbs/core.ts";
@@ -25,6 +27,19 @@ import {
 } from "./message.ts";
 
 const ROWS = [...resources, ...virtualResources];
+
+/** Something made of the rows, again whenever the definitions have changed. */
+function ofRows<T>(core: Core, make: (rows: readonly Resource[]) => T): () => T {
+  let generation = -1;
+  let made: T;
+  return () => {
+    if (generation !== core.custom.generation) {
+      generation = core.custom.generation;
+      made = make([...ROWS, ...core.custom.rows]);
+    }
+    return made;
+  };
+}
 const AGGREGATED = /application\/json;[^,]*g=apidiscovery\.k8s\.io[^,]*/;
 const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const OPENAPI_V2_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
@@ -61,7 +76,7 @@ export function createPaths(parts: PathParts): (request: ApiRequest) => ApiRespo
   const get = (path: string, handler: PathHandler) => router.add("GET", path, handler);
   addHealth(get, parts);
   addDiscovery(get, parts);
-  addOpenApi(get);
+  addOpenApi(get, parts);
   get("/version", () => jsonResponse(200, SERVER_VERSION, true));
   get("/metrics", () => textResponse(200, parts.metrics(), "text/plain; version=0.0.4"));
   get("/openid/v1/jwks", () => ({
@@ -129,27 +144,30 @@ function health(kind: string, checks: PathParts["checks"], query: string): ApiRe
   return textResponse(isGood ? 200 : 500, text, "text/plain; charset=utf-8");
 }
 
-function addDiscovery(get: Add, { serverAddress }: PathParts): void {
-  const discovery = new Discovery(ROWS);
+function addDiscovery(get: Add, { core, serverAddress }: PathParts): void {
+  const discoveryOf = ofRows(core, (rows) => new Discovery(rows));
   const aggregated = (request: ApiRequest, isCore: boolean): ApiResponse | null => {
     if (!AGGREGATED.test(request.header("accept") ?? "")) return null;
-    const response = jsonResponse(200, discovery.aggregated(isCore));
+    const response = jsonResponse(200, discoveryOf().aggregated(isCore));
     return withEtag(request, { ...response, contentType: AGGREGATED_TYPE });
   };
   get("/api", (request) =>
     aggregated(request, true) ??
-      jsonResponse(200, discovery.legacyVersions(serverAddress())));
-  get("/apis", (request) => aggregated(request, false) ?? jsonResponse(200, discovery.groups()));
+      jsonResponse(200, discoveryOf().legacyVersions(serverAddress())));
+  get(
+    "/apis",
+    (request) => aggregated(request, false) ?? jsonResponse(200, discoveryOf().groups()),
+  );
   get("/api/:version", (_request, { version }) => {
-    const document = discovery.resources("", version);
+    const document = discoveryOf().resources("", version);
     return document === undefined ? null : jsonResponse(200, document);
   });
   get("/apis/:group", (_request, { group }) => {
-    const document = discovery.group(group);
+    const document = discoveryOf().group(group);
     return document === undefined ? null : jsonResponse(200, document);
   });
   get("/apis/:group/:version", (_request, { group, version }) => {
-    const document = discovery.resources(group, version);
+    const document = discoveryOf().resources(group, version);
     return document === undefined ? null : jsonResponse(200, document);
   });
 }
@@ -163,27 +181,45 @@ function withEtag(request: ApiRequest, response: ApiResponse): ApiResponse {
   return { ...response, status: 304, headers, body };
 }
 
-function addOpenApi(get: Add): void {
-  const versions = openApiV3Versions(ROWS);
-  const texts = new Map<string, string>();
-  const textOf = (path: string): string | undefined => {
-    const known = texts.get(path);
-    if (known !== undefined) return known;
-    const version = versions.find((entry) => entry.path === path);
-    if (version === undefined) return undefined;
-    const text = JSON.stringify(buildOpenApiV3(ROWS, version));
-    texts.set(path, text);
+/** Texts of the documents; those of the table's own groups are made once. */
+class Documents {
+  readonly #own = openApiV3Versions(ROWS);
+  readonly #texts = new Map<string, string>();
+  readonly #added: () => { versions: VersionDocument[]; texts: Map<string, string> };
+
+  constructor(readonly core: Core) {
+    this.#added = ofRows(core, () => ({
+      versions: openApiV3Versions(core.custom.rows),
+      texts: new Map(),
+    }));
+  }
+
+  text(path: string): string | undefined {
+    const own = this.#own.find((entry) => entry.path === path);
+    if (own !== undefined) return this.#make(this.#texts, ROWS, own);
+    const { versions, texts } = this.#added();
+    const added = versions.find((entry) => entry.path === path);
+    return added === undefined ? undefined : this.#make(texts, this.core.custom.rows, added);
+  }
+
+  index(): Record<string, unknown> {
+    const paths = [...this.#own, ...this.#added().versions].map(({ path }) => path);
+    return buildOpenApiV3Index(paths.map((path) => ({ path, text: this.text(path)! })));
+  }
+
+  #make(texts: Map<string, string>, rows: readonly Resource[], of: VersionDocument): string {
+    let text = texts.get(of.path);
+    if (text === undefined) texts.set(of.path, text = JSON.stringify(buildOpenApiV3(rows, of)));
     return text;
-  };
-  let index: Record<string, unknown> | null = null;
-  get("/openapi/v3", () => {
-    index ??= buildOpenApiV3Index(
-      versions.map(({ path }) => ({ path, text: textOf(path)! })),
-    );
-    return jsonResponse(200, index);
-  });
+  }
+}
+
+function addOpenApi(get: Add, { core }: PathParts): void {
+  const documents = new Documents(core);
+  const index = ofRows(core, () => documents.index());
+  get("/openapi/v3", () => jsonResponse(200, index()));
   const document = (path: string): ApiResponse | null => {
-    const text = textOf(path);
+    const text = documents.text(path);
     return text === undefined ? null : textResponse(200, text, JSON_TYPE);
   };
   get("/openapi/v3/api/:version", (_request, { version }) => document(`api/${version}`));
@@ -191,21 +227,19 @@ function addOpenApi(get: Add): void {
     "/openapi/v3/apis/:group/:version",
     (_request, { group, version }) => document(`apis/${group}/${version}`),
   );
-  addOpenApiV2(get);
+  addOpenApiV2(get, core);
 }
 
-function addOpenApiV2(get: Add): void {
-  let document: Record<string, unknown> | null = null;
-  let encoded: Uint8Array | null = null;
+function addOpenApiV2(get: Add, core: Core): void {
+  const documentOf = ofRows(core, buildOpenApiV2);
+  const encodedOf = ofRows(core, () => encodeOpenApiV2(documentOf()));
   get("/openapi/v2", (request) => {
     const accept = request.header("accept") ?? JSON_TYPE;
-    document ??= buildOpenApiV2(ROWS);
     if (accept.includes("proto-openapi.spec.v2")) {
-      encoded ??= encodeOpenApiV2(document);
-      const body = { kind: "bytes" as const, bytes: encoded };
+      const body = { kind: "bytes" as const, bytes: encodedOf() };
       return { status: 200, contentType: OPENAPI_V2_ANSWER, headers: NO_HEADERS, body };
     }
-    if (/application\/json|\*\/\*/.test(accept)) return jsonResponse(200, document);
+    if (/application\/json|\*\/\*/.test(accept)) return jsonResponse(200, documentOf());
     throw notAcceptable([JSON_TYPE, OPENAPI_V2_TYPE]);
   });
 }

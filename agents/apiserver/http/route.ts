@@ -22,7 +22,10 @@ export interface ResourceRoute {
  * @returns null when the path is not below a group and version
  * Errors: throws ApiError 404 for a group, version or resource that is not served.
  */
-export function parseRoute(path: string): ResourceRoute | null {
+export function parseRoute(
+  path: string,
+  find: typeof findResource = findResource,
+): ResourceRoute | null {
   const segments = splitPath(path);
   if (segments === null) return null;
   let at: number;
@@ -42,7 +45,7 @@ export function parseRoute(path: string): ResourceRoute | null {
   const namespace = isNested ? segments[at + 1] : "";
   if (isNested && namespace === "") throw unknownPath();
   if (isNested) at += 2;
-  const resource = findResource(group, version, segments[at] ?? "");
+  const resource = find(group, version, segments[at] ?? "");
   if (resource === undefined) throw unknownPath();
   if (isNested !== resource.namespaced && (isNested || segments.length > at + 1)) {
     throw unknownPath();

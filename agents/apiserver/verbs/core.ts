@@ -26,6 +26,7 @@ import type { Feed } from "../cache/feed.ts";
 import type { ResourceCache } from "../cache/resource_cache.ts";
 import type { SharedSpecs } from "../cache/shared_specs.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
+import type { CustomTable } from "../custom/table.ts";
 import type { Clock, ComponentHealth, Log, Random } from "../ports.ts";
 import { storageKey, storagePrefix } from "../registry.ts";
 import type { LeasePool } from "./lease_pool.ts";
@@ -47,6 +48,8 @@ export interface Core extends RuleContext {
   readonly authorizer: Authorizer;
   readonly tokens: TokenAuthority;
   readonly authenticator: Authenticator;
+  /** The resources that definitions add to those of the table. */
+  readonly custom: CustomTable;
   /** Whether stored bytes should be written again though the object is the same. */
   readonly isStale: (key: string) => boolean;
   /** How the parts of the control plane are, now. */

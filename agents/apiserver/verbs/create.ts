@@ -169,7 +169,7 @@ async function prepareDraft(
 
 /** Runs the kind's checks; a pod whose spec has passed them before shares that spec instead. */
 function validateContent(core: Core, resource: Resource, draft: KubeObject): readonly FieldError[] {
-  const validate = resource.rules.validate;
+  const validate = resource.rules.validateCreate ?? resource.rules.validate;
   if (resource !== pods) return validate?.(draft) ?? [];
   // The checks of a pod look at nothing but its spec.
   const text = JSON.stringify(draft.spec);

@@ -165,7 +165,9 @@ function finalizersAfter(
       : "Background");
   const chosen = policy ?? standingPolicy(before) ?? resource.rules.defaultPropagation ??
     "Background";
-  const others = before.filter((name) =>
+  const isFirst = old.metadata.deletionTimestamp === undefined;
+  const awaited = isFirst ? resource.rules.deletionFinalizers ?? [] : [];
+  const others = [...new Set([...before, ...awaited])].filter((name) =>
     name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER
   );
   if (chosen === "Orphan") return [...others, ORPHAN_FINALIZER];

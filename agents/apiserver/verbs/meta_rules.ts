@@ -70,8 +70,12 @@ function restore<T extends object>(into: T, from: T, member: keyof T): void {
 
 /** Adds 1 to metadata.generation when a field that counts differs from before. */
 export function moveGeneration(resource: Resource, draft: KubeObject, old: KubeObject): void {
-  const fields = resource.rules.generationFields ?? ["spec"];
-  for (const field of fields) {
+  const { generationFields = ["spec"], isNewGeneration } = resource.rules;
+  if (isNewGeneration?.(draft, old)) {
+    draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    return;
+  }
+  for (const field of generationFields) {
     if (equalJson(draft[field], old[field])) continue;
     draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
     return;

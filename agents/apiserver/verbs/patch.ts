@@ -14,18 +14,20 @@ import { applyStrategicMergePatch } from "../../api/patch/strategic_merge.ts";
 import { badRequest, invalid, unsupportedMediaType } from "../../api/status.ts";
 import { typeInfo } from "../../api/schema/fields.ts";
 import { goText } from "../../api/schema/go_text.ts";
-import { checkDecoded, strictMessage } from "../../api/schema/strict.ts";
+import { checkAs, strictMessage } from "../../api/schema/strict.ts";
 import { copyJson } from "../registry.ts";
 import { applyObject } from "./apply/apply.ts";
 import type { Core, VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { changeObject } from "./update.ts";
 
+const STRATEGIC = "application/strategic-merge-patch+json";
+
 /** The patch types that are served. */
 export const PATCH_TYPES: readonly string[] = [
   "application/json-patch+json",
   "application/merge-patch+json",
-  "application/strategic-merge-patch+json",
+  STRATEGIC,
   "application/apply-patch+yaml",
 ];
 
@@ -49,6 +51,9 @@ export function patchObject(
   const { patchType, patch, force = false, options } = parts;
   if (patchType === "application/apply-patch+yaml") {
     return applyObject(core, target, { config: patch, force, options });
+  }
+  if (patchType === STRATEGIC && target.resource.custom !== undefined) {
+    throw unsupportedMediaType(PATCH_TYPES.filter((type) => type !== STRATEGIC));
   }
   if (force) {
     const detail = "may not be specified for non-apply patch";
@@ -105,14 +110,14 @@ function checkPatched(
   { patchType, patch, options }: Pick<PatchParts, "patchType" | "patch" | "options">,
 ): KubeObject {
   const part = target.resource.subresources.find(({ name }) => name === target.subresource);
-  const { typeName } = part ?? target.resource;
-  if (typeInfo(typeName) === undefined) return patched;
+  const type = part ?? target.resource;
+  if (type.custom === undefined && typeInfo(type.typeName) === undefined) return patched;
   const isStrategic = patchType === "application/strategic-merge-patch+json";
   const refuse = (detail: string): never => {
     const value = isStrategic ? goText(patch) : JSON.stringify(patched);
     throw invalid({ group: "", kind: "" }, "", [{ type: "invalid", path: "patch", value, detail }]);
   };
-  const checked = checkDecoded(typeName, patched);
+  const checked = checkAs(type, patched);
   if (checked.kind === "error") return refuse(checked.message);
   if (checked.unknown.length > 0) {
     const { fieldValidation = "Warn" } = options;

@@ -332,8 +332,12 @@ function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   return problems.errors;
 }
 
+/** Holds a definition until its objects are gone. */
+export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
+
 export const customResourceDefinitionRules: Rules = {
   setDefaults,
+  deletionFinalizers: [CLEANUP_FINALIZER],
   prepareForCreate: (draft) => {
     draft.status = {};
     recordStoredVersion(draft as CustomResourceDefinition);

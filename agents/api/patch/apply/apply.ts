@@ -53,6 +53,8 @@ export type ApplyOutcome =
 
 export interface ApplyParts {
   readonly typeName: string;
+  /** Of a type without a table. */
+  readonly shape?: Shape;
   /** The object as it is; null where there is none. */
   readonly live: KubeObject | null;
   readonly config: KubeObject;
@@ -101,7 +103,7 @@ export function applyConfig(parts: ApplyParts): ApplyOutcome {
 function apply(parts: ApplyParts): ApplyOutcome {
   const { live, time } = parts;
   const config = withoutIgnored(parts);
-  const shape = shapeOfType(parts.typeName);
+  const shape = parts.shape ?? shapeOfType(parts.typeName);
   const base = live === null ? {} : withoutManagers(live);
   const before = managersOf(parts, shape, base);
   const manager: Manager = { ...parts.manager, operation: "Apply" };
@@ -240,7 +242,7 @@ function lastAppliedPaths(parts: ApplyParts): readonly string[] {
     return [];
   }
   if (!isObject(object) || object.apiVersion !== parts.manager.apiVersion) return [];
-  const shape = shapeOfType(parts.typeName);
+  const shape = parts.shape ?? shapeOfType(parts.typeName);
   try {
     const { added, modified, removed } = compareValues(shape, object, withoutManagers(parts.live!));
     const differing = union(union(added, modified), removed);
@@ -253,6 +255,8 @@ function lastAppliedPaths(parts: ApplyParts): readonly string[] {
 
 export interface UpdateParts {
   readonly typeName: string;
+  /** Of a type without a table. */
+  readonly shape?: Shape;
   /** null on create. */
   readonly old: KubeObject | null;
   /** The object as it will be; its managedFields are what the client sent. */
@@ -272,7 +276,7 @@ export function trackUpdate(parts: UpdateParts): readonly ManagedFieldsEntry[] |
   const managers = sentManagers(parts);
   if (managers === null) return undefined;
   if (old !== null && managers.size === 0) return undefined;
-  const shape = shapeOfType(parts.typeName);
+  const shape = parts.shape ?? shapeOfType(parts.typeName);
   let compared: Comparison;
   try {
     compared = compareValues(
@@ -301,7 +305,7 @@ export function trackUpdate(parts: UpdateParts): readonly ManagedFieldsEntry[] |
 function trackCreate(parts: UpdateParts): readonly ManagedFieldsEntry[] | undefined {
   const { next, time, ignored, manager: { name, apiVersion, subresource } } = parts;
   try {
-    const fieldsV1 = createdFields(shapeOfType(parts.typeName), next, ignored);
+    const fieldsV1 = createdFields(parts.shape ?? shapeOfType(parts.typeName), next, ignored);
     if (fieldsV1 === null) return undefined;
     return [{
       manager: name,

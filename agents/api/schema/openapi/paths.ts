@@ -3,7 +3,7 @@
  * In: rows. Out: path items by path. Never: serves them.
  * Source: upstream's published OpenAPI v3 documents (names of operations, actions, parameters).
  */
-import type { Resource, Subresource, Verb } from "../../resource.ts";
+import type { CustomType, Resource, Subresource, Verb } from "../../resource.ts";
 import { typeInfo } from "../fields.ts";
 import { type Dialect, listTypeName } from "./schemas.ts";
 
@@ -125,13 +125,15 @@ interface Target {
   readonly version: string;
   readonly kind: string;
   readonly typeName: string;
+  readonly custom?: CustomType;
 }
 
 /** Full names of the types that the path items of a row refer to. */
 export function referredTypes(row: Resource): string[] {
   const names = [row.typeName, ...row.subresources.map((part) => part.typeName)];
   const list = row.verbs.includes("list") ? listTypeName(row.typeName) : undefined;
-  return [...names, ...(list ? [list] : []), `${META}.DeleteOptions`, `${META}.Status`]
+  const header = row.custom === undefined ? [] : [`${META}.ObjectMeta`];
+  return [...names, ...(list ? [list] : []), ...header, `${META}.DeleteOptions`, `${META}.Status`]
     .filter((name) => typeInfo(name) !== undefined);
 }
 
@@ -205,19 +207,20 @@ function operation(parts: OperationParts, details: PlaceDetails, dialect: Dialec
       in: "body",
       name: "body",
       required: parts.body !== "options",
-      schema: parts.body === "patch" ? { type: "object" } : reference(bodyType, dialect),
+      schema: parts.body === "patch" ? { type: "object" } : reference(bodyType, dialect, target),
     }];
     return {
       ...common,
       consumes: parts.body === "" ? ["*/*"] : consumes,
       produces: MEDIA_TYPES,
       parameters: [...body, ...queries],
-      responses: { "200": { description: "OK", schema: reference(answerType, dialect) } },
+      responses: { "200": { description: "OK", schema: reference(answerType, dialect, target) } },
     };
   }
   const content = (types: readonly string[], schema: unknown) =>
     Object.fromEntries(types.map((type) => [type, { schema }]));
-  const bodySchema = parts.body === "patch" ? { type: "object" } : reference(bodyType, dialect);
+  const refer = (typeName: string) => reference(typeName, dialect, target);
+  const bodySchema = parts.body === "patch" ? { type: "object" } : refer(bodyType);
   return {
     ...common,
     parameters: queries,
@@ -225,14 +228,15 @@ function operation(parts: OperationParts, details: PlaceDetails, dialect: Dialec
     responses: {
       "200": {
         description: "OK",
-        content: content(MEDIA_TYPES, reference(answerType, dialect)),
+        content: content(MEDIA_TYPES, refer(answerType)),
       },
     },
   };
 }
 
-function reference(typeName: string, dialect: Dialect): PathItem {
-  if (typeInfo(typeName) === undefined) return { type: "object" };
+function reference(typeName: string, dialect: Dialect, of: Target | Subresource): PathItem {
+  const isCustom = of.custom !== undefined && of.typeName === typeName;
+  if (!isCustom && typeInfo(typeName) === undefined) return { type: "object" };
   return { $ref: dialect.refPrefix + typeName };
 }
 

@@ -7,10 +7,11 @@
 import { parse as parseYaml } from "yaml";
 import type { DeleteOptions, PatchType, WriteOptions } from "../../../api/call.ts";
 import type { KubeObject } from "../../../api/meta.ts";
+import type { Resource } from "../../../api/resource.ts";
 import { decodeCbor, isSelfDescribed } from "../../../api/schema/cbor.ts";
 import { decodeObject, hasMagic } from "../../../api/schema/protobuf.ts";
 import { findDuplicates } from "../../../api/schema/duplicates.ts";
-import { checkDecoded, strictMessage } from "../../../api/schema/strict.ts";
+import { checkAs, strictMessage } from "../../../api/schema/strict.ts";
 import { badRequest, requestEntityTooLarge, unsupportedMediaType } from "../../../api/status.ts";
 import { BODY_LIMIT_BYTES } from "../../verbs/core.ts";
 import { PATCH_TYPES } from "../../verbs/patch.ts";
@@ -42,7 +43,7 @@ export interface BodyParts {
   readonly bytes: Uint8Array;
   readonly contentType: string | undefined;
   /** What the body must be. */
-  readonly type: { readonly kind: string; readonly version: string; readonly typeName: string };
+  readonly type: Pick<Resource, "kind" | "version" | "typeName" | "custom">;
   readonly validation: WriteOptions["fieldValidation"];
 }
 
@@ -87,7 +88,7 @@ function checkBody(parts: BodyParts, value: object, json: string): readonly stri
   if (kind !== type.kind || String(apiVersion).split("/").pop() !== type.version) return [];
   const subject = `${type.kind} in version ${JSON.stringify(type.version)} ` +
     `cannot be handled as a ${type.kind}: `;
-  const checked = checkDecoded(type.typeName, value);
+  const checked = checkAs(type, value);
   if (checked.kind === "error") throw badRequest(subject + checked.message);
   if (validation === "Ignore") return [];
   const problems = json === "" ? checked.unknown : [...findDuplicates(json), ...checked.unknown];

@@ -91,7 +91,9 @@ function shapeEvent(
   const { shape } = parts.representation;
   if (shape === "partial" || shape === "partialList") return partialOf(object);
   if (shape === "object") {
-    if (object.kind === resource.kind) return object;
+    const isServed = object.kind === resource.kind &&
+      (resource.custom === undefined || object.apiVersion === apiVersionOf(resource));
+    if (isServed) return object;
     return { ...object, kind: resource.kind, apiVersion: apiVersionOf(resource) };
   }
   const { resourceVersion } = object.metadata;

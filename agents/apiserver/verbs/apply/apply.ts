@@ -7,7 +7,7 @@
 import type { CallTarget, WriteOptions } from "../../../api/call.ts";
 import type { KubeObject } from "../../../api/meta.ts";
 import { applyConfig, type ApplyConflict } from "../../../api/patch/apply/apply.ts";
-import { checkDecoded, strictMessage } from "../../../api/schema/strict.ts";
+import { checkAs, strictMessage } from "../../../api/schema/strict.ts";
 import { ApiError, applyConflict, badRequest, invalid } from "../../../api/status.ts";
 import { copyJson } from "../../registry.ts";
 import { apiVersionOf, type Core, type VerbAnswer } from "../core.ts";
@@ -80,7 +80,7 @@ function checkConfig(target: CallTarget, { config, options }: ApplyCall): KubeOb
   object.metadata ??= {};
   if (object.metadata.managedFields) throw badRequest("metadata.managedFields must be nil");
   delete object.metadata.managedFields;
-  const checked = checkDecoded(resource.typeName, object);
+  const checked = checkAs(resource, object);
   if (checked.kind === "error") throw badRequest(`error decoding YAML: ${checked.message}`);
   if (checked.unknown.length > 0) {
     throw badRequest(`failed to create typed patch object: ${strictMessage(checked.unknown)}`);
@@ -104,6 +104,7 @@ function appliedDraft(
   const { config, live, force, options } = call;
   const outcome = applyConfig({
     typeName: target.resource.typeName,
+    shape: target.resource.custom?.shape,
     live,
     config,
     force,

@@ -37,6 +37,7 @@ export function trackDraft(core: Core, parts: DraftParts): void {
   if (name === null) return;
   const managedFields = trackUpdate({
     typeName: resource.typeName,
+    shape: resource.custom?.shape,
     old,
     next: draft,
     manager: managerOf(target, options, name),

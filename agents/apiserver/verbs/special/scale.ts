@@ -5,6 +5,7 @@
  */
 import type { CallTarget, WriteOptions } from "../../../api/call.ts";
 import type { KubeObject, LabelSelector } from "../../../api/meta.ts";
+import type { CustomType, Resource } from "../../../api/resource.ts";
 import { formatLabelSelector, formatLabelSet, fromLabelSelector } from "../../../api/selector.ts";
 import { badRequest, invalid } from "../../../api/status.ts";
 import { type AdmissionRequest, admit, validate } from "../../admission/admission.ts";
@@ -17,7 +18,8 @@ import { changeObject } from "../update.ts";
 const SCALE = { group: "autoscaling", kind: "Scale" } as const;
 
 export async function getScale(core: Core, target: CallTarget): Promise<VerbAnswer> {
-  const object = scaleOf(serve(target.resource, await readStored(core, target)));
+  const { resource } = target;
+  const object = scaleOf(serve(resource, await readStored(core, target)), resource);
   return { kind: "plain", object, created: false };
 }
 
@@ -54,7 +56,7 @@ async function changeScale(
   const onObject = { ...target, subresource: "" };
   const admitted = { ...options, spokenTo: "scale" };
   const answer = await changeObject(core, onObject, admitted, async (old) => {
-    const before = scaleOf(old);
+    const before = scaleOf(old, target.resource);
     const scale = copyJson(next(before));
     const request: AdmissionRequest = {
       ...target,
@@ -79,14 +81,41 @@ async function changeScale(
     const { resourceVersion, ...metadata } = old.metadata;
     const sent = scale.metadata?.resourceVersion;
     const pin = sent && sent !== resourceVersion ? { resourceVersion: sent } : {};
-    return { ...old, metadata: { ...metadata, ...pin }, spec: { ...old.spec, replicas } };
+    const draft = { ...old, metadata: { ...metadata, ...pin } };
+    const path = target.resource.custom?.scale?.specReplicas ?? SPEC_REPLICAS;
+    return withValue(draft, path, replicas) as KubeObject;
   });
   if (answer.kind === "list" || answer.kind === "plainList") return answer;
   const object = answer.kind === "stored" ? serve(target.resource, answer.stored) : answer.object;
-  return { kind: "plain", object: scaleOf(object), created: false };
+  return { kind: "plain", object: scaleOf(object, target.resource), created: false };
 }
 
-function scaleOf(object: KubeObject): KubeObject {
+const SPEC_REPLICAS = ["spec", "replicas"];
+
+/** What stands at the end of a path of names; undefined where it ends early. */
+function valueAt(object: unknown, path: readonly string[]): unknown {
+  let value = object;
+  for (const name of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) {
+      return undefined;
+    }
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+/** A copy with another value at the end of a path; what lies beside the path is shared. */
+function withValue(object: unknown, path: readonly string[], value: unknown): unknown {
+  if (path.length === 0) return value;
+  const [name, ...rest] = path;
+  const inside = typeof object === "object" && object !== null
+    ? object as Record<string, unknown>
+    : {};
+  return { ...inside, [name]: withValue(inside[name], rest, value) };
+}
+
+function scaleOf(object: KubeObject, { custom }: Resource): KubeObject {
+  if (custom?.scale !== undefined) return customScaleOf(object, custom.scale);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const { selector: raw, replicas = 0 } = object.spec ?? {};
   const selector = selectorText(raw);
@@ -98,6 +127,25 @@ function scaleOf(object: KubeObject): KubeObject {
     status: {
       replicas: object.status?.replicas ?? 0,
       ...(selector === "" ? {} : { selector }),
+    },
+  };
+}
+
+/** A custom object says by paths where its numbers stand; its selector is text already. */
+function customScaleOf(
+  object: KubeObject,
+  { specReplicas, statusReplicas, labelSelector }: NonNullable<CustomType["scale"]>,
+): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const selector = labelSelector === undefined ? undefined : valueAt(object, labelSelector);
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: valueAt(object, specReplicas) ?? 0 },
+    status: {
+      replicas: valueAt(object, statusReplicas) ?? 0,
+      ...(typeof selector === "string" && selector !== "" ? { selector } : {}),
     },
   };
 }
