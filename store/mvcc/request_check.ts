@@ -39,7 +39,7 @@ export function checkDeleteRange(request: DeleteRangeRequest): StoreFailure | un
  */
 export function checkTxn(request: TxnRequest, maxTxnOps: number): StoreFailure | undefined {
   return checkOps(request, maxTxnOps) ??
-    asFailure(collect(request.success)) ?? asFailure(collect(request.failure));
+    duplicateIn(request.success) ?? duplicateIn(request.failure);
 }
 
 function checkOps(request: TxnRequest, maxTxnOps: number): StoreFailure | undefined {
@@ -75,8 +75,10 @@ interface Writes {
   readonly deletes: DeleteRangeRequest[];
 }
 
-function asFailure(writes: Writes | undefined): StoreFailure | undefined {
-  return writes === undefined ? { kind: "duplicateKey" } : undefined;
+function duplicateIn(ops: readonly RequestOp[]): StoreFailure | undefined {
+  // One plain operation, as most branches have, has nothing to get in the way of.
+  if (ops.length === 0 || (ops.length === 1 && ops[0].kind !== "txn")) return undefined;
+  return collect(ops) === undefined ? { kind: "duplicateKey" } : undefined;
 }
 
 /**
