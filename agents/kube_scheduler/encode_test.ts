@@ -7,7 +7,7 @@ import { EMPTY_SPEC } from "../../scheduler/mod.ts";
 import { parseSchedulerConfig } from "./config.ts";
 import { encodeNode, encodeSpec } from "./encode.ts";
 import type { Container, Pod } from "./kinds.ts";
-import { nonzeroRequests, podRequests } from "./requests.ts";
+import { nodeAllocatable, nonzeroRequests, podRequests } from "./requests.ts";
 import { defaultSelector } from "./spread_selector.ts";
 
 function container(requests: Record<string, string>, more: Partial<Container> = {}): Container {
@@ -68,6 +68,18 @@ Deno.test("requests: the pod's own override its containers' for cpu and memory",
   const spec = { resources: { requests: { cpu: "3" } } };
   assert.equal(podRequests(pod(spec)).cpuMilli, 3000);
   assert.equal(podRequests(pod(spec)).memoryBytes, 2 ** 30);
+});
+
+Deno.test("requests: negative, huge and broken quantities stay numbers that sums can hold", () => {
+  const asking = (cpu: string, memory: string) =>
+    podRequests(pod({ containers: [container({ cpu, memory })] }));
+  assert.deepEqual([asking("-2", "-5Gi").cpuMilli, asking("-2", "-5Gi").memoryBytes], [0, 0]);
+  const huge = asking("9e30", "99999999999Ei");
+  assert.deepEqual([huge.cpuMilli, huge.memoryBytes], [2 ** 52, 2 ** 52]);
+  assert.deepEqual([asking("one", "").cpuMilli, asking("one", "").memoryBytes], [0, 0]);
+  const { allocatable, allowedPods } = nodeAllocatable({ cpu: "-1", memory: "1e400", pods: "-3" });
+  assert.ok(allocatable.cpuMilli === 0 && allowedPods === 0);
+  assert.ok(Number.isSafeInteger(allocatable.memoryBytes));
 });
 
 Deno.test("a bare pod asks for nothing special", () => {

@@ -91,6 +91,36 @@ Deno.test("a node that vanishes under a placed pod: refused, it goes elsewhere",
   assert.notEqual(again.nodeName, action.nodeName);
 });
 
+Deno.test("ten thousand pods that fit nowhere cost an event one question, not ten thousand", () => {
+  const scheduler = machine(20);
+  const hopeless = asking(64_000, GIGABYTE);
+  for (let i = 0; i < 10_000; i++) {
+    scheduler.setPending(pod(scheduler, `h${i}`, hopeless), PROFILE, 0);
+  }
+  const refused = scheduler.plan(0, 20_000);
+  assert.equal(refused.length, 10_000);
+  assert.equal(scheduler.queue.sizes.unschedulable, 10_000);
+  const { hint } = scheduler.profiles.get(PROFILE)!.byName.get("NodeResourcesFit")!;
+  let asked = 0;
+  const profile = scheduler.profiles.get(PROFILE)!;
+  Object.assign(profile.byName.get("NodeResourcesFit")!, {
+    hint: (...about: Parameters<NonNullable<typeof hint>>) => {
+      asked++;
+      return hint!(...about);
+    },
+  });
+  for (let i = 0; i < 100; i++) {
+    // A node that is added helps only those that an empty one would hold.
+    const allocatable = { cpuMilli: 8000, memoryBytes: GIGABYTE, ephemeralBytes: 0, scalars: [] };
+    scheduler.setNode({ ...EMPTY_NODE, name: `more${i}`, allocatable, allowedPods: 5 }, 10);
+    scheduler.setPending(pod(scheduler, `small${i}`, asking(10, 0)), PROFILE, 10);
+    const [action, ...others] = scheduler.plan(10, 512);
+    assert.equal(action.kind === "bind" && action.entry.pod.uid, `small${i}`);
+    assert.equal(others.length, 0, "those that fit nowhere are left in peace");
+  }
+  assert.ok(asked > 0 && asked <= 200, `${asked} questions for 100 nodes`);
+});
+
 Deno.test("a large table in lanes and a small one in plain numbers hold the same", () => {
   const tables = [new NodeTable(), new NodeTable(false)];
   for (const table of tables) {
