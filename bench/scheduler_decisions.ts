@@ -170,8 +170,13 @@ function median(samples: readonly number[]): number {
   return summarize(samples).Perc50;
 }
 
-function itemOf(kind: string, metric: string, unit: string, samples: readonly number[]): DataItem {
-  return { data: summarize(samples), unit, labels: { Name: kind, Metric: metric } };
+function itemOf(
+  kind: string,
+  metric: string,
+  { unit, labels = {} }: { readonly unit: string; readonly labels?: DataItem["labels"] },
+  samples: readonly number[],
+): DataItem {
+  return { data: summarize(samples), unit, labels: { Name: kind, Metric: metric, ...labels } };
 }
 
 /** Runs every workload. @returns what was measured. */
@@ -189,7 +194,11 @@ export function runDecisions(options: DecisionsOptions): DataItem[] {
     }
     const decide = found.map(({ decideMicros }) => decideMicros);
     const plan = found.map(({ planMicros }) => planMicros);
-    items.push(itemOf(kind, "decide", "µs/pod", decide), itemOf(kind, "plan", "µs/pod", plan));
+    const labels = { Nodes: String(options.nodes) };
+    items.push(
+      itemOf(kind, "decide", { unit: "µs/pod", labels }, decide),
+      itemOf(kind, "plan", { unit: "µs/pod", labels }, plan),
+    );
     const [a, b] = [median(decide), median(plan)];
     table.push([
       kind,
@@ -232,11 +241,11 @@ export function runBigTable(nodes: number): DataItem[] {
       (nodes / pass.Perc50 / 1000).toFixed(0),
     ],
   ]);
-  const name = `${nodes} nodes`;
+  const name = `${nodes.toLocaleString("en")} nodes`;
   return [
-    itemOf(name, "build", "s", [buildSeconds]),
-    itemOf(name, "memory", "bytes/node", [bytes]),
-    itemOf(name, "decision", "ms", passes),
+    itemOf(name, "build", { unit: "s" }, [buildSeconds]),
+    itemOf(name, "memory", { unit: "bytes/node" }, [bytes]),
+    itemOf(name, "decision", { unit: "ms" }, passes),
   ];
 }
 

@@ -69,7 +69,7 @@ function report(items: readonly DataItem[]): void {
     items.find(({ labels: { Name, Client, Metric } }) =>
       Name === row.labels.Name && Client === row.labels.Client && Metric === metric
     )?.data;
-  const number = (value: number | undefined, digits = 0) => value?.toFixed(digits) ?? "-";
+  const number = (value = NaN, digits = 0) => Number.isNaN(value) ? "-" : value.toFixed(digits);
   const rows = items.filter(({ labels }) => labels.Metric === "SchedulingThroughput");
   printTable([
     [
@@ -83,6 +83,7 @@ function report(items: readonly DataItem[]): void {
       "attempt p50/p99 ms",
       "stall ms",
       "CPU µs",
+      "Mnodes/s/core",
       "MiB",
     ],
     ...rows.map((row) => {
@@ -100,6 +101,7 @@ function report(items: readonly DataItem[]): void {
         `${number(attempt?.Perc50, 1)}/${number(attempt?.Perc99, 1)}`,
         number(find(row, "LongestStall")?.Average),
         number(find(row, "CpuPerAttempt")?.Average),
+        number((find(row, "NodeEvaluationsPerCore")?.Average ?? NaN) / 1e6),
         number(find(row, "PeakMemory")?.Average),
       ];
     }),
