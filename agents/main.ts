@@ -60,6 +60,10 @@ function program(): Command {
     .option("--kubeconfig <path>", "how to reach the cluster", ".balsa/kubeconfig")
     .option("-n, --namespace <name>", "the pod's namespace (default: the context's)")
     .option("--at <revision>", "look at the cluster as it was at a resourceVersion")
+    .option(
+      "--scheduler-config <path>",
+      "the scheduler's KubeSchedulerConfiguration, if it has one",
+    )
     .option("-o, --output <format>", "table, json or html", "table")
     .action(explain);
   balsa.command("version")
@@ -73,10 +77,15 @@ async function explain(kind: string, name: string, flags: ExplainFlags): Promise
     console.error(`explain: can't explain "${kind}", only pods`);
     Deno.exit(EXIT_USAGE);
   }
-  const text = await Deno.readTextFile(flags.kubeconfig).catch((error: Error) => {
-    throw new StartupError(`${flags.kubeconfig}: ${error.message}`, "name it with --kubeconfig");
-  });
-  const result = await runExplain(name, flags, text);
+  const read = (path: string, flag: string) =>
+    Deno.readTextFile(path).catch((error: Error) => {
+      throw new StartupError(`${path}: ${error.message}`, `name it with ${flag}`);
+    });
+  const kubeconfig = await read(flags.kubeconfig, "--kubeconfig");
+  const schedulerConfig = flags.schedulerConfig === undefined
+    ? undefined
+    : await read(flags.schedulerConfig, "--scheduler-config");
+  const result = await runExplain(name, flags, { kubeconfig, schedulerConfig });
   if (result.kind === "problem") {
     console.error(`explain: ${result.message}`);
     Deno.exit(EXIT_FAILED);

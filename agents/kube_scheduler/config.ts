@@ -265,8 +265,11 @@ function toProfile(input: ProfileInput, problems: string[]): ProfileConfig {
  * Reads a configuration file.
  *
  * Errors: none; what is wrong comes back as problems.
+ *
+ * @param text undefined = no file, all defaults.
  */
-export function parseSchedulerConfig(text: string): ConfigResult {
+export function parseSchedulerConfig(text: string | undefined): ConfigResult {
+  if (text === undefined) return { kind: "ok", config: {} };
   let raw: unknown;
   try {
     raw = parse(text);

@@ -5,15 +5,38 @@
  * Never: watches or writes. Promises of preemptions are left out.
  */
 import type { KubeObject } from "../api/meta.ts";
-import { findResource, namespaces, nodes, pods } from "../api/resources.ts";
+import {
+  deviceClasses,
+  findResource,
+  namespaces,
+  nodes,
+  podGroups,
+  pods,
+  resourceClaims,
+  resourceSlices,
+} from "../api/resources.ts";
+import type {
+  DeviceClass,
+  ResourceClaim,
+  ResourceSlice,
+} from "../api/schema/generated/resource_v1.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Client } from "../client/client.ts";
 import { Scheduler } from "../../scheduler/mod.ts";
 import type { PodRow, SchedulerConfig } from "../../scheduler/mod.ts";
-import { encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
+import { DeviceSelector } from "./devices/device_selector.ts";
+import {
+  encodeClaim,
+  encodeClass,
+  encodeSlice,
+  keyOf as claimKeyOf,
+} from "./devices/encode_devices.ts";
+import { type ClaimLookup, resolveClaims } from "./devices/pod_claims.ts";
+import { encodeGroup, encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
 import { resolveVolumes } from "./encode_volumes.ts";
 import type { Claim, PersistentVolume, StorageClass, VolumeLookup } from "./encode_volumes.ts";
-import type { Node, Pod, Selecting } from "./kinds.ts";
+import type { GroupParts } from "./explain/pod_context.ts";
+import type { Node, Pod, PodGroup, Selecting } from "./kinds.ts";
 import { defaultSelector } from "./spread_selector.ts";
 import type { Selectors } from "./spread_selector.ts";
 import { CSI_NODES, VOLUME_RESOURCES } from "./volume_binder.ts";
@@ -31,6 +54,8 @@ export interface ExplainedCluster {
   readonly schedulerName: string;
   /** Node the pod is on, "" when it has none. */
   readonly nodeName: string;
+  /** The pods of its group; null when it is in none. */
+  readonly group: GroupParts | null;
   /** The revision that was read. */
   readonly revision: string;
 }
@@ -126,7 +151,9 @@ export async function readCluster(
   if (wanted === undefined) return null;
   const revision = target.at === "" ? first.metadata.resourceVersion ?? "" : target.at;
   const read = reader(client, revision);
-  const scheduler = new Scheduler(config);
+  const selector = new DeviceSelector();
+  const scheduler = new Scheduler({ matchDevice: selector.matches, ...config });
+  const claims = await readDevices(read, scheduler, selector);
   const limits = await readAttachLimits(read);
   for (const node of await read<Node>(nodes)) {
     scheduler.setNode(encodeNode(node, limits.get(node.metadata.name ?? "")), 0);
@@ -139,7 +166,8 @@ export async function readCluster(
   const rowOf = (pod: Pod, waits: boolean) => {
     const spreadSelector = waits ? defaultSelector(pod, selectors) : [];
     const { needs } = resolveVolumes(pod, volumes);
-    const spec = encodeSpec(pod, { spreadSelector, volumes: needs });
+    const devices = resolveClaims(pod, claims);
+    const spec = encodeSpec(pod, { spreadSelector, volumes: needs, devices });
     return encodePod(pod, scheduler.templates.intern(spec));
   };
   for (const pod of first.items) {
@@ -147,11 +175,67 @@ export async function readCluster(
     if (pod === wanted || nodeName === "" || isFinished(pod)) continue;
     scheduler.setAssigned(rowOf(pod, false), nodeName, 0);
   }
+  const pod = { ...rowOf(wanted, true), nominatedNode: "" };
+  const members = first.items.filter((it) => pod.group !== "" && groupOf(it) === pod.group);
+  const group = await readGroup(read, { name: pod.group, members, rowOf });
   return {
     scheduler,
-    pod: { ...rowOf(wanted, true), nominatedNode: "" },
-    schedulerName: wanted.spec.schedulerName ?? "default-scheduler",
+    pod,
+    schedulerName: schedulerOf(wanted),
     nodeName: wanted.spec.nodeName ?? "",
+    group,
     revision,
+  };
+}
+
+function schedulerOf({ spec }: Pod): string {
+  return spec.schedulerName ?? "default-scheduler";
+}
+
+function groupOf({ metadata, spec }: Pod): string {
+  return `${metadata.namespace}/${spec.schedulingGroup?.podGroupName ?? ""}`;
+}
+
+/** Fills the ledger of devices. @returns where claims are found */
+async function readDevices(
+  read: Read,
+  { devices }: Scheduler,
+  selector: DeviceSelector,
+): Promise<ClaimLookup> {
+  for (const slice of await read<ResourceSlice>(resourceSlices)) {
+    devices.setSlice(encodeSlice(slice, (row, device) => selector.know(row, device)));
+  }
+  for (const one of await read<DeviceClass>(deviceClasses)) {
+    devices.setClass(one.metadata.name ?? "", encodeClass(one));
+  }
+  const claims = new Map<string, ResourceClaim>();
+  for (const claim of await read<ResourceClaim>(resourceClaims)) {
+    claims.set(claimKeyOf(claim), claim);
+    devices.setClaim(claimKeyOf(claim), encodeClaim(claim));
+  }
+  return (namespace, name) => claims.get(`${namespace}/${name}`);
+}
+
+async function readGroup(
+  read: Read,
+  { name, members, rowOf }: {
+    readonly name: string;
+    readonly members: readonly Pod[];
+    readonly rowOf: (pod: Pod, waits: boolean) => PodRow;
+  },
+): Promise<GroupParts | null> {
+  if (name === "") return null;
+  const group = (await read<PodGroup>(podGroups)).find((it) => keyOf(it) === name);
+  const alive = members.filter((pod) => !isFinished(pod));
+  return {
+    minCount: group === undefined ? null : encodeGroup(group).minCount,
+    bound: alive.flatMap((pod) => {
+      const { nodeName = "" } = pod.spec;
+      return nodeName === "" ? [] : [{ row: rowOf(pod, false), nodeName }];
+    }),
+    waiting: alive.filter((pod) => !pod.spec.nodeName).map((pod) => ({
+      row: { ...rowOf(pod, true), nominatedNode: "" },
+      schedulerName: schedulerOf(pod),
+    })),
   };
 }

@@ -11,6 +11,8 @@ import type { Client } from "../client/client.ts";
 import { createHttpsClient, type HttpsClientOptions } from "../client/https.ts";
 import { account } from "../../scheduler/mod.ts";
 import type { SchedulerConfig } from "../../scheduler/mod.ts";
+import { parseSchedulerConfig } from "./config.ts";
+import { podContext } from "./explain/pod_context.ts";
 import { readCluster } from "./explain_cluster.ts";
 import type { ExplainTarget } from "./explain_cluster.ts";
 import { type ExplainFormat, formatExplanation } from "./explain_format.ts";
@@ -101,10 +103,13 @@ export async function explainPod(
     if (cluster === null) {
       return { kind: "problem", message: `pods "${target.name}" not found` };
     }
-    const { scheduler, pod, schedulerName, nodeName, revision } = cluster;
+    const { scheduler, pod, schedulerName, nodeName, revision, group } = cluster;
     const profile = scheduler.profiles.get(schedulerName);
     if (profile === undefined) {
-      return { kind: "problem", message: `the pod asks for scheduler "${schedulerName}"` };
+      const known = [...scheduler.profiles.keys()].map((name) => `"${name}"`).join(", ");
+      const message = `the pod asks for scheduler "${schedulerName}", which is none of ${known}; ` +
+        "name the configuration that has it with --scheduler-config";
+      return { kind: "problem", message };
     }
     const { table, nominations } = scheduler;
     const { namespace, name } = target;
@@ -115,6 +120,7 @@ export async function explainPod(
       revision,
       nodeName,
       account: account({ table, profile, pod, nominations, seed: 1 }),
+      context: podContext(scheduler, pod, { schedulerName, parts: group }),
     };
     return { kind: "text", text: formatExplanation(explanation, format) };
   } catch (error) {
@@ -127,16 +133,25 @@ export interface ExplainFlags {
   readonly kubeconfig: string;
   readonly namespace?: string;
   readonly at?: string;
+  /** Path of a KubeSchedulerConfiguration. */
+  readonly schedulerConfig?: string;
   readonly output: string;
+}
+
+/** Files that the command was given. */
+export interface ExplainFiles {
+  readonly kubeconfig: string;
+  /** A KubeSchedulerConfiguration; absent = all defaults. */
+  readonly schedulerConfig?: string;
 }
 
 const FORMATS: readonly string[] = ["table", "json", "html"] satisfies ExplainFormat[];
 
-/** Runs the command. @param text what the kubeconfig holds */
+/** Runs the command. @param files what the files hold */
 export async function runExplain(
   name: string,
   flags: ExplainFlags,
-  text: string,
+  files: ExplainFiles,
 ): Promise<ExplainResult> {
   if (!FORMATS.includes(flags.output)) {
     return { kind: "problem", message: `--output: must be one of ${FORMATS.join(", ")}` };
@@ -144,13 +159,17 @@ export async function runExplain(
   if (flags.at !== undefined && !/^[1-9]\d*$/.test(flags.at)) {
     return { kind: "problem", message: "--at: must be a revision, a whole number above 0" };
   }
-  const connection = parseKubeconfig(text);
+  const config = parseSchedulerConfig(files.schedulerConfig);
+  if (config.kind === "error") {
+    return { kind: "problem", message: `--scheduler-config: ${config.problems.join("; ")}` };
+  }
+  const connection = parseKubeconfig(files.kubeconfig);
   if (connection.kind === "problem") return connection;
   const client = createHttpsClient(connection.options);
   try {
     const namespace = flags.namespace ?? connection.namespace;
     const target = { namespace, name, at: flags.at ?? "" };
-    return await explainPod(client, target, flags.output as ExplainFormat);
+    return await explainPod(client, target, flags.output as ExplainFormat, config.config);
   } finally {
     client.close();
   }

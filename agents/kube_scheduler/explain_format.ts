@@ -4,6 +4,7 @@
  * Never: decides, reads or prints. Text from the cluster is escaped in HTML.
  */
 import type { Account, NodeAccount } from "../../scheduler/mod.ts";
+import { contextLines, type PodContext } from "./explain/pod_context.ts";
 
 export interface Explanation {
   readonly namespace: string;
@@ -14,6 +15,8 @@ export interface Explanation {
   /** Node the pod is on, "" when it has none. */
   readonly nodeName: string;
   readonly account: Account;
+  /** What besides nodes decides about the pod. */
+  readonly context: PodContext;
 }
 
 export type ExplainFormat = "table" | "json" | "html";
@@ -34,7 +37,7 @@ export function formatExplanation(explanation: Explanation, format: ExplainForma
 }
 
 /** @returns one sentence or two on how it came out. */
-export function summaryOf({ account, nodeName }: Explanation): string[] {
+export function summaryOf({ account, nodeName, context }: Explanation): string[] {
   const { winner, feasibleCount, nodes, tied, rejection } = account;
   const lines: string[] = [];
   if (rejection !== "") lines.push(`No node is looked at: ${rejection}.`);
@@ -44,7 +47,7 @@ export function summaryOf({ account, nodeName }: Explanation): string[] {
     lines.push(`${feasibleCount} of ${nodes.length} nodes will do; ${tied} share the best total.`);
   }
   if (nodeName !== "") lines.push(`The pod is on ${nodeName}.`);
-  return lines;
+  return [...lines, ...contextLines(context)];
 }
 
 function nodeOf({ nodes }: Account, name: string): NodeAccount {
@@ -90,6 +93,16 @@ function scoreRows(nodes: readonly NodeAccount[]): string[][] {
   return [header, ...rows];
 }
 
+/** @returns a header and a row for each pod of the group; only the header when there is none. */
+function memberRows({ group }: PodContext): string[][] {
+  const rows = (group?.members ?? []).map(({ name, nodeName, isBound, message }) => [
+    name,
+    nodeName === "" ? "-" : nodeName,
+    isBound ? "bound" : message === "" ? "would be bound" : message,
+  ]);
+  return [["POD", "NODE", "OUTCOME"], ...rows];
+}
+
 function relaxationLines({ relaxations, winner }: Account): string[] {
   if (winner !== "" || relaxations.length === 0) return [];
   return [
@@ -104,7 +117,7 @@ function relaxationLines({ relaxations, winner }: Account): string[] {
 }
 
 function formatTable(explanation: Explanation): string {
-  const { namespace, name, schedulerName, revision, account } = explanation;
+  const { namespace, name, schedulerName, revision, account, context } = explanation;
   const feasible = account.nodes.filter((node) => node.feasible);
   const refused = account.nodes.filter((node) => !node.feasible);
   const lines = [
@@ -112,6 +125,8 @@ function formatTable(explanation: Explanation): string {
     ...summaryOf(explanation),
     ...relaxationLines(account),
   ];
+  const members = memberRows(context);
+  if (members.length > 1) lines.push("", "The group, tried now:", ...aligned(members));
   if (feasible.length > 0) {
     lines.push("", "Scores: raw -> normalised x weight = weighted");
     lines.push(...aligned(scoreRows(feasible.slice(0, SHOWN_NODES))), ...rest(feasible));
@@ -150,7 +165,7 @@ function htmlRow(cells: readonly string[], wins = false): string {
 }
 
 function formatHtml(explanation: Explanation): string {
-  const { namespace, name, schedulerName, revision, account } = explanation;
+  const { namespace, name, schedulerName, revision, account, context } = explanation;
   const feasible = account.nodes.filter((node) => node.feasible);
   const refused = account.nodes.filter((node) => !node.feasible);
   const title = escaped(`Pod ${namespace}/${name}`);
@@ -166,6 +181,11 @@ function formatHtml(explanation: Explanation): string {
     );
     parts.push("<h2>What would make it fit, if given up alone</h2>");
     parts.push(htmlTable(["Plugin", "Demand", "Nodes freed"], rows));
+  }
+  const [memberHeader, ...members] = memberRows(context);
+  if (members.length > 0) {
+    const rows = members.map((row) => htmlRow(row, row[0] === name));
+    parts.push("<h2>The group, tried now</h2>", htmlTable(memberHeader, rows));
   }
   if (feasible.length > 0) {
     const [header, ...rows] = scoreRows(feasible);

@@ -112,7 +112,7 @@ Deno.test("what can't be explained is a problem in words", async () => {
   const refused = await explainPod(refusing, target, "table");
   assert.equal(refused.kind, "problem");
   for (const flags of [{ output: "xml" }, { output: "table", at: "-1" }]) {
-    const result = await runExplain("web", { kubeconfig: "", ...flags }, "");
+    const result = await runExplain("web", { kubeconfig: "", ...flags }, { kubeconfig: "" });
     assert.equal(result.kind, "problem");
   }
 });

@@ -1,0 +1,151 @@
+/**
+ * What a pod's fate hangs on besides nodes: gates, its group, its claims to devices.
+ * In: a scheduler that holds the cluster, the pod's row and those of its group that wait. Out: what
+ * holds the pod back, how its group stands and would fare now, how its claims stand.
+ * Never: decides for real; what is tried here is tried in a scheduler that nobody else has.
+ */
+import type { PodRow, Scheduler } from "../../../scheduler/mod.ts";
+
+/** One pod of the group, as it would fare if the group were tried now. */
+export interface MemberAccount {
+  readonly name: string;
+  /** Where it is, or would go; "" = nowhere. */
+  readonly nodeName: string;
+  readonly isBound: boolean;
+  /** Why it would not be bound, "" when it would. */
+  readonly message: string;
+}
+
+export interface GroupAccount {
+  readonly name: string;
+  /** Pods that must start together; 0 = each for itself. */
+  readonly minCount: number;
+  readonly bound: number;
+  readonly waiting: number;
+  /** How many more must get a node before any of those that wait may start. */
+  readonly missing: number;
+  readonly members: readonly MemberAccount[];
+}
+
+export interface ClaimAccount {
+  readonly name: string;
+  /** "request: driver/pool/device" of each device that it holds. */
+  readonly devices: readonly string[];
+  /** How many pods it is reserved for. */
+  readonly consumers: number;
+  /** What it asks for, request by request, in words. */
+  readonly requests: readonly string[];
+}
+
+export interface PodContext {
+  /** Why the pod is not tried at all, one line for each gate. */
+  readonly heldBy: readonly string[];
+  readonly group: GroupAccount | null;
+  readonly claims: readonly ClaimAccount[];
+}
+
+/** The pod's group as it was read, and the pods of it. */
+export interface GroupParts {
+  /** Pods to start together; null = there is no such group. */
+  readonly minCount: number | null;
+  readonly bound: readonly { readonly row: PodRow; readonly nodeName: string }[];
+  /** The explained pod among them, if it waits. */
+  readonly waiting: readonly { readonly row: PodRow; readonly schedulerName: string }[];
+}
+
+/** More pods than any group is tried with at once by hand. */
+const ALL = 1_000_000;
+
+function claimsOf({ devices }: Scheduler, { template: { spec } }: PodRow): ClaimAccount[] {
+  return spec.devices.claims.map((key) => {
+    const claim = devices.claim(key);
+    return {
+      name: key,
+      devices: (claim?.allocation?.devices ?? []).map(({ request, driver, pool, device }) =>
+        `${request}: ${driver}/${pool}/${device}`
+      ),
+      consumers: claim?.reservedFor.length ?? 0,
+      requests: (claim?.requests ?? []).map(({ alternatives }) =>
+        alternatives.map(({ name, className, mode, count }) =>
+          `${name}: ${mode === "All" ? "all" : count} of ${className}`
+        ).join(", or ")
+      ),
+    };
+  });
+}
+
+function gatesOf(scheduler: Scheduler, pod: PodRow, schedulerName: string): string[] {
+  const { spec } = pod.template;
+  return (scheduler.profiles.get(schedulerName)?.gates ?? []).flatMap((plugin) => {
+    const reason = plugin.gate?.(spec) ?? null;
+    return reason === null ? [] : [`${plugin.name}: ${reason}`];
+  });
+}
+
+/** Tries the group for real, in a scheduler that is thrown away afterwards. */
+function tryGroup(scheduler: Scheduler, name: string, parts: GroupParts): GroupAccount {
+  const { bound, waiting } = parts;
+  const minCount = parts.minCount ?? 0;
+  if (parts.minCount !== null) scheduler.setGroup(name, { minCount }, 0);
+  for (const { row, schedulerName } of waiting) scheduler.setPending(row, schedulerName, 0);
+  const outcomes = new Map<string, { readonly nodeName: string; readonly message: string }>();
+  for (const action of scheduler.plan(0, ALL)) {
+    const { uid } = action.entry.pod;
+    if (action.kind === "bind") outcomes.set(uid, { nodeName: action.nodeName, message: "" });
+    else outcomes.set(uid, { nodeName: "", message: action.message });
+  }
+  const members = [
+    ...bound.map(({ row, nodeName }) => ({ name: row.name, nodeName, isBound: true, message: "" })),
+    ...waiting.map(({ row }): MemberAccount => {
+      const gate = scheduler.queue.find(row.uid)?.entry.gate ?? "";
+      const { nodeName, message } = outcomes.get(row.uid) ?? { nodeName: "", message: gate };
+      return { name: row.name, nodeName, isBound: false, message };
+    }),
+  ];
+  const missing = Math.max(0, minCount - bound.length);
+  return { name, minCount, bound: bound.length, waiting: waiting.length, missing, members };
+}
+
+/**
+ * @param parts null when the pod is in no group
+ * @returns what besides nodes decides about the pod; the scheduler is used up by it.
+ */
+export function podContext(
+  scheduler: Scheduler,
+  pod: PodRow,
+  of: { readonly schedulerName: string; readonly parts: GroupParts | null },
+): PodContext {
+  const heldBy = gatesOf(scheduler, pod, of.schedulerName);
+  const claims = claimsOf(scheduler, pod);
+  if (of.parts === null) return { heldBy, group: null, claims };
+  const group = tryGroup(scheduler, pod.group, of.parts);
+  const own = scheduler.queue.find(pod.uid)?.entry.gate ?? "";
+  const isNew = own !== "" && !heldBy.some((line) => line.endsWith(own));
+  return { heldBy: isNew ? [...heldBy, `GangScheduling: ${own}`] : heldBy, group, claims };
+}
+
+/** @returns lines for people; none where there is nothing to say. */
+export function contextLines({ heldBy, group, claims }: PodContext): string[] {
+  const lines = heldBy.map((reason) => `It is held back. ${reason}.`);
+  if (group !== null) lines.push(...groupLines(group));
+  for (const { name, devices, consumers, requests } of claims) {
+    const state = devices.length === 0
+      ? `has no devices yet; asks for ${requests.join("; ")}`
+      : `holds ${devices.join(", ")}; reserved for ${consumers}`;
+    lines.push(`Claim ${name} ${state}.`);
+  }
+  return lines;
+}
+
+function groupLines({ name, minCount, bound, waiting, missing, members }: GroupAccount): string[] {
+  const kind = minCount === 0 ? "pods start one by one" : `${minCount} must start together`;
+  const lines = [`Group ${name}: ${kind}; ${bound} bound, ${waiting} waiting.`];
+  if (waiting === 0) return lines;
+  const fitting = members.filter(({ isBound, nodeName }) => !isBound && nodeName !== "").length;
+  const verdict = missing === 0
+    ? `${fitting} of those that wait would be bound.`
+    : fitting >= missing
+    ? `It lacks ${missing} and would start, with ${fitting}.`
+    : `It lacks ${missing} and would not start.`;
+  return [...lines, `Tried now: ${verdict}`];
+}
