@@ -39,6 +39,8 @@ export interface UpConfig {
   readonly datastoreEndpoints: readonly string[];
   /** CSV file of bearer tokens that don't expire; null = none. Source: --token-auth-file. */
   readonly tokenAuthFile: string | null;
+  /** File of a KubeSchedulerConfiguration; null = all defaults. Source: --scheduler-config. */
+  readonly schedulerConfig: string | null;
   /** Who may come in, and what is kept of it. */
   readonly security: SecurityConfig;
   /** Admission plugins beside the default ones. Source: --enable-admission-plugins. */
@@ -67,6 +69,7 @@ const FLAGS = z.strictObject({
   etcdPort: wholeNumber(0, 65_535).optional(),
   datastoreEndpoint: endpoints.optional(),
   tokenAuthFile: path.optional(),
+  schedulerConfig: path.optional(),
   ...SECURITY_SHAPE,
   enableAdmissionPlugins: names.default([]),
   disableAdmissionPlugins: names.default([]),
@@ -100,6 +103,7 @@ export function validateUpConfig(raw: RawFlags): UpConfig | readonly FlagProblem
     etcdPort: flags.etcdPort ?? null,
     datastoreEndpoints: flags.datastoreEndpoint ?? [],
     tokenAuthFile: flags.tokenAuthFile ?? null,
+    schedulerConfig: flags.schedulerConfig ?? null,
     security,
     enabledAdmission: flags.enableAdmissionPlugins,
     disabledAdmission: flags.disableAdmissionPlugins,

@@ -20,6 +20,7 @@ Deno.test("no flags give the defaults", () => {
     etcdPort: null,
     datastoreEndpoints: [],
     tokenAuthFile: null,
+    schedulerConfig: null,
     enabledAdmission: [],
     disabledAdmission: [],
   });
@@ -34,6 +35,7 @@ Deno.test("every flag is taken", () => {
     hollowNodes: "5000",
     cri: "unix:///run/crio/crio.sock",
     etcdPort: "2379",
+    schedulerConfig: "/etc/scheduler.yaml",
   });
   assert.deepEqual(config, {
     dataDir: "/var/lib/balsa/",
@@ -45,6 +47,7 @@ Deno.test("every flag is taken", () => {
     etcdPort: 2379,
     datastoreEndpoints: [],
     tokenAuthFile: null,
+    schedulerConfig: "/etc/scheduler.yaml",
     enabledAdmission: [],
     disabledAdmission: [],
   });

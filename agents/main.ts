@@ -39,6 +39,10 @@ function program(): Command {
     .option("--datastore-endpoint <urls>", "run on an existing etcd: http(s)://HOST:PORT[,…]")
     .option("--enable-admission-plugins <names>", "admission plugins beside the default ones")
     .option("--disable-admission-plugins <names>", "admission plugins to leave out")
+    .option(
+      "--scheduler-config <path>",
+      "a KubeSchedulerConfiguration: profiles, plugins, arguments",
+    )
     .option("--token-auth-file <path>", 'bearer tokens: lines of token,user,uid[,"group1,group2"]')
     .action((flags: RawFlags) => keepUp("up", validateUpConfig(flags), bringUp));
   const serverCommand = balsa.command("apiserver")

@@ -10,8 +10,10 @@ import { systemClock } from "./client/clock.ts";
 import { createInProcessClient } from "./client/in_process.ts";
 import type { UpConfig } from "./config.ts";
 import { runControllerManager } from "./controller_manager/run.ts";
+import { parseSchedulerConfig, type SchedulerConfig } from "./kube_scheduler/config.ts";
 import { runKubeScheduler } from "./kube_scheduler/run.ts";
 import { KubeletDirectory, startNodes } from "./nodes.ts";
+import { StartupError } from "./startup_error.ts";
 import { stderrLog } from "./ports.ts";
 import { startApiServer } from "./up/api_server.ts";
 import { openDatastore } from "./up/datastore.ts";
@@ -47,6 +49,7 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
   });
   parts.push({ name: "store", stop: () => store.value.close() });
   const kubelets = new KubeletDirectory();
+  let metrics: () => readonly string[] = () => [];
   const health = new Map([["controller-manager", NOT_STARTED], ["scheduler", NOT_STARTED]]);
   const server = await progress.step(
     "API server",
@@ -55,6 +58,7 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
         datastore: store.value,
         kubelets,
         components: () => Array.from(health, ([name, problem]) => ({ name, problem })),
+        metrics: () => metrics(),
         log,
       }),
   );
@@ -79,14 +83,18 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
 
   await progress.step("scheduler", async () => {
     const client = clientOf("kube-scheduler");
+    const schedulerConfig = await readSchedulerConfig(config.schedulerConfig);
     const scheduler = await runKubeScheduler({
       client,
       clock,
+      config: schedulerConfig,
       log: (message, fields) => log("warn", message, fields),
     });
     parts.push({ name: "scheduler", stop: () => scheduler.stop() });
     health.set("scheduler", null);
-    return { value: scheduler, detail: "default-scheduler" };
+    metrics = () => scheduler.metrics();
+    const detail = [...scheduler.scheduler.profiles.keys()].join(", ");
+    return { value: scheduler, detail };
   });
 
   await progress.step("nodes", async () => {
@@ -94,6 +102,17 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
     parts.push({ name: "nodes", stop: () => nodes.stop() });
     return { value: nodes, detail: nodes.detail };
   });
+}
+
+/** Errors: rejects with StartupError on a file that can't be read or says what it may not. */
+async function readSchedulerConfig(path: string | null): Promise<SchedulerConfig> {
+  if (path === null) return {};
+  const text = await Deno.readTextFile(path).catch((error: Error) => {
+    throw new StartupError(`${path}: ${error.message}`, "name it with --scheduler-config");
+  });
+  const parsed = parseSchedulerConfig(text);
+  if (parsed.kind === "ok") return parsed.config;
+  throw new StartupError(`${path}: ${parsed.problems.join("; ")}`, "correct it and start again");
 }
 
 /** Components of this process are trusted as the machine's administrator made them. */

@@ -34,6 +34,8 @@ export interface QueuedPod {
   readonly profile: Profile;
   readonly priority: number;
   readonly sequence: number;
+  /** When it came in, milliseconds. */
+  readonly enteredMs: number;
   /** When it came in or last failed, milliseconds. */
   readonly sinceMs: number;
   /** Times it was taken out to be tried. */
@@ -115,6 +117,7 @@ export class SchedulingQueue {
       profile,
       priority: pod.template.spec.priority,
       sequence: this.#sequence++,
+      enteredMs: nowMs,
       sinceMs: nowMs,
       attempts: 0,
       unschedulableCount: 0,

@@ -54,6 +54,8 @@ export interface ApiServerPorts {
   readonly kubelets: KubeletPort;
   /** The other parts of the control plane, as far as this process knows them. */
   readonly components?: () => readonly ComponentHealth[];
+  /** Lines of /metrics of the other parts of this process. */
+  readonly metrics?: () => readonly string[];
 }
 
 export interface ApiServer {
@@ -106,7 +108,7 @@ export async function createApiServer(
     paths: createPaths({
       core,
       serverAddress,
-      metrics: createMetrics(core, [guards.metrics]),
+      metrics: createMetrics(core, [guards.metrics, ports.metrics ?? (() => [])]),
       checks: {
         etcd: () => storeProblem(ports.store),
         shutdown: () => isClosing ? "shutting down" : null,

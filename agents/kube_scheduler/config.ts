@@ -12,6 +12,8 @@ import type { PluginArgs, ProfileConfig, SchedulerConfig } from "../../scheduler
 import { encodeNodeTerm } from "./encode.ts";
 import type { NodeSelectorTerm } from "./kinds.ts";
 
+export type { SchedulerConfig } from "../../scheduler/mod.ts";
+
 export type ConfigResult =
   | { readonly kind: "ok"; readonly config: SchedulerConfig }
   | { readonly kind: "error"; readonly problems: readonly string[] };

@@ -21,6 +21,7 @@ import { DeviceBinder } from "./devices/device_binder.ts";
 import { DeviceWatch } from "./devices/device_watch.ts";
 import { encodeBudget, encodeGroup, encodeNode, isFinished } from "./encode.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "./kinds.ts";
+import { SchedulerMetrics } from "./metrics.ts";
 import { PodEncoder } from "./pod_encoder.ts";
 import { PodReporter } from "./pod_reporter.ts";
 import type { Selectors } from "./spread_selector.ts";
@@ -58,6 +59,8 @@ export interface KubeSchedulerOptions {
 export interface RunningKubeScheduler {
   /** The state that decisions are made on, for metrics and tests. */
   readonly scheduler: Scheduler;
+  /** @returns lines of /metrics. */
+  metrics(): readonly string[];
   /** Resolves when no pod waits to be tried and no write is under way. */
   whenIdle(): Promise<void>;
   /** Decides no more. Resolves when the writes under way have ended, so that another may begin. */
@@ -85,6 +88,7 @@ class Runner implements RunningKubeScheduler {
   readonly #preparation: Preparation;
   /** Placed pods that wait for volumes, and the gangs that wait with them. */
   readonly #cohorts: WaitingCohorts;
+  readonly #metrics = new SchedulerMetrics();
   readonly #unsubscribe: (() => void)[] = [];
   #wakeUp: Cancel | undefined;
   #wakeUpMillis = Infinity;
@@ -161,6 +165,10 @@ class Runner implements RunningKubeScheduler {
     this.#reporter.stop();
     if (this.#ownsInformers) this.#informers.stop();
     if (this.#writes > 0) await new Promise<void>((resolve) => this.#ended = resolve);
+  }
+
+  metrics(): readonly string[] {
+    return this.#metrics.lines(this.scheduler);
   }
 
   whenIdle(): Promise<void> {
@@ -356,11 +364,15 @@ class Runner implements RunningKubeScheduler {
     if (free.length > 0) this.#write(this.#bind(free, startedMillis));
     for (const cohort of cohorts) this.#write(this.#prepare(cohort));
     for (const [name, verdict] of this.scheduler.takeGroupVerdicts()) {
+      this.#metrics.groupTried(verdict);
       this.#write(this.#reporter.reportGroup(name, verdict));
     }
     for (const action of actions) {
       if (action.kind !== "reject") continue;
-      this.#onAttempt("unschedulable", this.#clock.nowMillis() - startedMillis);
+      const millis = this.#clock.nowMillis() - startedMillis;
+      this.#onAttempt("unschedulable", millis);
+      this.#metrics.attempted(action.entry, action.isError ? "error" : "unschedulable", millis);
+      this.#metrics.refused(action.entry, action.victims.length);
       this.#write(this.#reject(action));
     }
   }
@@ -404,10 +416,15 @@ class Runner implements RunningKubeScheduler {
     const millis = this.#clock.nowMillis() - startedMillis;
     for (let i = 0; i < actions.length; i++) {
       const outcome = outcomes[i];
-      this.#onAttempt(outcome === null ? "scheduled" : "error", millis);
+      const result = outcome === null ? "scheduled" : "error";
+      this.#onAttempt(result, millis);
+      this.#metrics.attempted(actions[i].entry, result, millis);
       const { entry: { pod, profile }, nodeName } = actions[i];
       if (outcome !== null) this.#refused(actions[i], `${BINDER}: ${outcome.message}`);
-      else this.#reporter.announceBound(pod, profile.schedulerName, nodeName);
+      else {
+        this.#metrics.bound(actions[i].entry, this.#clock.nowMillis());
+        this.#reporter.announceBound(pod, profile.schedulerName, nodeName);
+      }
     }
   }
 

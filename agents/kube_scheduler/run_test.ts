@@ -208,6 +208,18 @@ Deno.test("a pod is bound to the emptier node and an event says so", async () =>
     const [event] = cluster.events;
     assert.equal(event.reason, "Scheduled");
     assert.equal(event.message, "Successfully assigned default/web to big");
+    const metrics = runner.metrics();
+    const labels = '{result="scheduled",profile="default-scheduler"}';
+    for (
+      const line of [
+        `scheduler_schedule_attempts_total${labels} 1`,
+        `scheduler_scheduling_attempt_duration_seconds_count${labels} 1`,
+        'scheduler_pod_scheduling_attempts_bucket{le="1"} 1',
+        'scheduler_pending_pods{queue="active"} 0',
+        'scheduler_cache_size{type="nodes"} 2',
+        'scheduler_cache_size{type="pods"} 1',
+      ]
+    ) assert(metrics.includes(line), line);
     await runner.whenIdle();
   });
 });

@@ -40,13 +40,14 @@ export interface ServingPorts {
   readonly datastore: Datastore;
   readonly kubelets: ApiServerPorts["kubelets"];
   readonly components?: ApiServerPorts["components"];
+  readonly metrics?: ApiServerPorts["metrics"];
   readonly log: Log;
 }
 
 /** Errors: rejects with StartupError. */
 export async function startApiServer(
   config: ServingConfig,
-  { datastore, kubelets, components, log }: ServingPorts,
+  { datastore, kubelets, components, metrics, log }: ServingPorts,
 ): Promise<Step<{ readonly api: ApiServer; readonly url: string }>> {
   const { every } = realClock;
   const tokenFile = config.tokenAuthFile === null
@@ -68,6 +69,7 @@ export async function startApiServer(
     store: datastore.store,
     kubelets,
     ...(components === undefined ? {} : { components }),
+    ...(metrics === undefined ? {} : { metrics }),
     log,
     clock: { ...realClock, nowMillis: () => realClock.wallNow() },
     random: randomFrom((bytes) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>)),
