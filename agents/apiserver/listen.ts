@@ -9,15 +9,16 @@ import type { TLSSocket } from "node:tls";
 import { Http2Server } from "../../store/wire/http2/server.ts";
 import type { PeerIdentity } from "../../store/wire/http2/socket.ts";
 import type { UserInfo } from "../api/meta.ts";
-import { requestEntityTooLarge, unauthorized } from "../api/status.ts";
+import { badRequest, requestEntityTooLarge, unauthorized } from "../api/status.ts";
 import { type Authenticator, userOfPeer } from "./auth/authenticate.ts";
 import type { PemPair } from "./auth/certificates.ts";
 import type { RequestHead } from "./audit/audit.ts";
 import type { Handler } from "./http/handler.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./http/message.ts";
+import { IDLE_MILLIS, limitHttp1, Overdue } from "./http/overdue.ts";
 import { slabsOf } from "./http/slabs.ts";
 import { serveStream } from "./http/http2_face.ts";
-import type { Log } from "./ports.ts";
+import type { Clock, Log } from "./ports.ts";
 import { BODY_LIMIT_BYTES } from "./verbs/core.ts";
 
 export interface ListenOptions {
@@ -33,6 +34,7 @@ export interface ListenOptions {
   /** Takes over an HTTP/1.1 connection that asks for an upgrade. */
   readonly upgrade: (request: UpgradeRequest) => void;
   readonly authenticator: Authenticator;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -60,8 +62,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const streams = new Set<ByteStream>();
   const who: Face["who"] = (peer, authorization, path) =>
     authenticator.authenticate(peer, authorization, path);
-  const face = { handler, who, onRefused: options.onRefused ?? (() => {}), streams, log };
+  const overdue = new Overdue(options.clock);
+  const onRefused = options.onRefused ?? (() => {});
+  const face = { handler, who, onRefused, streams, overdue, log };
   const http1 = createHttp1(options, face);
+  limitHttp1(http1, overdue);
   const server = new Http2Server({
     now: () => performance.now(),
     onStream: (stream, identity) => serveStream(face, stream, peerOf(identity)),
@@ -77,9 +82,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       requestCert: true,
     },
   );
+  const stopIdle = options.clock.every(IDLE_MILLIS, () => server.closeIdle());
   return {
     port: listening.port,
     async close() {
+      stopIdle();
+      overdue.close();
       listening.close();
       for (const stream of [...streams]) stream.close();
       await server.shutdown(CLOSE_GRACE_MILLIS);
@@ -100,6 +108,8 @@ export interface Face {
   ) => ReturnType<Authenticator["authenticate"]>;
   /** Streams now running, for a close. */
   readonly streams: Set<ByteStream>;
+  /** Clients that owe the rest of a request. */
+  readonly overdue: Overdue;
   readonly log: Log;
 }
 
@@ -164,11 +174,23 @@ function readPeerUser(socket: TLSSocket): UserInfo | null {
 
 const UNAUTHORIZED = errorResponse(unauthorized());
 
+const AMBIGUOUS = {
+  ...errorResponse(badRequest("the request names two hosts, or another protocol than HTTP/1")),
+  headers: ["connection", "close"],
+};
+
+/** A proxy before this server may have understood it differently. */
+function isAmbiguous({ httpVersionMajor, rawHeaders }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host");
+  return httpVersionMajor !== 1 || hosts.length > 1;
+}
+
 async function serveMessage(
   face: Face,
   message: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (isAmbiguous(message)) return writeResponse(face, response, AMBIGUOUS);
   const peer = peerOfSocket(message.socket as TLSSocket);
   const head = headOf(message, peer);
   const who = await face.who(peer.user, message.headers.authorization, head.path);

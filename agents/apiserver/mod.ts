@@ -130,6 +130,7 @@ export async function createApiServer(
         onRefused: (request) => void guards.audit?.refused(request, 401),
         upgrade: createUpgrade(core, ports.kubelets, guards.audit),
         authenticator: core.authenticator,
+        clock,
         log: ports.log,
       });
       const { port } = listener;

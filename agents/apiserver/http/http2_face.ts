@@ -7,6 +7,7 @@ import type { Http2Stream } from "../../../store/wire/http2/stream.ts";
 import { requestEntityTooLarge, unauthorized } from "../../api/status.ts";
 import type { Face, Peer } from "../listen.ts";
 import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
+import { BODY_MILLIS } from "./overdue.ts";
 import { slabsOf } from "./slabs.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./message.ts";
 
@@ -21,7 +22,11 @@ export function serveStream(face: Face, stream: Http2Stream, peer: Peer): void {
     if (size <= BODY_LIMIT_BYTES) chunks.push(bytes.slice());
     else chunks.length = 0;
   };
+  const { overdue } = face;
+  overdue.expect(stream, BODY_MILLIS, () => stream.reset());
+  stream.onReset = () => overdue.settled(stream);
   stream.onEnd = () => {
+    overdue.settled(stream);
     answer(face, stream, { peer, body: size > BODY_LIMIT_BYTES ? null : join(chunks, size) })
       .catch((error) => {
         face.log("debug", "response failed", { error: String(error) });

@@ -75,6 +75,8 @@ export class Http2Server {
   readonly #drivers = new Set<ConnectionDriver>();
   readonly #others = new Set<ByteSocket>();
   readonly #listeners = new Set<Listening>();
+  /** Connections that had a stream since idle ones were last looked for. */
+  readonly #busy = new WeakSet<ConnectionDriver>();
   #closing = false;
   #drained: (() => void) | null = null;
 
@@ -123,6 +125,16 @@ export class Http2Server {
         resolve(listening);
       });
     });
+  }
+
+  /** Asks connections without a stream since the last call to go; ends those asked before. */
+  closeIdle(): void {
+    for (const driver of [...this.#drivers]) {
+      const { connection } = driver;
+      if (this.#busy.delete(driver) || connection.streamCount > 0) continue;
+      if (connection.accepting) connection.shutdown();
+      else driver.destroy();
+    }
   }
 
   /**
@@ -230,7 +242,10 @@ export class Http2Server {
       streamWindow: this.#options.streamWindow,
       connectionWindow: this.#options.connectionWindow,
       maxHeaderListBytes: this.#options.maxHeaderListBytes,
-      onStream: (stream) => onStream(stream, socket.peer),
+      onStream: (stream) => {
+        this.#busy.add(driver);
+        onStream(stream, socket.peer);
+      },
       ...(briefOf === undefined ? {} : { briefOf: (headers) => briefOf(headers, socket.peer) }),
       onRefused: (detail) => onSocketError?.(detail, address),
       onClosed: ({ code, detail, byPeer }) => {
@@ -240,6 +255,7 @@ export class Http2Server {
       },
     });
     this.#drivers.add(driver);
+    this.#busy.add(driver);
     if (this.#closing) driver.connection.shutdown();
     return driver;
   }
