@@ -2,7 +2,7 @@
  * Clients that take their time: what each still owes, and until when.
  * In: things that are waited for, a clock. Out: a call for each that did not come.
  * Never: a timer for each; all are looked at every few seconds.
- * Source: apiserver's secure_serving.go (v1.36) for how long a head and an idle connection may take.
+ * Source: secure_serving.go (v1.36) for how long a head and an idle connection may take.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
