@@ -51,16 +51,19 @@ export interface AdmissionPlugin {
   readonly validate?: (request: AdmissionRequest, core: Core) => void | Promise<void>;
 }
 
-/** The plugins of a server by what they do, each list in the order in which they run. */
+/** One half of a plugin; plain functions, so that asking all of them takes a microsecond. */
+type Look = (request: AdmissionRequest, core: Core) => void | Promise<void>;
+
+/** What the plugins of a server do, each list in the order in which they run. */
 export interface AdmissionChain {
-  readonly mutating: readonly AdmissionPlugin[];
-  readonly validating: readonly AdmissionPlugin[];
+  readonly mutating: readonly Look[];
+  readonly validating: readonly Look[];
 }
 
 export function chainOf(plugins: readonly AdmissionPlugin[]): AdmissionChain {
   return {
-    mutating: plugins.filter(({ admit }) => admit !== undefined),
-    validating: plugins.filter(({ validate }) => validate !== undefined),
+    mutating: plugins.flatMap(({ admit }) => admit === undefined ? [] : [admit]),
+    validating: plugins.flatMap(({ validate }) => validate === undefined ? [] : [validate]),
   };
 }
 
@@ -69,7 +72,7 @@ export function chainOf(plugins: readonly AdmissionPlugin[]): AdmissionChain {
  * Errors: throws or rejects with the first plugin's ApiError.
  */
 export function admit(core: Core, request: AdmissionRequest): void | Promise<void> {
-  const pending = runFrom(0, "admit", request, core);
+  const pending = runFrom(0, core.admission.mutating, request, core);
   if (pending !== undefined) return pending.then(() => runAgain(request, core));
   return runAgain(request, core);
 }
@@ -79,12 +82,12 @@ function runAgain(request: AdmissionRequest, core: Core): void | Promise<void> {
   const { round } = request;
   if (round === undefined || !round.wantsSecond || round.isSecond) return undefined;
   request.round = { ...round, isSecond: true };
-  return runFrom(0, "admit", request, core);
+  return runFrom(0, core.admission.mutating, request, core);
 }
 
 /** Runs what only judges. Errors: throws or rejects with the first plugin's ApiError. */
 export function validate(core: Core, request: AdmissionRequest): void | Promise<void> {
-  return runFrom(0, "validate", request, core);
+  return runFrom(0, core.admission.validating, request, core);
 }
 
 /** Both halves, for requests that no rules of a kind look at. */
@@ -113,15 +116,14 @@ export function askAgain(round: AdmissionRound): void {
 
 function runFrom(
   from: number,
-  phase: "admit" | "validate",
+  looks: readonly Look[],
   request: AdmissionRequest,
   core: Core,
 ): void | Promise<void> {
-  const plugins = phase === "admit" ? core.admission.mutating : core.admission.validating;
-  for (let at = from; at < plugins.length; at++) {
-    const pending = plugins[at][phase]!(request, core);
+  for (let at = from; at < looks.length; at++) {
+    const pending = looks[at](request, core);
     if (pending !== undefined) {
-      return pending.then(() => runFrom(at + 1, phase, request, core));
+      return pending.then(() => runFrom(at + 1, looks, request, core));
     }
   }
   return undefined;
