@@ -5,6 +5,7 @@
  * Never: lets a request pass that was not authorized.
  */
 import { ApiError, badRequest, internalError } from "../../api/status.ts";
+import { admitConnect } from "../admission/connect.ts";
 import type { KubeletPort, KubeletRequest } from "../ports.ts";
 import type { Core } from "../verbs/core.ts";
 import { refuseVerb } from "../verbs/call.ts";
@@ -22,7 +23,19 @@ export function createConnect(core: Core, kubelets: KubeletPort) {
       subresource: route.subresource,
       verb: request.method === "GET" ? "get" : "create",
     });
-    if (route.subresource === "proxy") return await proxyRequest(core, kubelets, request, route);
+    if (route.subresource === "proxy") {
+      const { resource, subresource, namespace, name, rest } = route;
+      const target = {
+        resource,
+        subresource,
+        namespace,
+        name,
+        user: request.user,
+        auditAnnotations: request.trail?.annotations,
+      };
+      await admitConnect(core, target, { query: parseQuery(request.query), proxyPath: rest });
+      return await proxyRequest(core, kubelets, request, route);
+    }
     if (route.subresource !== "log") throw badRequest("Upgrade request required");
     const kubelet = await kubeletRequest(core, request, route);
     checkLogOptions(kubelet.query, route.name);

@@ -13,6 +13,7 @@ import type { Audit } from "../audit/audit.ts";
 import type { AuditTrail } from "../audit/trail.ts";
 import { headOf, type UpgradeRequest } from "../listen.ts";
 import type { ExecOutcome, KubeletPort, KubeletRequest } from "../ports.ts";
+import { admitConnect } from "../admission/connect.ts";
 import { impersonate } from "../auth/impersonate.ts";
 import { refuseVerb } from "../verbs/call.ts";
 import type { Core } from "../verbs/core.ts";
@@ -20,6 +21,7 @@ import { kubeletRequest } from "./connect.ts";
 import { type ExecRequest, type ExecSession, openExecSession } from "./exec_channels.ts";
 import { authorize } from "./handler.ts";
 import { portsOf, servePortChannels } from "./port_channels.ts";
+import { parseQuery } from "./query.ts";
 import { parseRoute } from "./route.ts";
 import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "./spdy/exec_streams.ts";
 import { socketLink, tunnelLink } from "../../spdy/links.ts";
@@ -84,6 +86,16 @@ async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
   if (subresource !== "exec" && subresource !== "attach" && subresource !== "portforward") {
     throw badRequest(`${subresource} is not served over this protocol`);
   }
+  const { resource, namespace, name } = route;
+  const target = {
+    resource,
+    subresource,
+    namespace,
+    name,
+    user,
+    auditAnnotations: trail?.annotations,
+  };
+  await admitConnect(core, target, { query: parseQuery(query) });
   const kubelet = await kubeletRequest(core, { user, query }, route);
   const wanted = subresource === "portforward"
     ? NO_STREAMS

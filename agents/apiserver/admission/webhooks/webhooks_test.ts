@@ -220,7 +220,7 @@ hookTest(
       operations: ["*"],
       apiGroups: ["", "apps"],
       apiVersions: ["*"],
-      resources: ["deployments/scale", "pods/binding", "pods/eviction"],
+      resources: ["deployments/scale", "pods/binding", "pods/eviction", "pods/proxy"],
     };
     await configure(api, hook, { kind: "validating", hooks: [{ rules: [rule] }] });
     const template = { metadata: { labels: { a: "b" } }, spec: podNamed("p").spec };
@@ -237,12 +237,14 @@ hookTest(
       metadata: { name: "p" },
       target: { kind: "Node", name: "n" },
     });
+    await api.ask("GET", `${PODS}/p/proxy/a/b`);
     await api.ask("POST", `${PODS}/p/eviction`, { metadata: { name: "p" } });
     assert.deepEqual(
       hook.seen.map(({ request }) => [request.kind.kind, request.subResource, request.operation]),
       [
         ["Scale", "scale", "UPDATE"],
         ["Binding", "binding", "CREATE"],
+        ["PodProxyOptions", "proxy", "CONNECT"],
         ["Eviction", "eviction", "CREATE"],
       ],
     );
