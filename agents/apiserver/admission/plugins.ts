@@ -20,6 +20,12 @@ import { podTopologyLabels } from "./nodes/topology_labels.ts";
 import { podGroupWorkloadExists } from "./nodes/pod_group_workload.ts";
 import { DEFAULT_POD_SECURITY, type PodSecurityConfig } from "./pod_security/namespace_policy.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
+import { alwaysPullImages } from "./optional/always_pull_images.ts";
+import { denyServiceExternalIps } from "./optional/deny_external_ips.ts";
+import { extendedResourceToleration } from "./optional/extended_resource_toleration.ts";
+import { hostnameAntiAffinity } from "./optional/hostname_anti_affinity.ts";
+import { ownerReferences } from "./optional/owner_references.ts";
+import { podNodeSelector } from "./optional/pod_node_selector.ts";
 import { mutatingPolicies } from "./policies/mutating.ts";
 import { validatingPolicies } from "./policies/validating.ts";
 import { priority } from "./priority.ts";
@@ -47,22 +53,28 @@ export interface AdmissionSwitches {
 
 const rowsOf = ({ podSecurity: security }: AdmissionSwitches): readonly Row[] => [
   { plugin: namespaceLifecycle },
+  { plugin: hostnameAntiAffinity, isOff: true },
   { plugin: limitRanger },
   { plugin: serviceAccount },
   // Upstream leaves it to be switched on; a cluster of kubelets is not safe without.
   { plugin: nodeRestriction },
   { plugin: taintNodesByCondition },
+  { plugin: alwaysPullImages, isOff: true },
   { plugin: podSecurity(security) },
+  { plugin: podNodeSelector, isOff: true },
   { plugin: priority },
   { plugin: defaultTolerationSeconds },
+  { plugin: extendedResourceToleration, isOff: true },
   { plugin: defaultStorageClass },
   { plugin: storageObjectInUseProtection },
+  { plugin: ownerReferences, isOff: true },
   { plugin: persistentVolumeClaimResize },
   { plugin: runtimeClass },
   { plugin: certificateApproval },
   { plugin: certificateSigning },
   { plugin: certificateSubjectRestriction },
   { plugin: defaultIngressClass },
+  { plugin: denyServiceExternalIps, isOff: true },
   { plugin: podTopologyLabels },
   { plugin: podResizeValidator },
   { plugin: podGroupWorkloadExists },
