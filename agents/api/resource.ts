@@ -132,6 +132,8 @@ export interface Resource {
   readonly rules: Rules;
   /** Set for a resource that a definition describes. */
   readonly custom?: CustomType;
+  /** A client's row of a custom resource, which names it and knows none of its rules. */
+  readonly isStandIn?: true;
   /** What whoever uses it is warned of: `v1 Endpoints is deprecated in v1.33+; use …`. */
   readonly deprecation?: string;
   /** Set where the objects are kept as those of another resource: one store, two faces. */

@@ -75,6 +75,13 @@ export function defineResource(parts: RowParts): Resource {
   };
 }
 
+/** What a client needs to speak of a custom resource. @param version any that is served. */
+export function standInOf(
+  parts: Required<Pick<RowParts, "group" | "version" | "kind" | "plural" | "scope">>,
+): Resource {
+  return { ...defineResource(parts), isStandIn: true };
+}
+
 /** A view on the parent's own type: status, ephemeralcontainers, resize, finalize. */
 export function partOf(
   parent: ParentType,

@@ -15,7 +15,7 @@ import type {
 import type { UserInfo } from "../api/meta.ts";
 import { pods } from "../api/resources.ts";
 import type { Verb } from "../api/resource.ts";
-import { accessForbidden } from "../api/status.ts";
+import { accessForbidden, unknownPath } from "../api/status.ts";
 import { copyJson } from "./registry.ts";
 import { perform } from "./verbs/call.ts";
 import { type Core, toApiAnswer } from "./verbs/core.ts";
@@ -26,7 +26,8 @@ import { servedStream } from "./cache/served_stream.ts";
 /** The inner face of an API server. */
 export function createPort(core: Core): ApiPort {
   return {
-    async call(call: ApiCall): Promise<ApiAnswer> {
+    async call(asked: ApiCall): Promise<ApiAnswer> {
+      const call = asked.resource.isStandIn ? withRow(core, asked) : asked;
       authorizeCall(core, call, call.verb);
       const owned = call.verb === "create" || call.verb === "update"
         ? { ...call, object: copyJson(call.object) }
@@ -34,7 +35,8 @@ export function createPort(core: Core): ApiPort {
       return toApiAnswer(call.resource, await perform(core, owned));
     },
 
-    async watch(target: CallTarget, options: WatchOptions): Promise<WatchStream> {
+    async watch(asked: CallTarget, options: WatchOptions): Promise<WatchStream> {
+      const target = asked.resource.isStandIn ? withRow(core, asked) : asked;
       authorizeCall(core, target, "watch");
       return servedStream(target.resource, await watchObjects(core, target, options));
     },
@@ -45,6 +47,14 @@ export function createPort(core: Core): ApiPort {
       return bindMany(core, user, bindings);
     },
   };
+}
+
+/** The call on the row that a stand-in names. Errors: throws ApiError 404. */
+function withRow<T extends CallTarget>(core: Core, call: T): T {
+  const { group, version, plural } = call.resource;
+  const resource = core.custom.find(group, version, plural);
+  if (resource === undefined) throw unknownPath();
+  return { ...call, resource };
 }
 
 /** Errors: throws ApiError 403. */

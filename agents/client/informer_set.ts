@@ -49,6 +49,13 @@ export class InformerSet {
     return informer as unknown as Informer<T>;
   }
 
+  /** Ends the informer of a resource that is served no longer. */
+  drop(resource: Resource): void {
+    const name = resourceName(resource);
+    this.#informers.get(name)?.stop();
+    this.#informers.delete(name);
+  }
+
   /** @returns undefined when nobody has asked for the resource. */
   find(resource: Resource): Informer | undefined {
     return this.#informers.get(resourceName(resource));

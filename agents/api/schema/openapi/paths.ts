@@ -16,6 +16,8 @@ const PATCH_TYPES = [
   "application/merge-patch+json",
   "application/strategic-merge-patch+json",
 ];
+/** A custom resource says nothing of how its lists merge strategically. */
+const CUSTOM_PATCH_TYPES = PATCH_TYPES.filter((type) => !type.includes("strategic"));
 const MEDIA_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 
 const WRITE_PARAMETERS = ["dryRun", "fieldManager", "fieldValidation"];
@@ -195,7 +197,8 @@ function operation(parts: OperationParts, details: PlaceDetails, dialect: Dialec
     ? listTypeName(target.typeName) ?? target.typeName
     : types[parts.answer];
   const bodyType = parts.body === "options" ? `${META}.DeleteOptions` : target.typeName;
-  const consumes = parts.body === "patch" ? PATCH_TYPES : MEDIA_TYPES;
+  const patches = target.custom === undefined ? PATCH_TYPES : CUSTOM_PATCH_TYPES;
+  const consumes = parts.body === "patch" ? patches : MEDIA_TYPES;
   const gvk = { group: target.group, kind: target.kind, version: target.version };
   const common = {
     operationId: `${parts.prefix}${id}`,
