@@ -9,7 +9,16 @@ const TICKS_PER_SECOND = 100;
 
 /** @returns seconds of user and system time, all threads. */
 export function cpuSeconds(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return readCpu(`/proc/${pid}/stat`);
+}
+
+/** @returns the same of the thread that the process began with, the one that runs JavaScript */
+export function mainThreadSeconds(pid: number): number {
+  return readCpu(`/proc/${pid}/task/${pid}/stat`);
+}
+
+function readCpu(path: string): number {
+  const stat = Deno.readTextFileSync(path);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -12,11 +12,12 @@ import {
   runLoad,
   updateMessage,
 } from "./store_requests.ts";
+import { readLogCounts } from "./store_metrics.ts";
 import type { Servers } from "./store_servers.ts";
 
 /** One number of a row. */
 export interface Figure {
-  readonly name: string;
+  readonly name: string | ((scale: Scale) => string);
   readonly unit: string;
   /** What the ratio of ours to the peer's is meant to be, for the reader of a run. */
   readonly aim: string;
@@ -37,6 +38,8 @@ export interface Row {
 
 /** How long and how much. */
 export interface Scale {
+  /** Too little to be a result; such a run's names say so. */
+  readonly isQuick: boolean;
   readonly seconds: number;
   /** Keys of the rows about a large store. */
   readonly keys: number;
@@ -48,8 +51,14 @@ export interface Scale {
 
 const LIST_KEYS = 10_000;
 
+/** @returns 1,000,000 for a million */
+export function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
 function loadRow(
-  row: Pick<Row, "id"> & Pick<Figure, "name" | "aim"> & {
+  row: Pick<Row, "id"> & Pick<Figure, "aim"> & {
+    readonly name: string;
     readonly path: string;
     readonly message: Uint8Array;
     readonly members?: number;
@@ -58,15 +67,20 @@ function loadRow(
     /** Keys that exist before. */
     readonly keys?: number;
     readonly unit?: string;
+    /** Whether its requests are records of the log. */
+    readonly isLogged?: boolean;
   },
 ): Row {
   const { id, name, aim, path, message } = row;
+  const figures = [{ name, aim, unit: row.unit ?? "requests/s" }];
+  if (row.isLogged) figures.push({ name: `Records a sync: ${name}`, aim: "reported", unit: "" });
   return {
     id,
-    figures: [{ name, aim, unit: row.unit ?? "requests/s" }],
+    figures,
     members: row.members ?? 1,
     async measure(servers, { seconds }) {
       await fill(servers.port, row.keys ?? 1);
+      const before = await readLogCounts(servers.port);
       const { perSecond } = await runLoad({
         port: servers.port,
         path,
@@ -75,7 +89,9 @@ function loadRow(
         streams: row.streams ?? 32,
         seconds,
       });
-      return [perSecond];
+      if (!row.isLogged) return [perSecond];
+      const after = await readLogCounts(servers.port);
+      return [perSecond, (after.commands - before.commands) / (after.syncs - before.syncs)];
     },
   };
 }
@@ -83,6 +99,7 @@ function loadRow(
 export const LOAD_ROWS: readonly Row[] = [
   loadRow({
     id: "put",
+    isLogged: true,
     name: "Put, 1 member, 8 connections × 32 streams",
     aim: "6, at least 4",
     path: PATHS.put,
@@ -90,6 +107,7 @@ export const LOAD_ROWS: readonly Row[] = [
   }),
   loadRow({
     id: "put1",
+    isLogged: true,
     name: "Put, 1 member, 1 connection × 1 stream",
     aim: "1.8, at least 1.3",
     path: PATHS.put,
@@ -99,6 +117,7 @@ export const LOAD_ROWS: readonly Row[] = [
   }),
   loadRow({
     id: "put3",
+    isLogged: true,
     name: "Put, 3 members on one machine, 8 connections × 32 streams",
     aim: "5, at least 3",
     path: PATHS.put,

@@ -4,9 +4,11 @@
  * Never: shares a data directory; leaves a process or a directory behind; turns fsync off.
  */
 import { join } from "node:path";
+import { type ThreadUse, ThreadWatch } from "./store_metrics.ts";
 
 const READY_MILLIS = 30_000;
-const SERVER = join(import.meta.dirname!, "../store/server.ts");
+const ROOT = join(import.meta.dirname!, "..");
+const SERVER = "store/server.ts";
 
 export type SideName = "Balsa" | "etcd";
 
@@ -22,12 +24,13 @@ export interface ServingMember {
   readonly pid: number;
 }
 
-/** Balsa as its users start it. @param denoFlags for a profile */
+/** Balsa as its users start it, by the task `store`. @param denoFlags for a profile */
 export function balsaSide(denoFlags: readonly string[] = []): Side {
-  return {
-    name: "Balsa",
-    command: [Deno.execPath(), "run", "-A", ...denoFlags, SERVER, "--log-level", "error"],
-  };
+  const { tasks } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json")));
+  const [, run, ...words] = String(tasks.store).split(" ");
+  const flags = words.filter((word) => word !== SERVER);
+  const server = [join(ROOT, SERVER), "--log-level", "error"];
+  return { name: "Balsa", command: [Deno.execPath(), run, ...flags, ...denoFlags, ...server] };
 }
 
 /** @param path of the etcd program */
@@ -56,6 +59,8 @@ export class Servers {
   readonly #places: readonly Place[];
   readonly #flags: readonly string[];
   #processes: Deno.ChildProcess[] = [];
+  #watches: ThreadWatch[] = [];
+  #threadUse: ThreadUse[] = [];
 
   private constructor(
     side: Side,
@@ -110,11 +115,22 @@ export class Servers {
       await this.stop();
       throw error;
     }
-    return performance.now() - started;
+    const elapsed = performance.now() - started;
+    if (this.#side.name === "Balsa") {
+      const watches = this.members.map(({ port, pid }) => ThreadWatch.start(port, pid));
+      this.#watches = await Promise.all(watches);
+    }
+    return elapsed;
+  }
+
+  /** What each thread of Balsa did between a start and the stop after it; none of etcd's. */
+  get threadUse(): readonly ThreadUse[] {
+    return this.#threadUse;
   }
 
   /** Ends every process as a user would; data stays. */
   async halt(): Promise<void> {
+    for (const watch of this.#watches.splice(0)) this.#threadUse.push(await watch.end());
     const running = this.#processes.splice(0);
     for (const process of running) process.kill("SIGTERM");
     for (const process of running) await process.status;
