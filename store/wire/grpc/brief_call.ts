@@ -1,17 +1,24 @@
 /**
  * Unary calls without a stream: the request came whole, the answer leaves whole.
  * In: request heads, bodies that came in one frame. Out: `UnaryCall`s handed to methods.
- * Never: takes a call with a deadline or an encoding, which the ordinary road has; decodes
- * messages.
+ * Never: takes a call with an encoding, which the ordinary road has; decodes messages.
  * Source: PROTOCOL-HTTP2.md.
  */
 import type { ProtoWriter } from "../../mvcc/proto.ts";
-import type { AnswerFrame, BriefHandler, BriefStreams } from "../http2/brief.ts";
+import type { AnswerFrame, BriefHandler, BriefRequest, BriefStreams } from "../http2/brief.ts";
 import type { HeaderBlock } from "../http2/header_block.ts";
 import { encodeStateless } from "../http2/hpack.ts";
 import type { PeerIdentity } from "../http2/socket.ts";
+import type { Deadlines, Expiring } from "./deadlines.ts";
 import { beginFramed, PREFIX_BYTES, prefixLength, writePrefix } from "./framing.ts";
-import { encodeMessage, GrpcCode, type GrpcStatus } from "./status.ts";
+import {
+  DEADLINE_EXCEEDED,
+  encodeMessage,
+  GrpcCode,
+  type GrpcStatus,
+  malformedTimeout,
+  parseTimeout,
+} from "./status.ts";
 
 /** Head and trailers of an answer with status OK. */
 export const OK_FRAME: AnswerFrame = {
@@ -45,11 +52,12 @@ export function statusFields(status: GrpcStatus): string[] {
   return ["grpc-status", String(status.code), "grpc-message", encodeMessage(status.message)];
 }
 
-/** Calls of one method that carry one head. */
+/** Calls of one method whose heads differ in nothing but the time they have. */
 export interface BriefCallParts {
   readonly run: (message: Uint8Array, call: UnaryCall) => void;
-  readonly headers: HeaderBlock;
+  readonly path: string;
   readonly peer: PeerIdentity;
+  readonly deadlines: Deadlines;
   readonly writer: ProtoWriter;
   readonly maxMessageBytes: number;
   readonly onCallEnd: ((path: string, code: GrpcCode) => void) | undefined;
@@ -64,20 +72,34 @@ export function briefHandler(parts: BriefCallParts): BriefHandler {
       return length >= 0 && length <= maxMessageBytes && bytes[start] === 0 &&
         prefixLength(bytes, start) === length;
     },
-    run(bytes, start, end, streams, id) {
-      run(bytes.subarray(start + PREFIX_BYTES, end), new BriefCall(parts, streams, id));
+    run(bytes, start, end, { streams, headers, id }) {
+      const call = new BriefCall(parts, headers, { streams, id });
+      const timeout = headers.get("grpc-timeout");
+      const millis = timeout === undefined ? null : parseTimeout(timeout);
+      if (timeout !== undefined && millis === null) return call.fail(malformedTimeout(timeout));
+      run(bytes.subarray(start + PREFIX_BYTES, end), call);
+      // Most reads are over by now, and need none.
+      if (millis !== null && !call.over) parts.deadlines.add(call, millis);
     },
   };
 }
 
-class BriefCall implements UnaryCall {
+class BriefCall implements UnaryCall, Expiring {
   readonly #parts: BriefCallParts;
+  readonly #headers: HeaderBlock;
   readonly #streams: BriefStreams;
   readonly #id: number;
   over = false;
+  bucket: Expiring[] | null = null;
+  position = 0;
 
-  constructor(parts: BriefCallParts, streams: BriefStreams, id: number) {
+  constructor(
+    parts: BriefCallParts,
+    headers: HeaderBlock,
+    { streams, id }: Pick<BriefRequest, "streams" | "id">,
+  ) {
     this.#parts = parts;
+    this.#headers = headers;
     this.#streams = streams;
     this.#id = id;
   }
@@ -87,11 +109,11 @@ class BriefCall implements UnaryCall {
   }
 
   get path(): string {
-    return this.#parts.headers.path;
+    return this.#parts.path;
   }
 
   metadata(name: string): string | undefined {
-    return this.#parts.headers.get(name);
+    return this.#headers.get(name);
   }
 
   beginReply(): ProtoWriter {
@@ -100,7 +122,7 @@ class BriefCall implements UnaryCall {
 
   finishReply(): void {
     if (this.over) return;
-    this.over = true;
+    this.#close();
     const { onCallEnd, writer } = this.#parts;
     writePrefix(writer.bytes, 0, writer.length - PREFIX_BYTES);
     onCallEnd?.(this.path, GrpcCode.ok);
@@ -114,9 +136,18 @@ class BriefCall implements UnaryCall {
 
   fail(status: GrpcStatus): void {
     if (this.over) return;
-    this.over = true;
+    this.#close();
     this.#parts.onCallEnd?.(this.path, status.code);
     const fields = ["content-type", "application/grpc", ...statusFields(status)];
     this.#streams.promote(this.#id)?.respond(200, fields, true);
+  }
+
+  expire(): void {
+    this.fail(DEADLINE_EXCEEDED);
+  }
+
+  #close(): void {
+    this.over = true;
+    if (this.bucket !== null) this.#parts.deadlines.remove(this);
   }
 }

@@ -14,7 +14,14 @@ import type { PeerIdentity } from "../http2/socket.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import { briefHandler, OK_FRAME, statusFields, type UnaryCall } from "./brief_call.ts";
 import { beginFramed, frameMessage, MessageReader, PREFIX_BYTES, writePrefix } from "./framing.ts";
-import { GrpcCode, type GrpcStatus, parseTimeout } from "./status.ts";
+import { Deadlines } from "./deadlines.ts";
+import {
+  DEADLINE_EXCEEDED,
+  GrpcCode,
+  type GrpcStatus,
+  malformedTimeout,
+  parseTimeout,
+} from "./status.ts";
 
 export type Method =
   /** Called once with the only message, a view valid during the call. */
@@ -157,24 +164,31 @@ export class GrpcServer {
   readonly #options: GrpcServerOptions;
   /** Answers are encoded and copied out within one turn, so all calls share one buffer. */
   readonly #writer = new ProtoWriter(64 * 1024);
+  readonly #deadlines: Deadlines;
 
   /** @param methods by path, `/package.Service/Method` */
   constructor(methods: ReadonlyMap<string, Method>, options: GrpcServerOptions) {
     this.#methods = methods;
     this.#services = new Set([...methods.keys()].map((path) => path.split("/")[1]));
     this.#options = options;
+    this.#deadlines = new Deadlines(options.after);
   }
 
-  /** The `briefOf` of an `Http2Server`: unary calls whose head asks for nothing special. */
+  /** The `briefOf` of an `Http2Server`: unary calls whose messages are not encoded. */
   briefOf(headers: HeaderBlock, peer: PeerIdentity): BriefHandler | null {
     const method = this.#methods.get(headers.path);
     if (method?.kind !== "unary" || headers.method !== "POST") return null;
     if (!(headers.get("content-type") ?? "").startsWith("application/grpc")) return null;
-    const special = headers.get("grpc-timeout") ?? headers.get("grpc-encoding");
-    if (special !== undefined) return null;
-    const { maxMessageBytes, onCallEnd } = this.#options;
-    const { run } = method;
-    return briefHandler({ run, headers, peer, writer: this.#writer, maxMessageBytes, onCallEnd });
+    if (headers.get("grpc-encoding") !== undefined) return null;
+    return briefHandler({
+      run: method.run,
+      path: headers.path,
+      peer,
+      deadlines: this.#deadlines,
+      writer: this.#writer,
+      maxMessageBytes: this.#options.maxMessageBytes,
+      onCallEnd: this.#options.onCallEnd,
+    });
   }
 
   /** The `onStream` of an `Http2Server`. */
@@ -250,13 +264,13 @@ export class GrpcServer {
   #startDeadline(call: ServerCall, value: string): boolean {
     const millis = parseTimeout(value);
     if (millis === null) {
-      call.fail({ code: GrpcCode.internal, message: `malformed grpc-timeout: ${value}` });
+      call.fail(malformedTimeout(value));
       return false;
     }
     call.stopDeadline = this.#options.after(millis, () => {
       if (call.over) return;
       call.onCancel();
-      call.fail({ code: GrpcCode.deadlineExceeded, message: "context deadline exceeded" });
+      call.fail(DEADLINE_EXCEEDED);
     });
     return true;
   }

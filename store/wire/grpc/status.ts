@@ -62,7 +62,7 @@ export function decodeMessage(text: string): string {
   return decoder.decode(Uint8Array.from(bytes));
 }
 
-const UNIT_MILLIS: Record<string, number> = {
+const UNIT_MILLIS: Readonly<Record<string, number | undefined>> = {
   H: 3600_000,
   M: 60_000,
   S: 1000,
@@ -73,8 +73,26 @@ const UNIT_MILLIS: Record<string, number> = {
 
 /** @returns milliseconds of a `grpc-timeout` value, or `null` when it is malformed */
 export function parseTimeout(value: string): number | null {
-  const match = /^(\d{1,8})([HMSmun])$/.exec(value);
-  return match === null ? null : Number(match[1]) * UNIT_MILLIS[match[2]];
+  const digits = value.length - 1;
+  const unit = UNIT_MILLIS[value[digits]];
+  if (digits < 1 || digits > 8 || unit === undefined) return null;
+  let number = 0;
+  for (let i = 0; i < digits; i++) {
+    const digit = value.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return null;
+    number = number * 10 + digit;
+  }
+  return number * unit;
+}
+
+/** What a call is told that runs out of time. */
+export const DEADLINE_EXCEEDED: GrpcStatus = {
+  code: GrpcCode.deadlineExceeded,
+  message: "context deadline exceeded",
+};
+
+export function malformedTimeout(value: string): GrpcStatus {
+  return { code: GrpcCode.internal, message: `malformed grpc-timeout: ${value}` };
 }
 
 /** @returns a `grpc-timeout` value of at least `millis` */

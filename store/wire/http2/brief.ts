@@ -24,12 +24,19 @@ export interface BriefStreams {
   promote(id: number): Http2Stream | undefined;
 }
 
-/** Takes the requests that carry one and the same head. Positional: runs for each request. */
+/** A request that is about to run. */
+export interface BriefRequest {
+  readonly headers: HeaderBlock;
+  readonly streams: BriefStreams;
+  readonly id: number;
+}
+
+/** Takes the requests whose heads differ in VARYING_FIELD alone. Runs for each request. */
 export interface BriefHandler {
   /** @returns whether `run` will take this body; otherwise an ordinary stream is opened */
   accepts(bytes: Uint8Array, start: number, end: number): boolean;
   /** Runs the request; the bytes are valid during the call. It may be answered at once or later. */
-  run(bytes: Uint8Array, start: number, end: number, streams: BriefStreams, id: number): void;
+  run(bytes: Uint8Array, start: number, end: number, request: BriefRequest): void;
 }
 
 /** A head that such requests carry, and who takes them. */
@@ -38,9 +45,11 @@ export interface BriefHead {
   readonly handler: BriefHandler;
 }
 
-/** Finds the handler of a head; heads are shared between equal requests, so mostly the last. */
+/** Finds the handler of a head; equal requests share theirs, and like ones share a handler. */
 export class BriefHeads {
   readonly #handlerOf: (headers: HeaderBlock) => BriefHandler | null;
+  /** By the model of a head. */
+  readonly #handlers = new WeakMap<HeaderBlock, BriefHandler | null>();
   #headers: HeaderBlock | null = null;
   #head: BriefHead | null = null;
 
@@ -51,7 +60,11 @@ export class BriefHeads {
   /** @returns null when these requests are ordinary ones */
   of(headers: HeaderBlock): BriefHead | null {
     if (headers === this.#headers) return this.#head;
-    const handler = this.#handlerOf(headers);
+    let handler = this.#handlers.get(headers.model);
+    if (handler === undefined) {
+      handler = this.#handlerOf(headers);
+      this.#handlers.set(headers.model, handler);
+    }
     this.#headers = headers;
     this.#head = handler === null ? null : { headers, handler };
     return this.#head;

@@ -21,7 +21,7 @@ import {
   writeSettings,
   writeWindowUpdate,
 } from "./frames.ts";
-import { encodeStateless } from "./hpack.ts";
+import { encodeStateless, HpackEncoder } from "./hpack.ts";
 
 const BRIEF = encodeStateless([":method", "POST", ":scheme", "http", ":path", "/brief"]);
 const FRAME = {
@@ -51,7 +51,7 @@ function serve(settings: [number, number][] = []) {
     briefOf: ({ path }) =>
       path !== "/brief" ? null : {
         accepts: (bytes, start) => bytes[start] === 98,
-        run: (bytes, start, end, streams, id) =>
+        run: (bytes, start, end, { streams, id }) =>
           void taken.push({ body: decoder.decode(bytes.subarray(start, end)), id, streams }),
       },
   });
@@ -184,4 +184,55 @@ Deno.test("a shutdown waits for requests that were taken", () => {
   assert.equal(server.isClosing(), false);
   assert.deepEqual(server.answer(0), answered(1));
   assert.equal(server.isClosing(), true);
+});
+
+Deno.test("requests that differ in their time alone share a handler, and keep their own time", () => {
+  const asked: string[] = [];
+  const ran: string[] = [];
+  let opened = 0;
+  const connection = new Http2Connection({
+    role: "server",
+    now: () => 0,
+    onOutput: () => {},
+    onClosing: () => {},
+    onStream: () => void opened++,
+    briefOf: ({ path }) => {
+      asked.push(path);
+      return {
+        accepts: () => true,
+        run: (_bytes, _start, _end, { headers }) => {
+          const { fields, path } = headers;
+          const time = headers.get("grpc-timeout") ?? "";
+          assert.equal(fields[fields.indexOf("grpc-timeout") + 1], time);
+          ran.push(`${path} ${time} ${headers.get("token")}`);
+        },
+      };
+    },
+  });
+  const encoder = new HpackEncoder();
+  let id = 1;
+  const send = (path: string, timeout: string, token: string) => {
+    const head = new OutputBuffer();
+    const fields = [":method", "POST", ":scheme", "http", ":path", path, "grpc-timeout", timeout];
+    for (let i = 0; i < fields.length; i += 2) encoder.field(head, fields[i], fields[i + 1]);
+    encoder.field(head, "token", token);
+    const out = new OutputBuffer();
+    if (id === 1) out.append(CLIENT_PREFACE);
+    if (id === 1) writeSettings(out, []);
+    const block = head.bytes.subarray(0, head.length);
+    writeHeaders(out, block, id, { endStream: false, maxFrameSize: 16384 });
+    writeFrameHeader(out, 1, FrameType.data, Flag.endStream, id);
+    out.appendByte(98);
+    id += 2;
+    connection.receive(out.copy());
+  };
+  for (let i = 0; i < 200; i++) send(i % 3 === 0 ? "/a" : "/b", `${4_999_999 - i}u`, `t${i % 2}`);
+  assert.equal(ran.length, 200);
+  assert.deepEqual(ran.slice(0, 2), ["/a 4999999u t0", "/b 4999998u t1"]);
+  assert.equal(ran[199], "/b 4999800u t1");
+  assert.equal(asked.length, 4);
+  // What might need a look is looked at: such a value makes a malformed request.
+  send("/a", " 5S", "t0");
+  assert.equal(ran.length, 200);
+  assert.equal(opened, 0);
 });

@@ -237,7 +237,7 @@ export class Http2Connection {
     if (!this.#credit(length)) return;
     const brief = this.#streams.briefHead(streamId);
     if (brief !== null && completesBrief(brief, bytes, frame)) {
-      return this.#streams.runBrief(streamId, brief.handler, bytes, frame);
+      return this.#streams.runBrief(streamId, brief, bytes, frame);
     }
     if (!dropPadding(bytes, frame)) return this.fail(ErrorCode.protocolError, TOO_PADDED);
     const ends = (frame.flags & Flag.endStream) !== 0;

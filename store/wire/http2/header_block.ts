@@ -22,9 +22,17 @@ export interface HeaderBlock {
   readonly status: number;
   /** Declared `content-length`, -1 when absent. */
   readonly contentLength: number;
+  /** The block that this one equals save for VARYING_FIELD; itself when it was the first. */
+  readonly model: HeaderBlock;
   /** @returns the first value of a lower-case name; several cookies are joined. */
   get(name: string): string | undefined;
 }
+
+/** Kinds of requests that one client is expected to mix. */
+const MODELS = 8;
+
+/** The one field in which a client's otherwise equal requests differ. */
+export const VARYING_FIELD = "grpc-timeout";
 
 class ParsedBlock implements HeaderBlock {
   readonly fields: readonly string[];
@@ -34,6 +42,7 @@ class ParsedBlock implements HeaderBlock {
   readonly path: string;
   readonly status: number;
   readonly contentLength: number;
+  readonly model: HeaderBlock = this;
 
   constructor(fields: readonly string[], pseudo: ReadonlyMap<string, string>, length: number) {
     this.fields = fields;
@@ -53,6 +62,52 @@ class ParsedBlock implements HeaderBlock {
       joined = joined === undefined ? this.fields[i + 1] : `${joined}; ${this.fields[i + 1]}`;
     }
     return joined;
+  }
+}
+
+/** A block that was checked as its model was. */
+class VariedBlock implements HeaderBlock {
+  readonly model: HeaderBlock;
+  readonly #value: string;
+
+  constructor(model: HeaderBlock, value: string) {
+    this.model = model;
+    this.#value = value;
+  }
+
+  get fields(): readonly string[] {
+    const { fields } = this.model;
+    return fields.map((field, i) =>
+      i % 2 === 1 && fields[i - 1] === VARYING_FIELD ? this.#value : field
+    );
+  }
+
+  get method(): string {
+    return this.model.method;
+  }
+
+  get scheme(): string {
+    return this.model.scheme;
+  }
+
+  get authority(): string {
+    return this.model.authority;
+  }
+
+  get path(): string {
+    return this.model.path;
+  }
+
+  get status(): number {
+    return this.model.status;
+  }
+
+  get contentLength(): number {
+    return this.model.contentLength;
+  }
+
+  get(name: string): string | undefined {
+    return name === VARYING_FIELD ? this.#value : this.model.get(name);
   }
 }
 
@@ -109,7 +164,22 @@ export function parseHeaderBlock(fields: readonly string[], role: BlockRole): He
 /** Stands for a head that nobody will look at. */
 export const BLANK_BLOCK: HeaderBlock = new ParsedBlock([], new Map(), -1);
 
-/** Equal blocks are decoded to one object, so each of those is checked once. */
+/** @returns the value of VARYING_FIELD when nothing else differs and it needs no look, or null */
+function variedValue(fields: readonly string[], known: readonly string[]): string | null {
+  if (fields.length !== known.length) return null;
+  let varied: string | null = null;
+  for (let i = 0; i < fields.length; i++) {
+    if (fields[i] === known[i]) continue;
+    if (i % 2 === 0 || fields[i - 1] !== VARYING_FIELD || varied !== null) return null;
+    varied = fields[i];
+  }
+  return varied !== null && /^[0-9A-Za-z]+$/.test(varied) ? varied : null;
+}
+
+/**
+ * Equal blocks are decoded to one object, so each of those is checked once; one that varies from a
+ * checked one in nothing that needs a look is not checked at all.
+ */
 export class BlockCache {
   readonly #parsed: Record<BlockRole, WeakMap<DecodedFields, HeaderBlock>> = {
     request: new WeakMap(),
@@ -117,6 +187,9 @@ export class BlockCache {
     trailers: new WeakMap(),
   };
 
+  /** Requests lately seen, as decoded and as checked, which later ones may vary from. */
+  readonly #models: { readonly fields: readonly string[]; readonly block: HeaderBlock }[] = [];
+  #nextModel = 0;
   #lastDecoded: DecodedFields | null = null;
   #lastRole: BlockRole = "trailers";
   #lastBlock: HeaderBlock | null = null;
@@ -126,13 +199,34 @@ export class BlockCache {
     if (decoded === this.#lastDecoded && role === this.#lastRole) return this.#lastBlock;
     let block = this.#parsed[role].get(decoded) ?? null;
     if (block === null) {
+      const varied = this.#varied(decoded, role);
+      if (varied !== null) return varied;
       block = parseHeaderBlock(decoded.fields, role);
-      if (block !== null) this.#parsed[role].set(decoded, block);
+      if (block !== null) {
+        this.#parsed[role].set(decoded, block);
+        if (role === "request") this.#addModel(decoded.fields, block);
+      }
     }
     this.#lastDecoded = decoded;
     this.#lastRole = role;
     this.#lastBlock = block;
     return block;
+  }
+
+  /** A block that stays with its request; its model goes on being one. */
+  #varied(decoded: DecodedFields, role: BlockRole): HeaderBlock | null {
+    if (role !== "request") return null;
+    for (const { fields, block } of this.#models) {
+      const value = variedValue(decoded.fields, fields);
+      if (value !== null) return new VariedBlock(block, value);
+    }
+    return null;
+  }
+
+  #addModel(fields: readonly string[], block: HeaderBlock): void {
+    if (block.get(VARYING_FIELD) === undefined) return;
+    this.#models[this.#nextModel] = { fields, block };
+    this.#nextModel = (this.#nextModel + 1) % MODELS;
   }
 }
 

@@ -6,7 +6,7 @@
  * Never: parses a frame.
  * Source: RFC 9113 section 5.1.
  */
-import type { AnswerFrame, BriefHandler, BriefHead, BriefStreams } from "./brief.ts";
+import type { AnswerFrame, BriefHead, BriefStreams } from "./brief.ts";
 import { ErrorCode, writeRstStream } from "./frames.ts";
 import { BLANK_BLOCK, type HeaderBlock } from "./header_block.ts";
 import { ResetMemory } from "./receive_window.ts";
@@ -66,9 +66,9 @@ export class StreamTable implements BriefStreams {
   }
 
   /** Runs a brief request; `frame` is its body. */
-  runBrief(id: number, handler: BriefHandler, bytes: Uint8Array, frame: FrameView): void {
+  runBrief(id: number, { headers, handler }: BriefHead, bytes: Uint8Array, frame: FrameView): void {
     this.#brief.set(id, null);
-    handler.run(bytes, frame.start, frame.end, this, id);
+    handler.run(bytes, frame.start, frame.end, { headers, streams: this, id });
   }
 
   promote(id: number): Http2Stream | undefined {
