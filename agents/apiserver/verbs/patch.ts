@@ -96,8 +96,32 @@ export function applyPatch(
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value) &&
     typeof value.metadata === "object" && value.metadata !== null;
   if (!isObject) throw badRequest("the patch does not leave an object with metadata");
-  // Merge patches share untouched parts with the frozen original.
-  return checkPatched(target, copyJson(value as KubeObject), parts);
+  return checkTouched(target, { patched: value as KubeObject, current }, parts);
+}
+
+/**
+ * Merge patches share untouched parts with the frozen original, which was checked when it was
+ * stored. A rule may change any part of an object but, of one whose status is written, only that.
+ */
+function checkTouched(
+  target: CallTarget,
+  { patched, current }: { readonly patched: KubeObject; readonly current: KubeObject },
+  parts: Pick<PatchParts, "patchType" | "patch" | "options">,
+): KubeObject {
+  if (target.subresource !== "status" || parts.patchType !== STRATEGIC) {
+    return checkPatched(target, copyJson(patched), parts);
+  }
+  const fields = Object.keys(patched);
+  const isTouched = (field: string) => patched[field] !== current[field];
+  const touched = fields.filter(isTouched).map((field) => [field, copyJson(patched[field])]);
+  const checked = checkPatched(target, Object.fromEntries(touched), parts);
+  const draft: Record<string, unknown> = {};
+  for (const field of fields) {
+    if (isTouched(field)) {
+      if (Object.hasOwn(checked, field)) draft[field] = checked[field];
+    } else draft[field] = field === "metadata" ? copyJson(patched.metadata) : patched[field];
+  }
+  return draft as unknown as KubeObject;
 }
 
 /**
