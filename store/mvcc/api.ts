@@ -141,8 +141,8 @@ export interface StateMachineApi {
   readonly auth: Auth;
   /** @returns the keys attached to a lease, in byte order. Errors: leaseNotFound. */
   leaseKeys(id: bigint): Uint8Array[] | StoreFailure;
-  /** Whether someone may see or renew what hangs on a lease. */
-  checkLeaseAccess(id: bigint, identity?: Identity): StoreFailure | undefined;
+  /** Whether someone may see which keys hang on a lease. */
+  checkLeaseKeysAccess(id: bigint, identity?: Identity): StoreFailure | undefined;
   /** Applies one encoded command (`command.ts`). Never throws on any bytes. */
   apply(command: Uint8Array): ApplyOutcome;
   /**

@@ -117,9 +117,8 @@ export class StateMachine implements StateMachineApi {
     return this.#admin.keysOf(lease).map((key) => this.#state.kv.keys.bytesOf(key));
   }
 
-  /** Whether someone may see or renew what hangs on a lease. */
-  checkLeaseAccess(id: bigint, identity?: Identity): StoreFailure | undefined {
-    return this.#requestAuth.lease(id, identity);
+  checkLeaseKeysAccess(id: bigint, identity?: Identity): StoreFailure | undefined {
+    return this.#requestAuth.leaseKeys(id, identity);
   }
 
   apply(command: Uint8Array): ApplyOutcome {

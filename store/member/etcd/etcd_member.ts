@@ -130,9 +130,8 @@ export class EtcdMember implements MemberApi {
     };
   };
 
-  leaseKeepAlive: MemberApi["leaseKeepAlive"] = (id, caller, done) => {
-    const refused = this.#member.machine.checkLeaseAccess(id, caller ?? undefined);
-    if (refused !== undefined) return done(refused);
+  /** As in etcd, whoever knows a lease may renew it. */
+  leaseKeepAlive: MemberApi["leaseKeepAlive"] = (id, _caller, done) => {
     const outcome = this.#opened.leases.keepAliveNow(id);
     if (outcome !== null) done(outcome);
     else void this.#opened.leases.keepAlive(id).then(done);
@@ -140,7 +139,7 @@ export class EtcdMember implements MemberApi {
 
   leaseTimeToLive: MemberApi["leaseTimeToLive"] = async (id, { keys, caller }) => {
     const { machine } = this.#member;
-    const refused = machine.checkLeaseAccess(id, caller ?? undefined);
+    const refused = keys ? machine.checkLeaseKeysAccess(id, caller ?? undefined) : undefined;
     if (refused !== undefined) return refused;
     const time = await this.#opened.leases.timeToLive(id);
     if (time.kind !== "time") return time;
@@ -256,12 +255,14 @@ export class EtcdMember implements MemberApi {
   };
 
   /** There is one version of this store's data, so only that version is a valid target. */
-  downgrade: MemberApi["downgrade"] = (_action, version) => {
+  downgrade: MemberApi["downgrade"] = (action, version) => {
     const isVersion = /^\d+\.\d+\.\d+$/.test(version);
-    return Promise.resolve({
-      kind: "member" as const,
-      reason: isVersion ? "downgradeTarget" as const : "badDowngradeVersion" as const,
-    });
+    const reason = action === "cancel"
+      ? "noDowngrade"
+      : isVersion
+      ? "downgradeTarget"
+      : "badDowngradeVersion";
+    return Promise.resolve({ kind: "member" as const, reason });
   };
 
   async #change(request: ClusterRequest): Promise<MemberList | MemberFailure> {

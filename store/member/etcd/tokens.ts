@@ -14,7 +14,10 @@ import type { StoreFailure } from "../../mvcc/types.ts";
 
 const TOKEN_TTL_MILLIS = 300_000;
 
-/** Signs and reads tokens of the form `user.revision.expiry.signature`. */
+/**
+ * Signs and reads tokens of the form `user.expiry.signature`. As etcd's simple tokens, they stand
+ * for what their user may do now, and end when its password changes or it is deleted.
+ */
 export class Tokens {
   readonly #auth: () => Auth;
   readonly #clusterId: bigint;
@@ -35,22 +38,24 @@ export class Tokens {
 
   issue(user: string): string {
     const expiry = this.#wallNow() + TOKEN_TTL_MILLIS;
-    const claims = `${user}.${this.#auth().revision}.${Math.floor(expiry)}`;
-    return `${claims}.${this.#sign(claims)}`;
+    const claims = `${user}.${Math.floor(expiry)}`;
+    return `${claims}.${this.#sign(user, claims)}`;
   }
 
   read(token: string): { readonly kind: "caller"; readonly caller: Identity } | StoreFailure {
-    const match = /^((.+)\.(\d{1,15})\.(\d{1,15}))\.([\w-]{43})$/.exec(token);
+    const match = /^((.+)\.(\d{1,15}))\.([\w-]{43})$/.exec(token);
     if (match === null) return authFailure("invalidAuthToken");
-    const [, claims, user, revision, expiry, signature] = match;
-    const genuine = timingSafeEqual(Buffer.from(signature), Buffer.from(this.#sign(claims)));
+    const [, claims, user, expiry, signature] = match;
+    const expected = Buffer.from(this.#sign(user, claims));
+    const genuine = timingSafeEqual(Buffer.from(signature), expected);
     if (!genuine || Number(expiry) < this.#wallNow()) return authFailure("invalidAuthToken");
-    return { kind: "caller", caller: { user, authRevision: Number(revision) } };
+    return { kind: "caller", caller: { user, authRevision: this.#auth().revision } };
   }
 
-  #sign(claims: string): string {
-    const secret = this.#auth().user("root")?.hashedPassword ?? "";
-    const key = `${this.#clusterId}:${secret}`;
+  #sign(user: string, claims: string): string {
+    const auth = this.#auth();
+    const secretOf = (name: string) => auth.user(name)?.hashedPassword ?? "";
+    const key = `${this.#clusterId}:${secretOf("root")}:${secretOf(user)}`;
     return createHmac("sha256", key).update(claims).digest("base64url");
   }
 }

@@ -79,6 +79,17 @@ export class RequestAuth {
     }
   }
 
+  /** Whether someone may see which keys hang on a lease. */
+  leaseKeys(id: bigint, identity: Identity | undefined): StoreFailure | undefined {
+    const refused = this.#auth.checkAdmin(identity);
+    if (refused === undefined || identity === undefined) return refused;
+    for (const key of this.#leases.get(id)?.keys ?? []) {
+      const failure = this.#auth.checkAccess(identity, "read", this.#kv.keys.bytesOf(key));
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
+  }
+
   /** Whether someone may end a lease, or hang a key on it. */
   lease(id: bigint, identity: Identity | undefined): StoreFailure | undefined {
     if (id === 0n || this.#auth.checkAdmin(identity) === undefined) return undefined;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openRemoteStore } from "../../../store/client.ts";
 import { denoPorts, type KeyValue, type Store, type WatchNotice } from "../../../store/mod.ts";
+import { ProtoReader } from "../../../store/mvcc/proto.ts";
 import { GrpcChannel } from "../../../store/wire/grpc/client.ts";
 import {
   type MemberProcess,
@@ -12,7 +13,8 @@ import {
   withFolder,
 } from "../../system/store/member_process.ts";
 import { systemTest } from "../../system/tools.ts";
-import { encodeFields, REFUSALS } from "./refusals.ts";
+import { AUTH_REFUSALS, AUTH_SET_UP, type Caller } from "./auth_refusals.ts";
+import { encodeFields, type Field, REFUSALS } from "./refusals.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (value: Uint8Array) => new TextDecoder().decode(value);
@@ -53,6 +55,7 @@ for (const kind of SERVERS) {
             await test.step(name, () => check(store));
           }
           await test.step("refusals, status and words", () => checkRefusals(store, member));
+          await test.step("refusals while auth is enabled", () => checkAuthRefusals(member));
         } finally {
           await store.close();
           await member.stop();
@@ -194,14 +197,18 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-async function checkRefusals(store: Store, member: MemberProcess): Promise<void> {
+function channelTo(member: MemberProcess): Promise<GrpcChannel> {
   const { timer } = denoPorts();
-  const channel = await GrpcChannel.connect({
+  return GrpcChannel.connect({
     address: member.url.replace("http://", ""),
     now: () => timer.now(),
     after: (delay, callback) => timer.after(delay, callback),
     connectTimeoutMillis: 5_000,
   });
+}
+
+async function checkRefusals(store: Store, member: MemberProcess): Promise<void> {
+  const channel = await channelTo(member);
   const ask = (method: string, message: Uint8Array) =>
     channel.unary(`/etcdserverpb.${method}`, message, { timeoutMillis: 5_000 });
   try {
@@ -222,6 +229,59 @@ async function checkRefusals(store: Store, member: MemberProcess): Promise<void>
     assert.equal(torn.status.code, 13);
     assert.match(torn.status.message, /^grpc: error unmarshalling request: /);
     assert.equal(expect(await store.range(range("a")), "range").revision, before);
+  } finally {
+    channel.close();
+  }
+}
+
+/** The last check of a server: auth is off again, but its users stay. */
+async function checkAuthRefusals(member: MemberProcess): Promise<void> {
+  const channel = await channelTo(member);
+  const tokens = new Map<Caller, string>([["made up", "nonsense"]]);
+  const ask = (caller: Caller, method: string, fields: readonly Field[]) => {
+    const token = tokens.get(caller);
+    return channel.unary(`/etcdserverpb.${method}`, encodeFields(fields), {
+      timeoutMillis: 5_000,
+      ...(token === undefined ? {} : { metadata: ["token", token] }),
+    });
+  };
+  const login = async (name: string, password: string) => {
+    const fields: Field[] = [[1, name], [2, password]];
+    const { message } = expect(await ask("nobody", "Auth/Authenticate", fields), "message");
+    const reader = new ProtoReader(message);
+    let token = "";
+    while (reader.next()) {
+      if (reader.field === 2) token = reader.string();
+      else reader.skip();
+    }
+    return token;
+  };
+  try {
+    for (const [method, fields] of AUTH_SET_UP) {
+      expect(await ask("nobody", method, fields), "message");
+    }
+    tokens.set("root", await login("root", "r"));
+    tokens.set("stale", await login("guest", "g"));
+    expect(await ask("root", "Auth/RoleAdd", [[1, "another"]]), "message");
+    tokens.set("guest", await login("guest", "g"));
+    const differences: string[] = [];
+    for (const [caller, method, fields, refusal] of AUTH_REFUSALS) {
+      const answer = await ask(caller, method, fields);
+      const { code, message } = answer.kind === "status" ? answer.status : { code: 0, message: "" };
+      const [wantedCode, words] = refusal ?? [0, ""];
+      if (code === wantedCode && message === words) continue;
+      const request = `${caller}: ${method} ${JSON.stringify(fields)}`;
+      differences.push(`${request}: ${code} ${message}, not ${wantedCode} ${words}`);
+    }
+    assert.deepEqual(differences, []);
+    // Who gets another password has to log in again; others need not.
+    expect(
+      await ask("root", "Auth/UserChangePassword", [[1, "guest"], [2, "h"]]),
+      "message",
+    );
+    const ended = expect(await ask("guest", "KV/Range", [[1, "open/a"]]), "status");
+    assert.equal(ended.status.message, "etcdserver: invalid auth token");
+    expect(await ask("root", "Auth/AuthDisable", []), "message");
   } finally {
     channel.close();
   }

@@ -124,8 +124,10 @@ const CLUSTER: readonly Step[] = [
   "member promote 1234",
   "move-leader 1234",
   "endpoint health",
+  "endpoint health --cluster",
   "endpoint status -w fields",
   "endpoint hashkv",
+  "endpoint hashkv --rev=2",
   "alarm list",
   "alarm disarm",
   "defrag",
@@ -157,6 +159,9 @@ const AUTH: readonly Step[] = [
   "user get reader",
   "user get reader --detail",
   "user get absent",
+  { words: "user passwd reader --interactive=false", stdin: "new" },
+  { words: "user passwd absent --interactive=false", stdin: "new" },
+  { words: "user passwd reader --interactive=false", stdin: "pw" },
   "auth enable",
   "get a/1",
   "get a/1 --user=root:wrong",
@@ -204,6 +209,24 @@ for (const version of ["3.4", "3.5"] as const) {
       }),
   );
 }
+
+systemTest(
+  "etcdctl check datascale finds the memory that it asks for",
+  ["etcdctl-3.5"],
+  () =>
+    withFolder(async (folder) => {
+      const member = await startAlone("balsa", folder);
+      try {
+        const etcdctl = new Etcdctl("3.5", member.url);
+        const words = ["check", "datascale", "--load=s", "--auto-compact", "--auto-defrag"];
+        const { code, stdout, stderr } = await etcdctl.try(words);
+        assert.equal(code, 0, stdout + stderr);
+        assert.match(stdout, /PASS: Approximate system memory used/);
+      } finally {
+        await member.stop();
+      }
+    }),
+);
 
 systemTest(
   "etcdctl check perf finds the throughput it asks for",
