@@ -6,7 +6,7 @@
  */
 import { encodeFields, type Field } from "./refusals.ts";
 
-/** Whose token goes along; `stale` was given before the last change of auth, `made up` by nobody. */
+/** Whose token goes along; `stale` is from before the last change of auth, `made up` no token. */
 export type Caller = "nobody" | "root" | "guest" | "stale" | "made up";
 
 const INVALID = 3;
