@@ -11,6 +11,7 @@ import {
   createApiServer,
   DEFAULT_CONFIG,
   type KubeletPort,
+  type Log,
   randomFrom,
 } from "../../agents/apiserver/mod.ts";
 import type { ApiResponse } from "../../agents/apiserver/http/message.ts";
@@ -113,19 +114,27 @@ export async function startFakeApi(
     readonly components?: ApiServerPorts["components"];
     /** Where the clock begins; certificates are made for that time. */
     readonly startMillis?: number;
+    /** Told what the server logs; absent = nobody is. */
+    readonly log?: Log;
     /** What the server finds; absent = an empty store. */
     readonly store?: MemoryStore;
   } = {},
 ): Promise<FakeApi> {
-  const { kubelets = NO_KUBELETS, components, startMillis, store = new MemoryStore(), ...config } =
-    overrides;
+  const {
+    kubelets = NO_KUBELETS,
+    components,
+    startMillis,
+    log = () => {},
+    store = new MemoryStore(),
+    ...config
+  } = overrides;
   const directory = await Deno.makeTempDir();
   const clock = new HandClock(startMillis);
   const server = await createApiServer({ ...DEFAULT_CONFIG, pkiDirectory: directory, ...config }, {
     store,
     clock,
     random: randomFrom(seededFill(7)),
-    log: () => {},
+    log,
     kubelets,
     ...(components === undefined ? {} : { components }),
   });

@@ -4,7 +4,6 @@
  * warnings for the client.
  * Never: accepts what it can't read: 400, 413, 415 as upstream words them.
  */
-import { parse as parseYaml } from "yaml";
 import type { DeleteOptions, PatchType, WriteOptions } from "../../../api/call.ts";
 import type { KubeObject } from "../../../api/meta.ts";
 import type { Resource } from "../../../api/resource.ts";
@@ -12,9 +11,15 @@ import { decodeCbor, isSelfDescribed } from "../../../api/schema/cbor.ts";
 import { decodeObject, hasMagic } from "../../../api/schema/protobuf.ts";
 import { findDuplicates } from "../../../api/schema/duplicates.ts";
 import { checkAs, strictMessage } from "../../../api/schema/strict.ts";
-import { badRequest, requestEntityTooLarge, unsupportedMediaType } from "../../../api/status.ts";
+import {
+  ApiError,
+  badRequest,
+  requestEntityTooLarge,
+  unsupportedMediaType,
+} from "../../../api/status.ts";
 import { BODY_LIMIT_BYTES } from "../../verbs/core.ts";
 import { PATCH_TYPES } from "../../verbs/patch.ts";
+import { parseJson, parseYaml } from "./bounded.ts";
 import { MEDIA_TYPES } from "./negotiate.ts";
 
 const OBJECT_TYPES = Object.values(MEDIA_TYPES);
@@ -131,7 +136,7 @@ function readCbor(bytes: Uint8Array): unknown {
 /** @param problem what the refusal begins with */
 function readJson(text: string, problem: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw badRequest(`${problem}: ${(error as Error).message}`);
   }
@@ -139,8 +144,9 @@ function readJson(text: string, problem: string): unknown {
 
 function readYaml(text: string, problem: string): unknown {
   try {
-    return parseYaml(text, { maxAliasCount: 100, uniqueKeys: true });
+    return parseYaml(text);
   } catch (error) {
+    if (error instanceof ApiError) throw error;
     throw badRequest(`${problem}: ${(error as Error).message}`);
   }
 }
