@@ -8,7 +8,14 @@
 import type { NodeRow } from "./node_row.ts";
 import type { PodRow, Resources } from "./pod_row.ts";
 
-export type NodeChange = "add" | "delete" | "allocatable" | "labels" | "taints" | "images";
+export type NodeChange =
+  | "add"
+  | "delete"
+  | "allocatable"
+  | "labels"
+  | "taints"
+  | "images"
+  | "features";
 export type PodChange =
   | "add"
   | "delete"
@@ -66,6 +73,7 @@ export function nodeEvents(before: NodeRow, after: NodeRow): ClusterEvent[] {
   ) changes.push("allocatable");
   if (!sameLabels(before.labels, after.labels)) changes.push("labels");
   if (!sameJson(before.taints, after.taints)) changes.push("taints");
+  if (!sameJson(before.declaredFeatures, after.declaredFeatures)) changes.push("features");
   return [...new Set(changes)].map((change) => ({ resource: "node", change, before, after }));
 }
 

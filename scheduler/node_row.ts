@@ -30,6 +30,8 @@ export interface NodeRow {
   readonly images: readonly NodeImage[];
   /** Volumes that each CSI driver may attach; a driver not named has no limit. */
   readonly attachLimits: Readonly<Record<string, number>>;
+  /** What its kubelet says it can do beyond what all can. */
+  readonly declaredFeatures: readonly string[];
 }
 
 /** A node that offers nothing, to be spread into others. */
@@ -42,4 +44,5 @@ export const EMPTY_NODE: NodeRow = {
   allowedPods: 0,
   images: [],
   attachLimits: {},
+  declaredFeatures: [],
 };

@@ -152,6 +152,8 @@ export interface PodSpecRow {
   readonly schedulingGates: readonly string[];
   readonly volumes: VolumeNeeds;
   readonly devices: DeviceNeeds;
+  /** What the kubelet must be able to do beyond what all can. */
+  readonly requiredFeatures: readonly string[];
 }
 
 /** One interned spec. Its identity may be used as a key; equal specs usually share one. */
@@ -203,4 +205,5 @@ export const EMPTY_SPEC: PodSpecRow = {
   schedulingGates: [],
   volumes: NO_VOLUMES,
   devices: NO_DEVICES,
+  requiredFeatures: [],
 };

@@ -7,13 +7,14 @@
 
 import { DeviceLedger } from "./devices/ledger.ts";
 import type { Plugin } from "./plugin.ts";
-import { createDynamicResources, DYNAMIC_RESOURCES } from "./plugins/dynamic_resources.ts";
+import { createDynamicResources, DYNAMIC_RESOURCES } from "./devices/dynamic_resources.ts";
 import { createGangScheduling } from "./plugins/gang_scheduling.ts";
 import { createImageLocality } from "./plugins/image_locality.ts";
 import { createInterPodAffinity } from "./plugins/inter_pod_affinity.ts";
 import type { InterPodAffinityArgs } from "./plugins/inter_pod_affinity.ts";
 import { createNodeAffinity } from "./plugins/node_affinity.ts";
 import type { NodeAffinityArgs } from "./plugins/node_affinity.ts";
+import { createNodeDeclaredFeatures } from "./plugins/node_declared_features.ts";
 import { createNodeName } from "./plugins/node_name.ts";
 import { createNodePorts } from "./plugins/node_ports.ts";
 import { createNodeResourcesBalanced } from "./plugins/node_resources_balanced.ts";
@@ -39,7 +40,15 @@ export interface PluginArgs {
   readonly NodeResourcesBalancedAllocation?: BalancedArgs;
   readonly PodTopologySpread?: SpreadArgs;
   readonly InterPodAffinity?: InterPodAffinityArgs;
+  readonly VolumeBinding?: VolumeBindingArgs;
 }
+
+export interface VolumeBindingArgs {
+  /** How long a placed pod waits for its volumes. Default 600,000 ms. */
+  readonly bindTimeoutMs?: number;
+}
+
+const BIND_TIMEOUT_MS = 600_000;
 
 interface PluginEntry {
   readonly name: string;
@@ -88,6 +97,7 @@ export const PLUGINS: readonly PluginEntry[] = [
     create: (args) => createNodeResourcesBalanced(args.NodeResourcesBalancedAllocation),
   },
   { name: "ImageLocality", weight: 1, create: createImageLocality },
+  { name: "NodeDeclaredFeatures", weight: 0, create: createNodeDeclaredFeatures },
   { name: "GangScheduling", weight: 0, create: createGangScheduling },
   { name: "DefaultBinder", weight: 0 },
 ];
@@ -104,6 +114,8 @@ export interface ProfileConfig {
   readonly scores?: readonly { readonly name: string; readonly weight: number }[];
   /** Whether a pod that fits nowhere may evict others. Default true. */
   readonly preemption?: boolean;
+  /** Whether a claim that idles in a pod's way is given up. Default true. */
+  readonly deallocation?: boolean;
   readonly args?: PluginArgs;
 }
 
@@ -120,6 +132,9 @@ export interface Profile {
   readonly filters: readonly Plugin[];
   readonly scores: readonly WeightedPlugin[];
   readonly preemption: boolean;
+  readonly deallocation: boolean;
+  /** How long a placed pod waits for its volumes, milliseconds. */
+  readonly bindTimeoutMs: number;
   readonly byName: ReadonlyMap<string, Plugin>;
 }
 
@@ -154,6 +169,8 @@ export function buildProfile(
       ({ name, weight }) => ({ plugin: named(name, "prepareScore"), weight }),
     ),
     preemption: config.preemption ?? true,
+    deallocation: config.deallocation ?? true,
+    bindTimeoutMs: args.VolumeBinding?.bindTimeoutMs ?? BIND_TIMEOUT_MS,
     byName,
   };
 }

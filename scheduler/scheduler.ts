@@ -21,7 +21,7 @@ import { DeviceLedger } from "./devices/ledger.ts";
 import { TemplateTable } from "./intern.ts";
 import type { NodeRow } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
-import { DYNAMIC_RESOURCES } from "./plugins/dynamic_resources.ts";
+import { DYNAMIC_RESOURCES } from "./devices/dynamic_resources.ts";
 import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
 import { goesFirst } from "./plugins/priority_sort.ts";
 import type { PodRow } from "./pod_row.ts";
@@ -436,13 +436,14 @@ export class Scheduler {
   }
 
   /** @returns a claim of the pod that idles on nodes where it can't go, "" = none. */
-  #idleClaim({ pod }: QueuedPod, { plugins }: Diagnosis): string {
-    return plugins.has(DYNAMIC_RESOURCES) ? this.devices.idleClaim(pod, this.table.nodes) : "";
+  #idleClaim({ pod, profile }: QueuedPod, { plugins }: Diagnosis): string {
+    const isInTheWay = profile.deallocation && plugins.has(DYNAMIC_RESOURCES);
+    return isInTheWay ? this.devices.idleClaim(pod, this.table.nodes) : "";
   }
 
   /** What the plugin of devices says after a refusal, before eviction is tried. */
   #idleClaimWords(entry: QueuedPod, diagnosis: Diagnosis): string {
-    if (!entry.profile.filters.some(({ name }) => name === DYNAMIC_RESOURCES)) return "";
+    if (!entry.profile.deallocation) return "";
     if (entry.pod.template.spec.devices.claims.length === 0) return "no new claims to deallocate";
     return this.#idleClaim(entry, diagnosis) === ""
       ? "still not schedulable"

@@ -145,12 +145,34 @@ const affinityArgs = z.strictObject({
 });
 const balancedArgs = z.strictObject({ ...header, resources: resources.optional() });
 
+const bindingArgs = z.strictObject({
+  ...header,
+  bindTimeoutSeconds: z.int().min(0).default(600),
+  // Scores by storage capacity are behind a gate that is off.
+  shape: z.array(z.unknown()).max(0, "is not supported").optional(),
+}).transform(({ bindTimeoutSeconds }) => ({ bindTimeoutMs: bindTimeoutSeconds * 1000 }));
+/** How far a search for victims goes; every node is looked at here, so it changes nothing. */
+const preemptionArgs = z.strictObject({
+  ...header,
+  minCandidateNodesPercentage: z.int().min(0).max(100).optional(),
+  minCandidateNodesAbsolute: z.int().min(0).optional(),
+});
+/** A search for devices ends after so many steps instead, and no device is waited for. */
+const devicesArgs = z.strictObject({
+  ...header,
+  filterTimeout: z.string().optional(),
+  bindingTimeout: z.string().optional(),
+});
+
 const ARGS = {
   NodeAffinity: nodeAffinityArgs,
   NodeResourcesFit: fitArgs,
   NodeResourcesBalancedAllocation: balancedArgs,
   PodTopologySpread: spreadArgs,
   InterPodAffinity: affinityArgs,
+  VolumeBinding: bindingArgs,
+  DefaultPreemption: preemptionArgs,
+  DynamicResources: devicesArgs,
 } as const;
 
 const profileSchema = z.strictObject({
@@ -218,8 +240,8 @@ function parseArgs(profile: ProfileInput, problems: string[]): PluginArgs {
   const args: Record<string, unknown> = {};
   for (const { name, args: raw } of profile.pluginConfig) {
     if (!Object.hasOwn(ARGS, name)) {
-      // DefaultPreemption's and VolumeBinding's arguments only tune how far a search goes.
-      if (!PLUGINS.some((entry) => entry.name === name)) problems.push(unknown(name));
+      const isKnown = PLUGINS.some((entry) => entry.name === name);
+      problems.push(isKnown ? `pluginConfig.${name}: takes no arguments` : unknown(name));
       continue;
     }
     const result = ARGS[name as keyof typeof ARGS].safeParse(raw ?? {});
@@ -252,13 +274,16 @@ function toProfile(input: ProfileInput, problems: string[]): ProfileConfig {
   const able = (point: "gate" | "prepareFilter" | "prepareScore") => ({ name }: Enabled) =>
     defaults.byName.get(name)?.[point] !== undefined;
   const nameOf = ({ name }: Enabled) => name;
+  const afterwards = atPoint(all, sets.postFilter);
+  const helps = (plugin: string) => afterwards.some(({ name }) => name === plugin);
   return {
     schedulerName: input.schedulerName,
     gates: atPoint(all, sets.preEnqueue).filter(able("gate")).map(nameOf),
     filters: atPoint(all, sets.filter).filter(able("prepareFilter")).map(nameOf),
     scores: atPoint(all, sets.score).filter(able("prepareScore"))
       .map((it) => ({ name: it.name, weight: weightOf(it) })),
-    preemption: atPoint(all, sets.postFilter).some(({ name }) => name === "DefaultPreemption"),
+    preemption: helps("DefaultPreemption"),
+    deallocation: helps("DynamicResources"),
     args: parseArgs(input, problems),
   };
 }

@@ -197,7 +197,19 @@ export function encodeSpec(pod: Pod, context: PodContext = {}): PodSpecRow {
     schedulingGates: (spec.schedulingGates ?? []).map(({ name }) => name),
     volumes: context.volumes ?? NO_VOLUMES,
     devices: context.devices ?? NO_DEVICES,
+    requiredFeatures: requiredFeatures(pod),
   };
+}
+
+/** @returns names under which kubelets declare what the pod needs of them. */
+function requiredFeatures({ spec }: Pod): string[] {
+  const needed: string[] = [];
+  const restartsAll = [...spec.containers, ...spec.initContainers ?? []].some((container) =>
+    container.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers")
+  );
+  if (restartsAll) needed.push("RestartAllContainersOnContainerExits");
+  if (spec.hostNetwork && spec.hostUsers === false) needed.push("UserNamespacesHostNetworkSupport");
+  return needed;
 }
 
 function isEvicted(pod: Pod): boolean {
@@ -258,6 +270,7 @@ export function encodeNode(
       sizeBytes: sizeBytes ?? 0,
     })),
     attachLimits,
+    declaredFeatures: status?.declaredFeatures ?? [],
   };
 }
 

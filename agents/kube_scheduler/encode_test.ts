@@ -182,7 +182,7 @@ profiles:
   const [profile] = result.config.profiles!;
   assert.deepEqual(profile.scores![0], { name: "NodeResourcesFit", weight: 9 });
   assert.equal(profile.scores!.some(({ name }) => name === "ImageLocality"), false);
-  assert.equal(profile.preemption, false);
+  assert.deepEqual([profile.preemption, profile.deallocation], [false, false]);
   assert.equal(profile.args!.NodeResourcesFit!.strategy!.type, "MostAllocated");
 });
 
@@ -205,4 +205,27 @@ podMaxBackoffSeconds: 0
     kind: "error",
     problems: ["profiles.plugins: there is no plugin Luck"],
   });
+});
+
+Deno.test("every plugin's arguments are read, and none are taken for one that has none", () => {
+  const config = (name: string, args: string) =>
+    parseSchedulerConfig(`${HEAD}
+profiles: [{ pluginConfig: [{ name: ${name}, args: ${args} }] }]
+`);
+  const kept = config("VolumeBinding", "{ bindTimeoutSeconds: 5 }");
+  assert(kept.kind === "ok");
+  assert.equal(kept.config.profiles![0].args!.VolumeBinding!.bindTimeoutMs, 5000);
+  assert.equal(config("DefaultPreemption", "{ minCandidateNodesAbsolute: 5 }").kind, "ok");
+  assert.equal(config("DynamicResources", "{ filterTimeout: 5s }").kind, "ok");
+  const problems: readonly [string, string, string][] = [
+    ["DefaultPreemption", "{ minCandidateNodesPercentage: 101 }", "minCandidateNodesPercentage"],
+    ["VolumeBinding", "{ shape: [{}] }", "is not supported"],
+    ["ImageLocality", "{ x: 1 }", "pluginConfig.ImageLocality: takes no arguments"],
+    ["Nothing", "{}", "there is no plugin Nothing"],
+  ];
+  for (const [name, args, expected] of problems) {
+    const refused = config(name, args);
+    assert(refused.kind === "error");
+    assert.match(refused.problems.join(), new RegExp(expected));
+  }
 });

@@ -11,6 +11,7 @@ export interface Container {
   readonly name: string;
   readonly image?: string;
   readonly restartPolicy?: string;
+  readonly restartPolicyRules?: readonly { readonly action?: string }[];
   readonly resources?: { readonly requests?: Quantities };
   readonly ports?: readonly {
     readonly hostPort?: number;
@@ -106,6 +107,8 @@ export interface PodSpec {
   readonly schedulingGates?: readonly { readonly name: string }[];
   readonly schedulingGroup?: { readonly podGroupName?: string };
   readonly volumes?: readonly Volume[];
+  readonly hostNetwork?: boolean;
+  readonly hostUsers?: boolean;
   readonly resourceClaims?: readonly {
     readonly name: string;
     readonly resourceClaimName?: string;
@@ -151,6 +154,7 @@ export interface Node extends KubeObject {
   };
   readonly status?: {
     readonly allocatable?: Quantities;
+    readonly declaredFeatures?: readonly string[];
     readonly images?: readonly {
       readonly names?: readonly string[];
       readonly sizeBytes?: number;

@@ -227,3 +227,13 @@ Deno.test("pods of a node not known yet count once it appears", () => {
   table.removePod("early");
   assert.equal(table.podCount[table.rowOf("late")], 0);
 });
+
+Deno.test("NodeDeclaredFeatures: what a pod needs of its kubelet is declared by the node", () => {
+  const requiredFeatures = ["UserNamespacesHostNetworkSupport"];
+  const nodes = [node("old"), node("new", { declaredFeatures: ["x", ...requiredFeatures] })];
+  assert.deepEqual(Object.keys(totals({ nodes, pod: { requiredFeatures } })), ["new"]);
+  assert.equal(
+    refusal({ nodes: [node("old")], pod: { requiredFeatures } }),
+    "0/1 nodes are available: 1 node(s) didn't match Pod's required features.",
+  );
+});

@@ -10,9 +10,6 @@ import type { Action } from "../../../scheduler/mod.ts";
 
 export type BindAction = Action & { readonly kind: "bind" };
 
-/** How long a placed pod waits for its volumes and devices, milliseconds: bindTimeoutSeconds. */
-export const PREPARE_MILLIS = 600_000;
-
 /** Why a pod can't be bound where it was placed, though nothing is wrong with the API. */
 export class BindingFault extends Error {}
 
@@ -64,7 +61,7 @@ export function toCohorts(
   const cohorts = together.map((members) => ({
     actions: members,
     startedMillis: nowMillis,
-    dueMillis: nowMillis + PREPARE_MILLIS,
+    dueMillis: nowMillis + members[0].entry.profile.bindTimeoutMs,
     waiting: new Set<string>(),
     underWay: 0,
     error: null,

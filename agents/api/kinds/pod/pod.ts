@@ -8,6 +8,7 @@ import type { FieldError, RuleContext, Rules } from "../../resource.ts";
 import type { Pod } from "../../schema/generated/core_v1.ts";
 import { podColumns } from "./columns.ts";
 import { DEFAULT_GRACE_SECONDS, setPodDefaults } from "./defaults.ts";
+import { spellOutLabelKeys } from "./label_keys.ts";
 import { podParts } from "./parts.ts";
 import { qosClassOf } from "./qos.ts";
 import { validatePod } from "./validate.ts";
@@ -42,6 +43,7 @@ function gateCondition(pod: Pod): void {
 function prepareForCreate(draft: KubeObject, _context: RuleContext): void {
   const pod = draft as Pod;
   pod.status = { phase: "Pending", qosClass: qosClassOf(pod.spec) };
+  spellOutLabelKeys(pod);
   gateCondition(pod);
 }
 

@@ -110,3 +110,40 @@ Deno.test("confinement, devices and references are checked as upstream checks th
   const label = { fieldRef: { fieldPath: "metadata.labels['app']" } };
   assert.deepEqual(problems(row, withContainer({ env: [{ name: "A", valueFrom: label }] })), []);
 });
+
+Deno.test("label keys of a new pod's terms become requirements with its own values", () => {
+  const term = (more: object = {}) => ({
+    topologyKey: "zone",
+    labelSelector: { matchLabels: { app: "web" } },
+    matchLabelKeys: ["rev", "absent"],
+    ...more,
+  });
+  const draft = prepared(row, {
+    metadata: { name: "p", namespace: "default", labels: { rev: "7", tenant: "a" } },
+    spec: {
+      containers: [{ name: "c", image: "i" }],
+      affinity: {
+        podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term()] },
+        podAntiAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            { weight: 1, podAffinityTerm: term({ mismatchLabelKeys: ["tenant"] }) },
+          ],
+        },
+      },
+      topologySpreadConstraints: [
+        term({ maxSkew: 1, whenUnsatisfiable: "DoNotSchedule" }),
+        { topologyKey: "zone", maxSkew: 1, matchLabelKeys: ["rev"] },
+      ],
+    },
+  });
+  row.rules.prepareForCreate!(draft, { nowMillis: 0, newUid: () => "u" });
+  const { affinity, topologySpreadConstraints } = draft.spec;
+  const same = { key: "rev", operator: "In", values: ["7"] };
+  const other = { key: "tenant", operator: "NotIn", values: ["a"] };
+  const [required] = affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+  assert.deepEqual(required.labelSelector.matchExpressions, [same]);
+  const [preferred] = affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution;
+  assert.deepEqual(preferred.podAffinityTerm.labelSelector.matchExpressions, [same, other]);
+  assert.deepEqual(topologySpreadConstraints[0].labelSelector.matchExpressions, [same]);
+  assert.equal(topologySpreadConstraints[1].labelSelector, undefined);
+});

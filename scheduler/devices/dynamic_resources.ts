@@ -14,8 +14,8 @@ import {
   isUsableOn,
   MOST_ALTERNATIVES,
   MOST_CONSUMERS,
-} from "../devices/device_row.ts";
-import type { DeviceLedger } from "../devices/ledger.ts";
+} from "./device_row.ts";
+import type { DeviceLedger } from "./ledger.ts";
 import type { NodeTable } from "../node_table.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
 import type { Cycle, FilterRun, Plugin, Rejection } from "../plugin.ts";
