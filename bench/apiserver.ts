@@ -1,16 +1,25 @@
 /**
  * Claim: the API server answers several times as many requests as kube-apiserver with etcd does.
- * In: --only NAME, --quick, --json FILE, --peer-kubeconfig FILE (a cluster whose user has a token).
- * Out: a table and bench/results/apiserver.json: throughput, latency, memory.
+ * In: --only NAME, --quick, --json FILE, --peer-kubeconfig FILE of a cluster to compare with.
+ * Out: a table and bench/results/apiserver.json: throughput, p99 of requests, memory, ratios.
  * Never: shares the server's process: `balsa up` runs on its own, over HTTPS, HTTP/2, bearer token,
  * with a durable store; with a peer both sides take turns in one run.
  */
 import { parseArgs } from "node:util";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { freePort, makeDataDir, startCluster } from "../tests/system/cluster.ts";
 import { ensureTools } from "../tests/system/tools.ts";
-import { API_ROWS, type ApiRow, type ApiScale, type Side } from "./apiserver_rows.ts";
+import { readKubeconfig, withKubeconfig } from "./apiserver_peer.ts";
+import {
+  API_ROWS,
+  type ApiRow,
+  type ApiScale,
+  clean,
+  type Measured,
+  prepare,
+  type Side,
+} from "./apiserver_rows.ts";
+import { residentBytes } from "./process_usage.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 
 const FULL: ApiScale = {
@@ -48,36 +57,78 @@ export async function benchApiserver(options: ApiBenchOptions): Promise<DataItem
   const items: DataItem[] = [];
   for (const row of rows) {
     const item = await measure(row, options);
-    const { Peer, Perc50, Ratio } = item.data;
-    const against = Peer === undefined ? "" : `, peer ${Peer.toFixed(1)}: ${Ratio.toFixed(2)}×`;
-    options.say(
-      `${row.name}: ${Perc50.toFixed(1)} ${row.unit}${against} (at least ${row.atLeast})`,
-    );
+    options.say(`${describe(item)} (at least ${row.atLeast})`);
     items.push(item);
   }
   return items;
 }
 
+/** `name: 25.0 requests/s, p99 3.1 ms, 120 MB, peer 5.0: 5.00×` */
+function describe({ data, labels, unit }: DataItem): string {
+  const { Peer, Ratio, LatencyPerc99, ResidentMb, Perc50 } = data;
+  return [
+    `${labels.Name}: ${Perc50.toFixed(1)} ${unit}`,
+    ...(LatencyPerc99 === undefined ? [] : [`p99 ${LatencyPerc99.toFixed(1)} ms`]),
+    ...(ResidentMb === undefined ? [] : [`${ResidentMb.toFixed(0)} MB`]),
+    ...(Peer === undefined ? [] : [`peer ${Peer.toFixed(1)}: ${Ratio.toFixed(2)}×`]),
+  ].join(", ");
+}
+
 async function measure(row: ApiRow, options: ApiBenchOptions): Promise<DataItem> {
-  const ours: number[] = [];
-  const theirs: number[] = [];
-  const peer = options.peerKubeconfig === null || row.ownOnly
-    ? null
-    : await sideOfKubeconfig(options.peerKubeconfig);
-  for (let sample = 0; sample < options.samples; sample++) {
-    ours.push(await withOwnSide(row, options.scale));
-    if (peer !== null) theirs.push(await row.measure(peer, options.scale));
-  }
-  const data = summarize(ours);
+  const ours: Sample[] = [];
+  const theirs: Sample[] = [];
+  const measured = async (peer: Side | null) => {
+    for (let sample = 0; sample < options.samples; sample++) {
+      ours.push(await withOwnSide(row, options.scale));
+      if (peer !== null) theirs.push(await sampleOf(row, peer, options.scale));
+    }
+  };
+  const { peerKubeconfig } = options;
+  if (peerKubeconfig === null || row.ownOnly) await measured(null);
+  else await withKubeconfig(peerKubeconfig, measured);
+  const data = summarizeSamples(ours);
   const labels = { Name: row.name };
-  if (peer === null) return { data, unit: row.unit, labels };
-  const Peer = summarize(theirs).Perc50;
+  if (theirs.length === 0) return { data, unit: row.unit, labels };
+  const { Perc50: Peer, LatencyPerc99 } = summarizeSamples(theirs);
   const Ratio = row.lessIsBetter ? Peer / data.Perc50 : data.Perc50 / Peer;
-  return { data: { ...data, Peer, Ratio }, unit: row.unit, labels: { ...labels, Peer: peer.name } };
+  const against = {
+    Peer,
+    Ratio,
+    ...(LatencyPerc99 > 0 ? { PeerLatencyPerc99: LatencyPerc99 } : {}),
+  };
+  return { data: { ...data, ...against }, unit: row.unit, labels: { ...labels, Peer: "peer" } };
+}
+
+/** One run of one row on one side. */
+interface Sample extends Measured {
+  /** Of the server afterwards, where its process is known. */
+  readonly residentMb?: number;
+}
+
+async function sampleOf(row: ApiRow, side: Side, scale: ApiScale): Promise<Sample> {
+  await prepare(side);
+  const measured = await row.measure(side, scale);
+  const residentMb = side.pid === null ? undefined : residentBytes(side.pid) / 1e6;
+  // A server of our own is gone after its sample; another keeps what it is left.
+  if (side.pid === null) await clean(side);
+  return { ...measured, residentMb };
+}
+
+/** The row's value, with the worst p99 and the most memory of all samples beside it. */
+function summarizeSamples(samples: readonly Sample[]): Record<string, number> {
+  const most = (values: readonly (number | undefined)[]) =>
+    Math.max(0, ...values.map((value) => value ?? 0));
+  const LatencyPerc99 = most(samples.map(({ p99Millis }) => p99Millis));
+  const ResidentMb = most(samples.map(({ residentMb }) => residentMb));
+  return {
+    ...summarize(samples.map(({ value }) => value)),
+    ...(LatencyPerc99 > 0 ? { LatencyPerc99 } : {}),
+    ...(ResidentMb > 0 ? { ResidentMb } : {}),
+  };
 }
 
 /** A fresh `balsa up` for one sample. */
-async function withOwnSide(row: ApiRow, scale: ApiScale): Promise<number> {
+async function withOwnSide(row: ApiRow, scale: ApiScale): Promise<Sample> {
   const dataDir = await makeDataDir();
   const tokens = join(dataDir, "tokens.csv");
   await Deno.writeTextFile(tokens, `${TOKEN},bench,1,"system:masters"\n`, { mode: 0o600 });
@@ -88,20 +139,13 @@ async function withOwnSide(row: ApiRow, scale: ApiScale): Promise<number> {
     flags: ["--cri", "none", "--hollow-nodes", hollow, "--token-auth-file", tokens],
   });
   try {
-    const side = await sideOfKubeconfig(cluster.kubeconfig, TOKEN);
-    return await row.measure({ ...side, name: "Balsa", pid: cluster.pid }, scale);
+    const { server, ca } = await readKubeconfig(cluster.kubeconfig);
+    const side = { name: "Balsa", server, ca, token: TOKEN, pid: cluster.pid };
+    return await sampleOf(row, side, scale);
   } finally {
     await cluster.stop();
     await Deno.remove(dataDir, { recursive: true });
   }
-}
-
-async function sideOfKubeconfig(path: string, token?: string): Promise<Side> {
-  const config = parse(await Deno.readTextFile(path));
-  const found = token ?? config.users[0].user.token;
-  if (found === undefined) throw new Error(`${path}: its user has no token, which h2load needs`);
-  const { server, "certificate-authority-data": ca } = config.clusters[0].cluster;
-  return { name: "peer", server, ca: atob(ca), token: found, pid: null };
 }
 
 if (import.meta.main) {
@@ -124,8 +168,12 @@ if (import.meta.main) {
     say: console.log,
   });
   printTable([
-    ["what", "median", "unit"],
-    ...items.map(({ data, labels, unit }) => [labels.Name, data.Perc50.toFixed(1), unit]),
+    ["what", "median", "unit", "p99 ms", "MB", "peer", "ratio"],
+    ...items.map(({ data, labels, unit }) => [
+      ...[labels.Name, data.Perc50.toFixed(1), unit],
+      ...[data.LatencyPerc99, data.ResidentMb, data.Peer].map((one) => one?.toFixed(1) ?? "-"),
+      data.Ratio?.toFixed(2) ?? "-",
+    ]),
   ]);
   console.log(`written to ${await writeResult("apiserver", items, values.json)}`);
 }

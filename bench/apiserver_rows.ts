@@ -6,7 +6,7 @@
 import { namespaces } from "../agents/api/resources.ts";
 import { createHttpsClient } from "../agents/client/https.ts";
 import { cpuShare, residentBytes } from "./process_usage.ts";
-import { h2load } from "./h2load.ts";
+import { h2load, type LoadResult } from "./h2load.ts";
 
 /** One cluster under test. */
 export interface Side {
@@ -41,10 +41,23 @@ export interface ApiRow {
   /** Needs the server's process, so a peer can't be measured. */
   readonly ownOnly?: boolean;
   readonly hollowNodes?: (scale: ApiScale) => number;
-  readonly measure: (side: Side, scale: ApiScale) => Promise<number>;
+  readonly measure: (side: Side, scale: ApiScale) => Promise<Measured>;
 }
 
-const PODS = "/api/v1/namespaces/default/pods";
+export interface Measured {
+  /** In the row's unit. */
+  readonly value: number;
+  /** 99 of 100 requests of the row were answered sooner; absent where a row is none of requests. */
+  readonly p99Millis?: number;
+}
+
+/** Everything but nodes is made in here. */
+const NAMESPACE = "balsa-bench";
+const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
+const MAPS = `/api/v1/namespaces/${NAMESPACE}/configmaps`;
+const NODES = "/api/v1/nodes";
+const MINE = { "balsa-bench": "true" };
+const MERGE = "application/merge-patch+json";
 
 function pod(name: object): object {
   return {
@@ -66,7 +79,7 @@ function pod(name: object): object {
 const node = {
   apiVersion: "v1",
   kind: "Node",
-  metadata: { generateName: "bench-" },
+  metadata: { generateName: "bench-", labels: MINE },
   status: { capacity: { cpu: "4", memory: "32Gi", pods: "110" } },
 };
 
@@ -127,8 +140,29 @@ function createPods(side: Side, requests: number) {
     }));
 }
 
-/** Lists all pods `times` times after one to warm up. @returns seconds, the median */
-async function listSeconds(side: Side, times: number): Promise<number> {
+/** Makes the namespace of the rows' objects, and waits until pods can be made in it. */
+export async function prepare(side: Side): Promise<void> {
+  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } };
+  await ask(side, "/api/v1/namespaces", { method: "POST", body: namespace }).catch((error) => {
+    if (!/: 409 /.test(String(error))) throw error;
+  });
+  const account = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/default`;
+  const deadline = performance.now() + 30_000;
+  while (!await ask(side, account).then(() => true, () => false)) {
+    if (performance.now() > deadline) throw new Error(`${side.name}: no default account comes`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Removes what rows have made, so that each sample finds the same. */
+export async function clean(side: Side): Promise<void> {
+  const body = { kind: "DeleteOptions", apiVersion: "v1", gracePeriodSeconds: 0 };
+  const mine = `${NODES}?labelSelector=${Object.keys(MINE)[0]}`;
+  for (const path of [PODS, MAPS, mine]) await ask(side, path, { method: "DELETE", body });
+}
+
+/** Lists all pods `times` times after one to warm up. */
+async function listSeconds(side: Side, times: number): Promise<Measured> {
   await ask(side, `${PODS}?resourceVersion=0`);
   const samples: number[] = [];
   for (let i = 0; i < times; i++) {
@@ -136,7 +170,13 @@ async function listSeconds(side: Side, times: number): Promise<number> {
     await ask(side, PODS);
     samples.push((performance.now() - started) / 1000);
   }
-  return samples.sort((a, b) => a - b)[times >> 1];
+  samples.sort((a, b) => a - b);
+  return { value: samples[times >> 1], p99Millis: samples[times - 1] * 1000 };
+}
+
+/** What a load of requests came to. */
+function rateOf({ requestsPerSecond, p99Millis }: LoadResult): Measured {
+  return { value: requestsPerSecond, p99Millis };
 }
 
 const CROWD_LISTS = 4;
@@ -145,9 +185,9 @@ const PROBE_MILLIS = 2;
 
 /**
  * Small gets, one after the other, while another client lists everything again and again.
- * @returns milliseconds of each
+ * @returns milliseconds of the longest
  */
-async function probeDuringLists(side: Side, { crowd }: ApiScale): Promise<number[]> {
+async function probeDuringLists(side: Side, { crowd }: ApiScale): Promise<Measured> {
   await createPods(side, crowd);
   const { server, ca, token } = side;
   const client = createHttpsClient({ server, ca, token });
@@ -164,7 +204,9 @@ async function probeDuringLists(side: Side, { crowd }: ApiScale): Promise<number
       await new Promise((resolve) => setTimeout(resolve, PROBE_MILLIS));
     }
     await lists;
-    return delays;
+    delays.sort((a, b) => a - b);
+    const p99Millis = delays[Math.floor(delays.length * 0.99)];
+    return { value: delays[delays.length - 1], p99Millis };
   } finally {
     client.close();
   }
@@ -175,25 +217,24 @@ const WRITERS = 8;
 /**
  * Watchers of a collection, and writers of its objects; counts the bytes that reach the watchers.
  */
-async function watchFanOut(side: Side, { seconds, watches }: ApiScale): Promise<number> {
-  const collection = "/api/v1/namespaces/default/configmaps";
+async function watchFanOut(side: Side, { seconds, watches }: ApiScale): Promise<Measured> {
   let from = "";
   for (let i = 0; i < WRITERS; i++) {
     const body = configMap(i, 0);
-    const made = await ask(side, collection, { method: "POST", body });
+    const made = await ask(side, MAPS, { method: "POST", body });
     from = JSON.parse(new TextDecoder().decode(made)).metadata.resourceVersion;
   }
   const load = h2load({
-    url: `${side.server}${collection}?watch=true&resourceVersion=${from}&timeoutSeconds=600`,
+    url: `${side.server}${MAPS}?watch=true&resourceVersion=${from}&timeoutSeconds=600`,
     connections: 10,
     streams: Math.ceil(watches / 10),
     seconds,
     headers: headers(side),
     allowFailures: true,
   });
-  const eventBytes = await writeFor(side, collection, seconds);
+  const { eventBytes, p99Millis } = await writeFor(side, seconds);
   const { dataBytes } = await load;
-  return dataBytes / eventBytes / seconds;
+  return { value: dataBytes / eventBytes / seconds, p99Millis };
 }
 
 function configMap(writer: number, value: number): object {
@@ -202,21 +243,27 @@ function configMap(writer: number, value: number): object {
 }
 
 /** Patches each object again and again. @returns bytes of one watch event, on average */
-async function writeFor(side: Side, collection: string, seconds: number): Promise<number> {
+async function writeFor(
+  side: Side,
+  seconds: number,
+): Promise<{ readonly eventBytes: number; readonly p99Millis: number }> {
   const until = performance.now() + seconds * 1000;
-  const type = "application/merge-patch+json";
+  const millis: number[] = [];
   let bytes = 0;
-  let count = 0;
   const turn = async (writer: number) => {
-    const path = `${collection}/watched-${writer}`;
     for (let i = 0; performance.now() < until; i++) {
-      const body = configMap(writer, i);
-      bytes += (await ask(side, path, { method: "PATCH", body, type })).length;
-      count++;
+      const asked = performance.now();
+      const options = { method: "PATCH", body: configMap(writer, i), type: MERGE };
+      bytes += (await ask(side, `${MAPS}/watched-${writer}`, options)).length;
+      millis.push(performance.now() - asked);
     }
   };
   await Promise.all(Array.from({ length: WRITERS }, (_, writer) => turn(writer)));
-  return bytes / count + '{"type":"MODIFIED","object":}\n'.length;
+  millis.sort((a, b) => a - b);
+  return {
+    eventBytes: bytes / millis.length + '{"type":"MODIFIED","object":}\n'.length,
+    p99Millis: millis[Math.floor(millis.length * 0.99)],
+  };
 }
 
 export const API_ROWS: readonly ApiRow[] = [
@@ -226,8 +273,7 @@ export const API_ROWS: readonly ApiRow[] = [
     unit: "requests/s",
     atLeast: 4_000,
     aim: 8_000,
-    measure: async (side, { seconds }) =>
-      (await createPods(side, 4_000 * seconds)).requestsPerSecond,
+    measure: async (side, { seconds }) => rateOf(await createPods(side, 4_000 * seconds)),
   },
   {
     id: "get",
@@ -239,7 +285,7 @@ export const API_ROWS: readonly ApiRow[] = [
       await ask(side, PODS, { method: "POST", body: pod({ name: "one" }) });
       const url = `${side.server}${PODS}/one`;
       const load = { url, connections: 8, streams: 32, seconds, headers: headers(side) };
-      return (await h2load(load)).requestsPerSecond;
+      return rateOf(await h2load(load));
     },
   },
   {
@@ -265,7 +311,7 @@ export const API_ROWS: readonly ApiRow[] = [
     measure: async (side, { listed }) => {
       await createPods(side, listed);
       await listSeconds(side, 3);
-      return residentBytes(side.pid!) / 1e6;
+      return { value: residentBytes(side.pid!) / 1e6 };
     },
   },
   {
@@ -275,7 +321,7 @@ export const API_ROWS: readonly ApiRow[] = [
     atLeast: 20,
     aim: 10,
     lessIsBetter: true,
-    measure: async (side, scale) => Math.max(...await probeDuringLists(side, scale)),
+    measure: probeDuringLists,
   },
   {
     id: "create-nodes",
@@ -286,7 +332,7 @@ export const API_ROWS: readonly ApiRow[] = [
     measure: (side, { seconds }) =>
       withBody(node, async (bodyFile) => {
         const load = {
-          url: `${side.server}/api/v1/nodes`,
+          url: `${side.server}${NODES}`,
           connections: 50,
           streams: 1,
           requests: 2_000 * seconds,
@@ -294,7 +340,7 @@ export const API_ROWS: readonly ApiRow[] = [
           bodyFile,
           http1: true,
         };
-        return (await h2load(load)).requestsPerSecond;
+        return rateOf(await h2load(load));
       }),
   },
   {
@@ -313,12 +359,12 @@ export const API_ROWS: readonly ApiRow[] = [
           requests: 3_000 * seconds,
           headers: [
             `authorization: Bearer ${side.token}`,
-            "content-type: application/merge-patch+json",
+            `content-type: ${MERGE}`,
             ":method: PATCH",
           ],
           bodyFile,
         };
-        return (await h2load(load)).requestsPerSecond;
+        return rateOf(await h2load(load));
       });
     },
   },
@@ -341,7 +387,7 @@ export const API_ROWS: readonly ApiRow[] = [
     hollowNodes: ({ leaseNodes }) => leaseNodes,
     measure: async (side, { seconds }) => {
       await new Promise((resolve) => setTimeout(resolve, 10_000));
-      return (await cpuShare(side.pid!, seconds * 6)) * 100;
+      return { value: (await cpuShare(side.pid!, seconds * 6)) * 100 };
     },
   },
 ];

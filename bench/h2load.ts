@@ -26,6 +26,8 @@ export interface LoadResult {
   /** Milliseconds from request to answer. */
   readonly meanMillis: number;
   readonly maxMillis: number;
+  /** 99 of 100 answers came sooner; 0 where none came. */
+  readonly p99Millis: number;
   /** Body bytes received. */
   readonly dataBytes: number;
   readonly seconds: number;
@@ -33,9 +35,18 @@ export interface LoadResult {
 
 /** Errors: rejects when h2load fails or any request did. */
 export async function h2load(options: LoadOptions): Promise<LoadResult> {
+  const log = await Deno.makeTempFile({ prefix: "balsa-h2load-" });
+  try {
+    return await runLogged(options, log);
+  } finally {
+    await Deno.remove(log);
+  }
+}
+
+async function runLogged(options: LoadOptions, log: string): Promise<LoadResult> {
   const { url, connections, streams, requests, seconds, bodyFile } = options;
   const args = [
-    ...["-c", String(connections), "-m", String(streams), "-t", "1"],
+    ...["-c", String(connections), "-m", String(streams), "-t", "1", `--log-file=${log}`],
     ...(seconds === undefined ? ["-n", String(requests)] : ["-D", String(seconds)]),
     ...(options.http1 ? ["--h1"] : []),
     ...(bodyFile === undefined ? [] : ["-d", bodyFile]),
@@ -55,9 +66,21 @@ export async function h2load(options: LoadOptions): Promise<LoadResult> {
     requestsPerSecond: Number(rate?.[3] ?? 0),
     meanMillis: millisOf(time?.[3]),
     maxMillis: millisOf(time?.[2]),
+    p99Millis: await p99Of(log),
     dataBytes: Number(/(\d+)\) data/.exec(text)?.[1] ?? 0),
     seconds: millisOf(`${rate?.[1] ?? 0}${rate?.[2] ?? "s"}`) / 1000,
   };
+}
+
+/** @param log of h2load: start, status and microseconds of each request */
+async function p99Of(log: string): Promise<number> {
+  const micros: number[] = [];
+  for (const line of (await Deno.readTextFile(log)).split("\n")) {
+    const fields = line.split("\t");
+    if (fields.length >= 3) micros.push(Number(fields[2]));
+  }
+  micros.sort((a, b) => a - b);
+  return (micros[Math.floor(micros.length * 0.99)] ?? 0) / 1000;
 }
 
 /** `1.5s`, `20.3ms`, `800us` to milliseconds. */

@@ -5,6 +5,8 @@ import { API_ROWS } from "../../bench/apiserver_rows.ts";
 import type { DataItem } from "../../bench/result.ts";
 import { benchStore, QUICK as QUICK_STORE } from "../../bench/store.ts";
 import { benchUp } from "../../bench/up.ts";
+import { pods } from "../../agents/api/resources.ts";
+import { clientOf, freePort, makeDataDir, startCluster } from "./cluster.ts";
 import { systemTest, toolPath } from "./tools.ts";
 
 function check(items: readonly DataItem[], rows: number): void {
@@ -23,6 +25,43 @@ systemTest("bench apiserver", ["h2load"], async () => {
   const options = { scale: QUICK_API, samples: 1, peerKubeconfig: null, say: () => {} };
   check(await benchApiserver({ ...options, only }), only.length);
 });
+
+systemTest(
+  "bench apiserver against a peer: both sides in turn, and their ratio",
+  ["h2load"],
+  async () => {
+    const dataDir = await makeDataDir();
+    const flags = ["--cri", "none", "--hollow-nodes", "0"];
+    const peer = await startCluster({ dataDir, port: freePort(), flags });
+    try {
+      const said: string[] = [];
+      const items = await benchApiserver({
+        scale: QUICK_API,
+        samples: 2,
+        only: ["create-pods"],
+        peerKubeconfig: peer.kubeconfig,
+        say: (line) => void said.push(line),
+      });
+      check(items, 2);
+      for (const { data } of items) {
+        assert(
+          data.Peer > 0 && data.LatencyPerc99 > 0 && data.ResidentMb > 0,
+          JSON.stringify(data),
+        );
+        // Two of a kind, on a busy machine.
+        assert(data.Ratio > 0.1 && data.Ratio < 10, `ratio ${data.Ratio}`);
+      }
+      assert.match(said[0], /p99 [\d.]+ ms, \d+ MB, peer [\d.]+: [\d.]+×/);
+      const client = await clientOf(peer);
+      const left = await client.list(pods, { namespace: "balsa-bench" });
+      assert.equal(left.items.length, 0, "the peer is left as it was found");
+      client.close();
+    } finally {
+      await peer.stop();
+      await Deno.remove(dataDir, { recursive: true });
+    }
+  },
+);
 
 systemTest("bench store", ["h2load", "etcd-3.5"], async () => {
   const only = ["put", "list", "watch", "lease", "size", "p99"];
