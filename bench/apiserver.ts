@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { freePort, makeDataDir, startCluster } from "../tests/system/cluster.ts";
 import { ensureTools } from "../tests/system/tools.ts";
-import { readKubeconfig, withKubeconfig } from "./apiserver_peer.ts";
+import { readKubeconfig, withKubeconfig } from "./apiserver/peer.ts";
 import {
   API_ROWS,
   type ApiRow,
@@ -18,7 +18,7 @@ import {
   type Measured,
   prepare,
   type Side,
-} from "./apiserver_rows.ts";
+} from "./apiserver/rows.ts";
 import { residentBytes } from "./process_usage.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 

@@ -1,7 +1,7 @@
 /** Every bench at its smallest, so that none rots; the figures are not looked at here. */
 import assert from "node:assert/strict";
 import { benchApiserver, QUICK as QUICK_API } from "../../bench/apiserver.ts";
-import { API_ROWS } from "../../bench/apiserver_rows.ts";
+import { API_ROWS } from "../../bench/apiserver/rows.ts";
 import type { DataItem } from "../../bench/result.ts";
 import { benchStore, QUICK as QUICK_STORE } from "../../bench/store.ts";
 import { benchUp } from "../../bench/up.ts";

@@ -5,12 +5,12 @@
  * one, and is removed again. Never: writes the kubeconfig.
  */
 import { parse } from "yaml";
-import type { KubeObject } from "../agents/api/meta.ts";
-import { clusterRoleBindings, serviceAccounts } from "../agents/api/resources.ts";
-import { ApiError } from "../agents/api/status.ts";
-import type { Client } from "../agents/client/client.ts";
-import { createHttpsClient, type HttpsClientOptions } from "../agents/client/https.ts";
-import type { Side } from "./apiserver_rows.ts";
+import type { KubeObject } from "../../agents/api/meta.ts";
+import { clusterRoleBindings, serviceAccounts } from "../../agents/api/resources.ts";
+import { ApiError } from "../../agents/api/status.ts";
+import type { Client } from "../../agents/client/client.ts";
+import { createHttpsClient, type HttpsClientOptions } from "../../agents/client/https.ts";
+import type { Side } from "./rows.ts";
 
 const ACCOUNT = { namespace: "kube-system", name: "balsa-bench" };
 const TOKEN_SECONDS = 4 * 3600;

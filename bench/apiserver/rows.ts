@@ -3,10 +3,10 @@
  * In: a side (address, token, process). Out: one number a row and sample.
  * Never: starts or stops a server; `apiserver.ts` does.
  */
-import { namespaces } from "../agents/api/resources.ts";
-import { createHttpsClient } from "../agents/client/https.ts";
-import { cpuShare, residentBytes } from "./process_usage.ts";
-import { h2load, type LoadResult } from "./h2load.ts";
+import { namespaces } from "../../agents/api/resources.ts";
+import { createHttpsClient } from "../../agents/client/https.ts";
+import { cpuShare, residentBytes } from "../process_usage.ts";
+import { h2load, type LoadResult } from "../h2load.ts";
 
 /** One cluster under test. */
 export interface Side {
