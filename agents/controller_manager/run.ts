@@ -61,7 +61,6 @@ export function controllerRows(config: ControllerManagerConfig): Controller[] {
     deploymentController,
     replicaSetController,
     serviceAccountController,
-    resourceQuotaController(resources),
     endpointsController,
     endpointSliceController,
     nodeLifecycleController(config.nodeGraceMillis),
@@ -82,7 +81,8 @@ export function wholeRows(
   config: ControllerManagerConfig,
   all: readonly Resource[],
 ): readonly Controller[] {
-  return enabled([namespaceController(all), garbageCollector(all)], config);
+  const rows = [namespaceController(all), garbageCollector(all), resourceQuotaController(all)];
+  return enabled(rows, config);
 }
 
 function enabled(rows: Controller[], config: ControllerManagerConfig): Controller[] {

@@ -63,12 +63,12 @@ export function matchRequest(
   const { parts } = matcher;
   // Objects first: the cheaper question, and no reason to look for a namespace.
   if (matcher.objects !== null && !objectMatches(matcher.objects, request)) return null;
-  if (parts.exclude !== undefined && findFace(parts.exclude, parts.matchPolicy, request)) {
+  if (parts.exclude !== undefined && findFace(core, { ...parts, rules: parts.exclude }, request)) {
     return null;
   }
   const found = parts.isOpen && parts.rules.length === 0
     ? request.resource
-    : findFace(parts.rules, parts.matchPolicy, request);
+    : findFace(core, parts, request);
   if (found === null) return null;
   if (matcher.namespaces !== null && !namespaceMatches(core, matcher.namespaces, request)) {
     return null;
@@ -102,13 +102,13 @@ function namespaceMatches(
 
 /** Rules in their order, each against the request and then against its equivalents. */
 function findFace(
-  rules: readonly MatchRule[],
-  matchPolicy: string | undefined,
+  core: Core,
+  { rules, matchPolicy }: Pick<MatchParts, "rules" | "matchPolicy">,
   request: AdmissionRequest,
 ): Resource | null {
   if (rules.some((rule) => ruleMatches(rule, request.resource, request))) return request.resource;
   if (matchPolicy !== "Equivalent") return null;
-  const others = otherFacesOf(request.resource);
+  const others = otherFacesOf(core, request.resource);
   if (others.length === 0) return null;
   for (const rule of rules) {
     const found = others.find((resource) => ruleMatches(rule, resource, request));

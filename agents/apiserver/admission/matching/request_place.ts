@@ -42,14 +42,18 @@ export function namespaceObjectOf(core: Core, request: AdmissionRequest): KubeOb
 const faces = new Map<string, readonly Resource[]>();
 
 /** Other resources that show the same objects. */
-export function otherFacesOf(resource: Resource): readonly Resource[] {
+export function otherFacesOf(core: Core, resource: Resource): readonly Resource[] {
   if (faces.size === 0) {
     for (const row of resources) {
       const prefix = prefixOf(row);
       faces.set(prefix, [...faces.get(prefix) ?? [], row]);
     }
   }
-  return (faces.get(prefixOf(resource)) ?? []).filter((row) => row !== resource);
+  const prefix = prefixOf(resource);
+  const known = resource.custom === undefined
+    ? faces.get(prefix) ?? []
+    : core.custom.rows.filter((row) => prefixOf(row) === prefix);
+  return known.filter((row) => row !== resource);
 }
 
 /** An object as another resource of the same store shows it. */
@@ -57,7 +61,8 @@ export function asShownBy(from: Resource, to: Resource, object: KubeObject): Kub
   if (from === to) return object;
   const { resourceVersion } = object.metadata;
   const stored = from.storedAs?.toStored(object) ?? object;
-  const shown = to.storedAs?.fromStored(stored) ?? stored;
+  // What a version makes of an object may be kept with it; a draft changes.
+  const shown = to.storedAs?.fromStored({ ...stored }) ?? stored;
   return resourceVersion === undefined
     ? shown
     : { ...shown, metadata: { ...shown.metadata, resourceVersion } };

@@ -58,7 +58,10 @@ function mayHold(core: Core, request: AdmissionRequest, owner: OwnerReference): 
   const [group, version] = owner.apiVersion.includes("/")
     ? owner.apiVersion.split("/")
     : ["", owner.apiVersion];
-  const resource = findKind(group, version, owner.kind);
+  const resource = findKind(group, version, owner.kind) ??
+    core.custom.rows.find((row) =>
+      row.group === group && row.version === version && row.kind === owner.kind
+    );
   if (resource === undefined) return false;
   return core.authorizer.authorize({
     user: request.user,

@@ -5,6 +5,7 @@
  * Source: apiserver's admission/plugin/policy/mutating/patch (v1.36).
  */
 import type { KubeObject } from "../../../api/meta.ts";
+import type { Resource } from "../../../api/resource.ts";
 import { applyJsonPatch } from "../../../api/patch/json_patch.ts";
 import { mergeValues } from "../../../api/patch/apply/merge.ts";
 import { type Shape, shapeOfType } from "../../../api/patch/apply/shape.ts";
@@ -37,6 +38,9 @@ export interface MutatingPolicy extends PolicyBase {
   readonly mutations: readonly Mutation[];
 }
 
+/** By which an object merges. */
+type Typed = Pick<Resource, "typeName" | "custom">;
+
 export type Mutated =
   | { readonly kind: "mutated"; readonly object: KubeObject }
   | { readonly kind: "error"; readonly message: string };
@@ -66,7 +70,7 @@ export function mutate(
   mutation: Mutation,
   parts: {
     readonly object: KubeObject;
-    readonly typeName: string;
+    readonly type: Typed;
     readonly bindings: Bindings;
     readonly budget: Budget;
   },
@@ -109,11 +113,11 @@ function patchJson(value: Value, object: KubeObject): Mutated {
 /** Errors: throws CelError, BadValue. */
 function applyConfiguration(
   value: Value,
-  { object, typeName }: { readonly object: KubeObject; readonly typeName: string },
+  { object, type }: { readonly object: KubeObject; readonly type: Typed },
 ): Mutated {
   const wrong = misnamed(value, "Object");
   if (wrong !== null) return mismatch(wrong);
-  const shape = shapeOfType(typeName);
+  const shape = type.custom?.shape ?? shapeOfType(type.typeName);
   const config = toJson(value) as Record<string, unknown>;
   const atomic = atomicsIn(shape, config, "");
   if (atomic.length > 0) {

@@ -120,10 +120,10 @@ function apply(
   const bindings = { ...seen, variables: lazyVariables(policy.variables, seen, budget) };
   const object = isOwn ? request.object! : asShownBy(resource, shown, request.object!);
   try {
-    const typeName = (isOwn ? part! : shown).typeName;
-    const outcome = mutate(mutation, { object, typeName, bindings, budget });
+    const type = isOwn ? part! : shown;
+    const outcome = mutate(mutation, { object, type, bindings, budget });
     if (outcome.kind === "error") return outcome.message;
-    const next = copyJson(outcome.object);
+    const next = outcome.object;
     takeDraft(request, isOwn ? next : asShownBy(shown, resource, next));
     return null;
   } catch (error) {

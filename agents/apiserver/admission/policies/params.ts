@@ -29,7 +29,7 @@ export function paramsOf(
   const paramKind: ParamKind | undefined = policy.spec.paramKind;
   const { paramRef } = parts.binding;
   if (paramKind === undefined) return NONE;
-  const resource = resourceOf(paramKind);
+  const resource = resourceOf(core, paramKind);
   if (resource === undefined) {
     const named = `${paramKind.apiVersion}, Kind=${paramKind.kind}`;
     const message = `failed to find resource referenced by paramKind: '${named}'`;
@@ -57,9 +57,15 @@ export function paramsOf(
   return { kind: "found", params };
 }
 
-function resourceOf({ apiVersion = "", kind = "" }: ParamKind): Resource | undefined {
+function resourceOf(
+  core: Core,
+  { apiVersion = "", kind = "" }: ParamKind,
+): Resource | undefined {
   const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["", apiVersion];
-  return findKind(group, version, kind);
+  return findKind(group, version, kind) ??
+    core.custom.rows.find((row) =>
+      row.group === group && row.version === version && row.kind === kind
+    );
 }
 
 function select(

@@ -340,3 +340,101 @@ apiTest("mutating policies run again where they ask for it", async (api) => {
   });
   assert.equal((await create(api, "m", { order: "" })).json.data.order, "aba");
 });
+
+apiTest(
+  "custom resources: matched by any version, changed by schema, taken as parameters",
+  async (api) => {
+    const schema = {
+      openAPIV3Schema: {
+        type: "object",
+        properties: {
+          spec: {
+            type: "object",
+            properties: {
+              size: { type: "integer" },
+              parts: {
+                type: "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["id"],
+                items: {
+                  type: "object",
+                  required: ["id"],
+                  properties: { id: { type: "string" }, count: { type: "integer" } },
+                },
+              },
+            },
+          },
+        },
+      },
+    };
+    await api.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+      metadata: { name: "widgets.example.com" },
+      spec: {
+        group: "example.com",
+        scope: "Namespaced",
+        names: { plural: "widgets", singular: "widget", kind: "Widget", listKind: "WidgetList" },
+        versions: ["v1", "v2"].map((name) => ({
+          name,
+          served: true,
+          storage: name === "v1",
+          schema,
+        })),
+      },
+    });
+    const widgets = (version: string) => `/apis/example.com/${version}/namespaces/default/widgets`;
+    const rule = {
+      operations: ["CREATE"],
+      apiGroups: ["example.com"],
+      apiVersions: ["v1"],
+      resources: ["widgets"],
+    };
+    let ready = await api.ask("GET", widgets("v1"));
+    for (let turn = 0; ready.status !== 200 && turn < 100; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      ready = await api.ask("GET", widgets("v1"));
+    }
+    const limit = { metadata: { name: "limit" }, spec: { size: 5 } };
+    const made = await api.ask("POST", widgets("v1"), limit);
+    assert.equal(made.status, 201, made.text);
+    await enact(api, {
+      spec: {
+        matchConstraints: { resourceRules: [rule] },
+        paramKind: { apiVersion: "example.com/v1", kind: "Widget" },
+        validations: [{
+          expression:
+            "object.apiVersion == 'example.com/v1' && object.spec.size <= params.spec.size",
+        }],
+      },
+      binding: { paramRef: { name: "limit", parameterNotFoundAction: "Deny" } },
+    });
+    await enact(api, {
+      kind: "mutating",
+      name: "m",
+      spec: {
+        matchConstraints: { resourceRules: [rule] },
+        mutations: [{
+          patchType: "ApplyConfiguration",
+          applyConfiguration: {
+            expression: 'Object{spec: Object.spec{parts: [Object.spec.parts{id: "a", count: 2}]}}',
+          },
+        }],
+      },
+    });
+    const parts = [{ id: "a", count: 1 }, { id: "b", count: 1 }];
+    const fits = await api.ask("POST", widgets("v2"), {
+      apiVersion: "example.com/v2",
+      kind: "Widget",
+      metadata: { name: "w" },
+      spec: { size: 4, parts },
+    });
+    assert.equal(fits.status, 201, fits.text);
+    assert.deepEqual(fits.json.spec.parts, [{ id: "a", count: 2 }, { id: "b", count: 1 }]);
+    assert.equal(fits.json.apiVersion, "example.com/v2");
+    const large = await api.ask("POST", widgets("v2"), {
+      metadata: { name: "x" },
+      spec: { size: 6 },
+    });
+    assert.equal(large.status, 422, large.text);
+    assert.match(large.json.message, /denied request: failed expression/);
+  },
+);

@@ -4,7 +4,6 @@
  * Never: costs a request anything where no hook is configured.
  * Source: apiserver's webhook/mutating/dispatcher.go (v1.36).
  */
-import { copyJson } from "../../registry.ts";
 import type { KubeObject } from "../../../api/meta.ts";
 import { applyJsonPatch, equalJson } from "../../../api/patch/json_patch.ts";
 import type { Resource } from "../../../api/resource.ts";
@@ -123,7 +122,7 @@ function patch(
   const seen = isOwnKind ? object : asShownBy(resource, shown, object);
   const outcome = applyJsonPatch(seen, operations);
   if (outcome.kind !== "patched") throw internalError(outcome.message);
-  const next: KubeObject = copyJson(outcome.value);
+  const next: KubeObject = outcome.value;
   // The draft is what was seen, where no other version is.
   const isChanged = !equalJson(seen, next);
   takeDraft(request, isOwnKind ? next : asShownBy(shown, resource, next));
