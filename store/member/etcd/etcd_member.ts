@@ -32,15 +32,18 @@ import { Tokens } from "./tokens.ts";
 
 /** The etcd version whose API this follows. */
 export const ETCD_VERSION = "3.6.0";
-/** Keys of a list that are encoded in one turn: about 2 ms. */
-const RANGE_SLICE_KEYS = 4_000;
+/** A longer list is encoded in parts, one a turn: about 1 ms. */
+const SHORT_LIST_KEYS = 1_000;
+const LIST_PART_BYTES = 512 * 1024;
+/** Keys between two looks at a part's size. */
+const LIST_STEP_KEYS = 128;
 /** Records of a hash between two looks at the clock: about 0.2 ms. */
 const HASH_STEP_RECORDS = 500;
 const SNAPSHOT_CHUNK_BYTES = 64 * 1024;
 /** A response buffer that one long list grew beyond this is given back. */
 const KEPT_WRITER_BYTES = 1024 * 1024;
 
-type RangeDone = (result: Uint8Array | MemberFailure) => void;
+type RangeDone = Parameters<MemberApi["range"]>[2];
 
 export class EtcdMember implements MemberApi {
   readonly memberId: bigint;
@@ -298,7 +301,7 @@ export class EtcdMember implements MemberApi {
     const request = decodeRange(bytes);
     if (request.kind !== "range") return done(request);
     const isLong = request.rangeEnd !== undefined && request.rangeEnd.length > 0 &&
-      !request.countOnly && !(request.limit && request.limit <= RANGE_SLICE_KEYS);
+      !request.countOnly && !(request.limit && request.limit <= SHORT_LIST_KEYS);
     if (isLong) {
       const cursor = machine.openRange(request, caller ?? undefined);
       return "kind" in cursor ? done(cursor) : this.#answerLong(cursor, done);
@@ -311,13 +314,20 @@ export class EtcdMember implements MemberApi {
     if (writer.bytes.length > KEPT_WRITER_BYTES) this.#writer = new ProtoWriter(16 * 1024);
   }
 
-  /** Encodes a list slice by slice; writes go on between them, the list's revision stays. */
+  /** Encodes a list part by part; writes go on between them, the list's revision stays. */
   #answerLong(cursor: RangeCursor, done: RangeDone): void {
-    const writer = new ProtoWriter(16 * 1024);
-    this.#headers.encode(writer, this.#currentHeader(), cursor.revision);
+    const parts: Uint8Array[] = [];
     const step = () => {
-      cursor.encodeInto(writer, RANGE_SLICE_KEYS);
+      // A little more than the part itself: the last key goes beyond it.
+      const writer = new ProtoWriter(LIST_PART_BYTES + LIST_PART_BYTES / 8);
+      if (parts.length === 0) {
+        this.#headers.encode(writer, this.#currentHeader(), cursor.revision);
+      }
+      while (!cursor.done && writer.length < LIST_PART_BYTES) {
+        cursor.encodeInto(writer, LIST_STEP_KEYS);
+      }
       if (!cursor.done && !this.#member.stopped) {
+        parts.push(writer.view());
         this.#timer.soon(step);
         return;
       }
@@ -325,7 +335,9 @@ export class EtcdMember implements MemberApi {
       writer.boolField(3, cursor.more);
       writer.int64Field(4, cursor.count);
       cursor.close();
-      done(stopped ? { kind: "stopped" } : writer.view());
+      // What is left of the last buffer is not kept while the client reads.
+      parts.push(writer.finish());
+      done(stopped ? { kind: "stopped" } : parts);
     };
     step();
   }

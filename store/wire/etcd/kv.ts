@@ -28,7 +28,8 @@ function range(context: ServiceContext, message: Uint8Array, call: UnaryCall): v
   context.asCaller(call, (caller) => {
     context.member.range(message, caller, (result) => {
       if (result instanceof Uint8Array) call.reply(result);
-      else call.fail(statusOf(result));
+      else if ("kind" in result) call.fail(statusOf(result));
+      else call.replyParts(result);
     });
   });
 }

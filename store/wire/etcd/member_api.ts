@@ -161,12 +161,13 @@ export interface MemberApi {
    * `serializable`.
    *
    * @param bytes a view only valid during the call.
-   * @param done gets a view only valid during the callback; long lists may come after a while.
+   * @param done gets a view only valid during the callback. Long lists come after a while, in parts
+   * that never change.
    */
   range(
     bytes: Uint8Array,
     caller: Identity | null,
-    done: (result: Uint8Array | MemberFailure) => void,
+    done: (result: Uint8Array | readonly Uint8Array[] | MemberFailure) => void,
   ): void;
 
   /**

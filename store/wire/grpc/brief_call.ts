@@ -9,6 +9,7 @@ import type { AnswerFrame, BriefHandler, BriefRequest, BriefStreams } from "../h
 import type { HeaderBlock } from "../http2/header_block.ts";
 import { encodeStateless } from "../http2/hpack.ts";
 import type { PeerIdentity } from "../http2/socket.ts";
+import type { Http2Stream } from "../http2/stream.ts";
 import type { Deadlines, Expiring } from "./deadlines.ts";
 import { beginFramed, PREFIX_BYTES, prefixLength, writePrefix } from "./framing.ts";
 import {
@@ -43,6 +44,8 @@ export interface UnaryCall {
   finishReply(): void;
   /** Answers with a message that is copied. */
   reply(message: Uint8Array): void;
+  /** Answers with a long message in parts that never change; none is copied as a whole. */
+  replyParts(parts: readonly Uint8Array[]): void;
   /** Ends the call with an error. */
   fail(status: GrpcStatus): void;
 }
@@ -50,6 +53,16 @@ export interface UnaryCall {
 /** @returns fields of trailers, or of a head that is the whole answer */
 export function statusFields(status: GrpcStatus): string[] {
   return ["grpc-status", String(status.code), "grpc-message", encodeMessage(status.message)];
+}
+
+/** Sends a whole answer of status OK; see `UnaryCall.replyParts`. */
+export function sendParts(stream: Http2Stream, parts: readonly Uint8Array[]): void {
+  const prefix = new Uint8Array(PREFIX_BYTES);
+  writePrefix(prefix, 0, parts.reduce((sum, part) => sum + part.length, 0));
+  stream.respondBlock(OK_FRAME.head);
+  stream.write(prefix);
+  for (const part of parts) stream.write(part);
+  stream.endWithTrailers(OK_FRAME.trailers);
 }
 
 /** Calls of one method whose heads differ in nothing but the time they have. */
@@ -132,6 +145,14 @@ class BriefCall implements UnaryCall, Expiring {
   reply(message: Uint8Array): void {
     this.beginReply().raw(message);
     this.finishReply();
+  }
+
+  replyParts(parts: readonly Uint8Array[]): void {
+    if (this.over) return;
+    this.#close();
+    this.#parts.onCallEnd?.(this.path, GrpcCode.ok);
+    const stream = this.#streams.promote(this.#id);
+    if (stream !== undefined) sendParts(stream, parts);
   }
 
   fail(status: GrpcStatus): void {

@@ -33,7 +33,7 @@ class ManualTimers {
   }
 }
 
-function connect(methods: [string, Method][]) {
+function connect(methods: [string, Method][], { brief }: { brief: boolean } = { brief: false }) {
   const timers = new ManualTimers();
   const server = new GrpcServer(new Map(methods), { maxMessageBytes: 1000, after: timers.after });
   const [near, far] = memorySocketPair();
@@ -41,6 +41,7 @@ function connect(methods: [string, Method][]) {
     role: "server",
     now: () => 0,
     onStream: (stream) => server.serve(stream, far.peer),
+    ...(brief ? { briefOf: (headers) => server.briefOf(headers, far.peer) } : {}),
   });
   driver.start();
   const channel = GrpcChannel.over(near, {
@@ -74,6 +75,19 @@ Deno.test("unary: an answer, an error, an unknown method and an unknown service"
     message: "unknown method No for service a.B",
   });
   assert.deepEqual(await status("/c.D/No"), { code: 12, message: "unknown service c.D" });
+});
+
+Deno.test("an answer in parts arrives as one message, with and without a stream", async () => {
+  const parts = [bytes("one "), bytes(""), bytes("two ".repeat(200)), bytes("three")];
+  for (const brief of [false, true]) {
+    const { channel } = connect([
+      ["/a.B/Parts", { kind: "unary", run: (_, call) => call.replyParts(parts) }],
+    ], { brief });
+    for (let i = 0; i < 3; i++) {
+      const found = await channel.unary("/a.B/Parts", bytes(""));
+      assert.equal(found.kind === "message" && text(found.message), parts.map(text).join(""));
+    }
+  }
 });
 
 Deno.test("messages too large either way end the call with RESOURCE_EXHAUSTED", async () => {

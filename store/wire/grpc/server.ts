@@ -12,7 +12,7 @@ import type { HeaderBlock } from "../http2/header_block.ts";
 import { encodeStateless } from "../http2/hpack.ts";
 import type { PeerIdentity } from "../http2/socket.ts";
 import type { Http2Stream } from "../http2/stream.ts";
-import { briefHandler, OK_FRAME, statusFields, type UnaryCall } from "./brief_call.ts";
+import { briefHandler, OK_FRAME, sendParts, statusFields, type UnaryCall } from "./brief_call.ts";
 import { beginFramed, frameMessage, MessageReader, PREFIX_BYTES, writePrefix } from "./framing.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -103,6 +103,12 @@ export class ServerCall implements UnaryCall {
   reply(message: Uint8Array): void {
     this.beginReply().raw(message);
     this.finishReply();
+  }
+
+  replyParts(parts: readonly Uint8Array[]): void {
+    if (this.over) return;
+    this.#close(GrpcCode.ok);
+    sendParts(this.#stream, parts);
   }
 
   /**
