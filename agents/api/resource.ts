@@ -101,6 +101,8 @@ export interface Rules {
 
 /** A type that no generated table describes: what the schema of its definition says. */
 export interface CustomType {
+  /** Whether a webhook converts between the versions, so that objects have to be waited for. */
+  readonly asksWebhook: boolean;
   /** Drops what the schema does not know; tidies and checks the header. */
   readonly check: (object: object) => CheckedDecode;
   /** How it merges under server-side apply. */

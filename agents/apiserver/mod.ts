@@ -21,9 +21,9 @@ import { bootstrap, publishApiService } from "./bootstrap.ts";
 import { sealStore } from "./encryption/sealed_store.ts";
 import { Feed } from "./cache/feed.ts";
 import { SharedSpecs } from "./cache/shared_specs.ts";
-import { NO_CONVERSION } from "./custom/convert.ts";
 import { followDefinitions, settleDefinitions } from "./custom/definitions.ts";
 import { CustomTable } from "./custom/table.ts";
+import { WebhookConversion } from "./custom/webhook.ts";
 import { type ApiServerConfig, validateConfig } from "./config.ts";
 import { bootstrapFlow } from "./flow/defaults.ts";
 import { openGuards } from "./guards.ts";
@@ -188,7 +188,7 @@ async function createCore(
   const authorizer = createPolicyAuthorizer(feed);
   const definitions = feed.cache(prefixOf(customResourceDefinitions));
   const core: Core = {
-    custom: new CustomTable(definitions, NO_CONVERSION),
+    custom: new CustomTable(definitions, new WebhookConversion()),
     store,
     feed,
     podSpecs: new SharedSpecs(),

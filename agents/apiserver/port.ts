@@ -12,10 +12,11 @@ import type {
   WatchOptions,
   WatchStream,
 } from "../api/call.ts";
-import type { UserInfo } from "../api/meta.ts";
+import type { KubeObject, UserInfo } from "../api/meta.ts";
 import { pods } from "../api/resources.ts";
 import type { Verb } from "../api/resource.ts";
 import { accessForbidden, unknownPath } from "../api/status.ts";
+import { convertStored } from "./custom/webhook.ts";
 import { copyJson } from "./registry.ts";
 import { perform } from "./verbs/call.ts";
 import { type Core, toApiAnswer } from "./verbs/core.ts";
@@ -38,7 +39,11 @@ export function createPort(core: Core): ApiPort {
     async watch(asked: CallTarget, options: WatchOptions): Promise<WatchStream> {
       const target = asked.resource.isStandIn ? withRow(core, asked) : asked;
       authorizeCall(core, target, "watch");
-      return servedStream(target.resource, await watchObjects(core, target, options));
+      const { resource } = target;
+      const convert = resource.custom?.asksWebhook
+        ? (objects: readonly KubeObject[]) => convertStored(core, resource, objects)
+        : undefined;
+      return servedStream(resource, await watchObjects(core, target, options), convert);
     },
 
     bindMany(user: UserInfo, bindings: readonly Binding[]): Promise<readonly (null | Error)[]> {

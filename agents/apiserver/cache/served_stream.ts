@@ -4,11 +4,16 @@
  * Never: wraps where there is nothing to convert.
  */
 import type { WatchStream } from "../../api/call.ts";
-import type { WatchEvent } from "../../api/meta.ts";
+import type { KubeObject, WatchEvent } from "../../api/meta.ts";
 import type { Resource } from "../../api/resource.ts";
 import type { Watcher } from "./watcher.ts";
 
-export function servedStream(resource: Resource, watcher: Watcher): WatchStream {
+/** @param prepare brings objects to the version asked for, where that takes a webhook */
+export function servedStream(
+  resource: Resource,
+  watcher: Watcher,
+  prepare?: (objects: readonly KubeObject[]) => Promise<void>,
+): WatchStream {
   const fromStored = resource.storedAs?.fromStored;
   if (fromStored === undefined) return watcher;
   const convert = (event: WatchEvent): WatchEvent =>
@@ -18,7 +23,11 @@ export function servedStream(resource: Resource, watcher: Watcher): WatchStream 
   return {
     close: () => watcher.close(),
     async *[Symbol.asyncIterator]() {
-      for await (const batch of watcher) yield batch.map(convert);
+      for await (const batch of watcher) {
+        const told = batch.filter(({ type }) => type !== "BOOKMARK" && type !== "ERROR");
+        await prepare?.(told.map(({ object }) => object));
+        yield batch.map(convert);
+      }
     },
   };
 }

@@ -16,9 +16,6 @@ export interface Conversion {
   converted(object: KubeObject, apiVersion: string): KubeObject | undefined;
 }
 
-/** Nothing but the apiVersion changes. */
-export const NO_CONVERSION: Conversion = { converted: () => undefined };
-
 interface Parts {
   readonly definition: CustomResourceDefinition;
   readonly version: { readonly name: string };
@@ -37,6 +34,7 @@ export function storedAsOf(parts: Parts): Resource["storedAs"] {
   if (isPlain) return undefined;
   const shown = new WeakMap<KubeObject, KubeObject>();
   const apiVersion = `${group}/${version.name}`;
+  const asksWebhook = definition.spec!.conversion?.strategy === "Webhook";
   return {
     group,
     version: storage,
@@ -46,7 +44,9 @@ export function storedAsOf(parts: Parts): Resource["storedAs"] {
       if (known !== undefined) return known;
       const changed = conversion.converted(object, apiVersion);
       const made = tidied(schema, changed ?? object, apiVersion);
-      shown.set(object, made);
+      // What a webhook has not answered yet is shown as it is, for once.
+      const isFinal = !asksWebhook || changed !== undefined || object.apiVersion === apiVersion;
+      if (isFinal) shown.set(object, made);
       return made;
     },
     toStored: (object) =>

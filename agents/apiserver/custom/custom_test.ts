@@ -3,148 +3,20 @@
  * In: definitions and objects. Out: answers, worded as upstream words them (v1.36).
  */
 import assert from "node:assert/strict";
-import { type Answer, type FakeApi, startFakeApi } from "../../../tests/fakes/api_server.ts";
+import { startFakeApi } from "../../../tests/fakes/api_server.ts";
+import {
+  conditions,
+  CRDS,
+  define,
+  definition,
+  type Json,
+  settled,
+  widget,
+  WIDGETS,
+  widgetTest,
+} from "../../../tests/fakes/widgets.ts";
 
-const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const WIDGETS = "/apis/example.com/v1/namespaces/default/widgets";
-
-const SPEC_SCHEMA = {
-  type: "object",
-  required: ["size"],
-  properties: {
-    size: { type: "string", enum: ["small", "large"] },
-    replicas: { type: "integer", minimum: 0, maximum: 10, default: 1 },
-    when: { type: "string", format: "date-time" },
-    name: { type: "string", maxLength: 5, minLength: 2, pattern: "^[a-z]+$" },
-    port: { "x-kubernetes-int-or-string": true },
-    free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
-    labels: { type: "object", additionalProperties: { type: "string" }, maxProperties: 2 },
-    parts: {
-      type: "array",
-      maxItems: 3,
-      "x-kubernetes-list-type": "map",
-      "x-kubernetes-list-map-keys": ["id"],
-      items: {
-        type: "object",
-        required: ["id"],
-        properties: {
-          id: { type: "string", maxLength: 10 },
-          count: { type: "integer", default: 7 },
-        },
-      },
-    },
-    tags: {
-      type: "array",
-      "x-kubernetes-list-type": "set",
-      maxItems: 10,
-      items: { type: "string", maxLength: 20 },
-    },
-    choice: {
-      type: "object",
-      properties: { a: { type: "string" }, b: { type: "string" } },
-      oneOf: [{ required: ["a"] }, { required: ["b"] }],
-    },
-    maybe: { type: "string", nullable: true },
-    locked: {
-      type: "string",
-      maxLength: 20,
-      "x-kubernetes-validations": [{ rule: "self == oldSelf", message: "locked is immutable" }],
-    },
-    ratio: { type: "number", multipleOf: 0.5, exclusiveMaximum: true, maximum: 2 },
-  },
-  "x-kubernetes-validations": [
-    {
-      rule: "self.size != 'small' || self.replicas <= 3",
-      messageExpression: "'a small one has at most 3, not ' + string(self.replicas)",
-      fieldPath: ".replicas",
-    },
-  ],
-};
-
-// deno-lint-ignore no-explicit-any
-type Json = any;
-
-function definition(change: (spec: Json) => void = () => {}): Json {
-  const spec: Json = {
-    group: "example.com",
-    scope: "Namespaced",
-    names: { plural: "widgets", kind: "Widget", shortNames: ["wd"], categories: ["all"] },
-    versions: [{
-      name: "v1",
-      served: true,
-      storage: true,
-      schema: {
-        openAPIV3Schema: {
-          type: "object",
-          properties: {
-            spec: SPEC_SCHEMA,
-            status: {
-              type: "object",
-              properties: { replicas: { type: "integer" }, selector: { type: "string" } },
-            },
-          },
-        },
-      },
-      subresources: {
-        status: {},
-        scale: {
-          specReplicasPath: ".spec.replicas",
-          statusReplicasPath: ".status.replicas",
-          labelSelectorPath: ".status.selector",
-        },
-      },
-      additionalPrinterColumns: [
-        { name: "Size", type: "string", jsonPath: ".spec.size" },
-        { name: "Part", type: "string", jsonPath: '.spec.parts[?(@.id=="x")].count', priority: 1 },
-        { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
-      ],
-      selectableFields: [{ jsonPath: ".spec.size" }],
-    }],
-  };
-  change(spec);
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${spec.names.plural}.${spec.group}` },
-    spec,
-  };
-}
-
-const widget = (spec: Json, name = "w"): Json => ({
-  apiVersion: "example.com/v1",
-  kind: "Widget",
-  metadata: { name },
-  spec,
-});
-
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-async function define(api: FakeApi, crd: Json = definition()): Promise<Answer> {
-  const answer = await api.ask("POST", CRDS, crd);
-  assert.equal(answer.status, 201, answer.text);
-  await settled();
-  return await api.ask("GET", `${CRDS}/${crd.metadata.name}`);
-}
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
-
-const conditions = (crd: Json) =>
-  Object.fromEntries(
-    crd.status.conditions.map((one: Json) => [one.type, `${one.status} ${one.reason}`]),
-  );
-
-apiTest("a definition is established, and its resource served at once", async (api) => {
+widgetTest("a definition is established, and its resource served at once", async (api) => {
   assert.equal((await api.ask("GET", WIDGETS)).status, 404);
   const { json: crd } = await define(api);
   assert.deepEqual(conditions(crd), {
@@ -192,7 +64,7 @@ apiTest("a definition is established, and its resource served at once", async (a
   assert.deepEqual(table.json.rows[0].cells, ["w", "large", "7", "0s"]);
 });
 
-apiTest("what the schema forbids is refused in upstream's words", async (api) => {
+widgetTest("what the schema forbids is refused in upstream's words", async (api) => {
   await define(api);
   const table: readonly (readonly [Json, string])[] = [
     [{ size: "huge" }, 'spec.size: Unsupported value: "huge": supported values: "small", "large"'],
@@ -275,7 +147,7 @@ apiTest("what the schema forbids is refused in upstream's words", async (api) =>
   assert.deepEqual(made.json.spec, { ...fine, replicas: 1 });
 });
 
-apiTest("unknown fields follow fieldValidation, on create, update and patch", async (api) => {
+widgetTest("unknown fields follow fieldValidation, on create, update and patch", async (api) => {
   await define(api);
   const body = widget({ size: "large", junk: { deep: 1 }, parts: [{ id: "a", odd: 1 }] });
   const strict = await api.ask("POST", `${WIDGETS}?fieldValidation=Strict`, body);
@@ -300,7 +172,7 @@ apiTest("unknown fields follow fieldValidation, on create, update and patch", as
   assert.equal(strategic.status, 415, strategic.text);
 });
 
-apiTest(
+widgetTest(
   "updates: generations, status, transition rules, and what was let through before",
   async (api) => {
     await define(api);
@@ -335,7 +207,7 @@ apiTest(
   },
 );
 
-apiTest("discovery and OpenAPI tell of it, and forget it", async (api) => {
+widgetTest("discovery and OpenAPI tell of it, and forget it", async (api) => {
   const before = (await api.ask("GET", "/openapi/v3")).json.paths;
   await define(api);
   const groups = (await api.ask("GET", "/apis")).json.groups.map((one: Json) => one.name);
@@ -377,7 +249,7 @@ apiTest("discovery and OpenAPI tell of it, and forget it", async (api) => {
   assert.deepEqual((await api.ask("GET", WIDGETS)).json.items, []);
 });
 
-apiTest("objects that wait for a finalizer hold the definition", async (api) => {
+widgetTest("objects that wait for a finalizer hold the definition", async (api) => {
   await define(api);
   const held = widget({ size: "large" });
   held.metadata.finalizers = ["example.com/hold"];
@@ -395,24 +267,27 @@ apiTest("objects that wait for a finalizer hold the definition", async (api) => 
   assert.equal((await api.ask("GET", `${CRDS}/widgets.example.com`)).status, 404);
 });
 
-apiTest("two definitions can't have one name; the second takes it when it is free", async (api) => {
-  await define(api);
-  const other = definition((spec) => {
-    spec.names = { plural: "gadgets", kind: "Gadget", shortNames: ["wd"] };
-  });
-  const { json: crd } = await define(api, other);
-  assert.deepEqual(conditions(crd), {
-    NamesAccepted: "False ShortNamesConflict",
-    Established: "False NotAccepted",
-  });
-  assert.equal(crd.status.conditions[0].message, '"wd" is already in use');
-  assert.equal((await api.ask("GET", "/apis/example.com/v1/gadgets")).status, 404);
-  await api.ask("DELETE", `${CRDS}/widgets.example.com`);
-  await settled();
-  assert.equal((await api.ask("GET", "/apis/example.com/v1/gadgets")).status, 200);
-});
+widgetTest(
+  "two definitions can't have one name; the second takes it when it is free",
+  async (api) => {
+    await define(api);
+    const other = definition((spec) => {
+      spec.names = { plural: "gadgets", kind: "Gadget", shortNames: ["wd"] };
+    });
+    const { json: crd } = await define(api, other);
+    assert.deepEqual(conditions(crd), {
+      NamesAccepted: "False ShortNamesConflict",
+      Established: "False NotAccepted",
+    });
+    assert.equal(crd.status.conditions[0].message, '"wd" is already in use');
+    assert.equal((await api.ask("GET", "/apis/example.com/v1/gadgets")).status, 404);
+    await api.ask("DELETE", `${CRDS}/widgets.example.com`);
+    await settled();
+    assert.equal((await api.ask("GET", "/apis/example.com/v1/gadgets")).status, 200);
+  },
+);
 
-apiTest("apply merges lists by the keys of the schema", async (api) => {
+widgetTest("apply merges lists by the keys of the schema", async (api) => {
   await define(api);
   const apply = (manager: string, spec: Json) =>
     api.ask("PATCH", `${WIDGETS}/w?fieldManager=${manager}`, JSON.stringify(widget(spec)), {
@@ -430,7 +305,7 @@ apiTest("apply merges lists by the keys of the schema", async (api) => {
   assert.equal(unknown.status, 400, unknown.text);
 });
 
-apiTest(
+widgetTest(
   "several versions are faces of one object; storage moves with the definition",
   async (api) => {
     const crd = definition((spec) => {

@@ -58,6 +58,7 @@ function rowOf(
   const schema: Schema = version.schema?.openAPIV3Schema ?? { type: "object" };
   const hasStatus = version.subresources?.status !== undefined;
   const custom: CustomType = {
+    asksWebhook: spec!.conversion?.strategy === "Webhook",
     check: (object) => checkObject(schema, object as Record<string, unknown>),
     shape: shapeOfObject(schema),
     schema: schema as Readonly<Record<string, unknown>>,

@@ -4,6 +4,7 @@
  * Never: reads a certificate or a socket; upgrades are the listener's.
  */
 import type { CallTarget } from "../../api/call.ts";
+import type { KubeObject } from "../../api/meta.ts";
 import type { Verb } from "../../api/resource.ts";
 import {
   accessForbidden,
@@ -15,6 +16,7 @@ import {
 } from "../../api/status.ts";
 import type { Audit } from "../audit/audit.ts";
 import { answeredObject, followAnswer, recordRequest } from "../audit/follow.ts";
+import { convertStored } from "../custom/webhook.ts";
 import { impersonate } from "../auth/impersonate.ts";
 import type { FlowControl, Pass } from "../flow/flow_control.ts";
 import type { FlowAsked } from "../flow/plan_classify.ts";
@@ -273,6 +275,11 @@ async function answerWatch(
   const watcher = await watchObjects(core, target, { ...options, timeoutSeconds });
   const stream = watchStream({
     watcher,
+    ...(route.resource.custom?.asksWebhook
+      ? {
+        convert: (objects: readonly KubeObject[]) => convertStored(core, route.resource, objects),
+      }
+      : {}),
     resource: route.resource,
     representation,
     include: includeOf(query),

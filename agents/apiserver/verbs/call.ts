@@ -7,6 +7,7 @@ import type { ApiCall } from "../../api/call.ts";
 import type { Verb } from "../../api/resource.ts";
 import { componentStatuses } from "../../api/resources.ts";
 import { methodNotAllowed, unknownPath } from "../../api/status.ts";
+import { performConverted } from "./converted.ts";
 import { type Core, groupResourceOf, type VerbAnswer } from "./core.ts";
 import { createObject } from "./create.ts";
 import { deleteObject } from "./delete.ts";
@@ -27,6 +28,13 @@ const REVIEW_GROUPS = new Set(["authentication.k8s.io", "authorization.k8s.io"])
 
 export function perform(core: Core, call: ApiCall): Promise<VerbAnswer> {
   refuseVerb(call);
+  if (call.resource.custom?.asksWebhook) {
+    return performConverted(core, call, () => performVerb(core, call));
+  }
+  return performVerb(core, call);
+}
+
+function performVerb(core: Core, call: ApiCall): Promise<VerbAnswer> {
   if (call.subresource !== "") return performOnPart(core, call);
   if (call.resource === componentStatuses) return Promise.resolve(askComponents(core, call));
   switch (call.verb) {

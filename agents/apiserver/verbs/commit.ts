@@ -7,8 +7,9 @@ import type { Resource } from "../../api/resource.ts";
 import { requestEntityTooLarge } from "../../api/status.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { sharedJson } from "../cache/shared_specs.ts";
+import { convertDraft } from "../custom/webhook.ts";
 import { StoredObject } from "../cache/stored_object.ts";
-import { encodeKey, encodeStored } from "../registry.ts";
+import { copyJson, encodeKey, encodeStored } from "../registry.ts";
 import { reservationsOf } from "./reservations.ts";
 import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
 
@@ -29,10 +30,19 @@ export interface PutParts {
 export function commitPut(core: Core, parts: PutParts): Promise<StoredObject | null> {
   const { resource, draft } = parts;
   if (resource.storedAs !== undefined) {
+    if (resource.custom?.asksWebhook) return commitConverted(core, parts);
     const kept = resource.storedAs.toStored(draft);
     return commitBytes(core, { ...parts, draft: kept }, encodeStored(kept));
   }
   return commitBytes(core, parts, encodeStored(draft, sharedJson(draft.spec)));
+}
+
+/** Once a webhook has brought the draft to the version that it is kept in. */
+async function commitConverted(core: Core, parts: PutParts): Promise<StoredObject | null> {
+  const { resource, draft } = parts;
+  await convertDraft(core, resource, draft);
+  const kept = copyJson(resource.storedAs!.toStored(draft));
+  return await commitBytes(core, { ...parts, draft: kept }, encodeStored(kept));
 }
 
 /** As `commitPut`, for a draft whose bytes are known. */

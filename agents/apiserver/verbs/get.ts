@@ -6,13 +6,17 @@
 import type { CallTarget } from "../../api/call.ts";
 import { badRequest, notFound, tooLargeResourceVersion } from "../../api/status.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
+import { convertStored } from "../custom/webhook.ts";
 import { parseResourceVersion } from "../registry.ts";
 import { cacheOf, type Core, groupResourceOf, keyOf, type VerbAnswer, waitFresh } from "./core.ts";
 
 /** The stored object behind a target. Errors: throws ApiError 404. */
 export async function readStored(core: Core, target: CallTarget): Promise<StoredObject> {
   if (!core.feed.isFresh) await waitFresh(core);
-  return readCached(core, target);
+  const stored = readCached(core, target);
+  const { resource } = target;
+  if (resource.custom?.asksWebhook) await convertStored(core, resource, [stored.object]);
+  return stored;
 }
 
 /** As `readStored`, from the caches as they are. */

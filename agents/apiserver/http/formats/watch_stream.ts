@@ -5,6 +5,7 @@
  */
 import type { KubeObject, WatchEvent } from "../../../api/meta.ts";
 import type { Resource } from "../../../api/resource.ts";
+import { ApiError } from "../../../api/status.ts";
 import { encodeCbor } from "../../../api/schema/cbor.ts";
 import { ObjectEvent } from "../../cache/stored_object.ts";
 import type { Watcher } from "../../cache/watcher.ts";
@@ -21,6 +22,8 @@ export interface WatchStreamParts {
   readonly representation: Representation;
   readonly include: IncludeObject;
   readonly nowMillis: () => number;
+  /** Brings objects to the version asked for, where that takes a webhook. */
+  readonly convert?: (objects: readonly KubeObject[]) => Promise<void>;
 }
 
 const encoder = new TextEncoder();
@@ -43,6 +46,11 @@ async function* encodeBatches(parts: WatchStreamParts): AsyncIterator<Uint8Array
     let frames: Uint8Array[] = [];
     let size = 0;
     const slice = new TimeSlice();
+    const failure = await convertBatch(parts, batch);
+    if (failure !== null) {
+      yield frameOf(parts, failure, false);
+      return;
+    }
     for (const event of batch) {
       const frame = frameOf(parts, event, isFirst);
       if (event.type !== "BOOKMARK") isFirst = false;
@@ -55,6 +63,23 @@ async function* encodeBatches(parts: WatchStreamParts): AsyncIterator<Uint8Array
       if (slice.isOver) await slice.next();
     }
     if (size > 0) yield frames.length === 1 ? frames[0] : join(frames, size);
+  }
+}
+
+/** @returns the event that ends a watch whose objects can't be converted */
+async function convertBatch(
+  { convert, watcher }: WatchStreamParts,
+  batch: readonly WatchEvent[],
+): Promise<WatchEvent | null> {
+  if (convert === undefined) return null;
+  try {
+    const events = batch.filter((event) => event instanceof ObjectEvent);
+    await convert(events.map(({ object }) => object));
+    return null;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    watcher.close();
+    return { type: "ERROR", object: error.status as unknown as KubeObject };
   }
 }
 
