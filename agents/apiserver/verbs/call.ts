@@ -7,7 +7,7 @@ import type { ApiCall } from "../../api/call.ts";
 import type { Verb } from "../../api/resource.ts";
 import { componentStatuses } from "../../api/resources.ts";
 import { methodNotAllowed, unknownPath } from "../../api/status.ts";
-import { performConverted } from "./converted.ts";
+import { performConverted } from "../custom/converted.ts";
 import { type Core, groupResourceOf, type VerbAnswer } from "./core.ts";
 import { createObject } from "./create.ts";
 import { deleteObject } from "./delete.ts";

@@ -5,8 +5,8 @@
  */
 import type { ApiCall } from "../../api/call.ts";
 import type { Resource } from "../../api/resource.ts";
-import { convertStored } from "../custom/webhook.ts";
-import { cacheOf, type Core, prefixOf, type VerbAnswer } from "./core.ts";
+import { convertStored } from "./webhook.ts";
+import { cacheOf, type Core, prefixOf, type VerbAnswer } from "../verbs/core.ts";
 
 /** Converts what a verb may look at before it runs, and what it answers. */
 export async function performConverted(
