@@ -70,6 +70,8 @@ export class SchedulingQueue {
   readonly #errorBackoff: KeyedHeap<QueuedPod>;
   readonly #parked = new ParkedPods();
   readonly #groupGate: (pod: PodRow) => string;
+  /** Held back by name, whatever happens. */
+  readonly #held = new Map<string, QueuedPod>();
 
   /** @param groupGate why a pod's group holds it back, "" when it does not */
   constructor(
@@ -95,7 +97,7 @@ export class SchedulingQueue {
       active: this.#active.size,
       backoff: this.#backoff.size + this.#errorBackoff.size,
       unschedulable: this.#parked.waitingCount,
-      gated: this.#parked.gatedCount,
+      gated: this.#parked.gatedCount + this.#held.size,
     };
   }
 
@@ -105,7 +107,7 @@ export class SchedulingQueue {
     if (active !== undefined) return { place: "active", entry: active };
     const backoff = this.#backoff.get(uid) ?? this.#errorBackoff.get(uid);
     if (backoff !== undefined) return { place: "backoff", entry: backoff };
-    const entry = this.#parked.get(uid);
+    const entry = this.#parked.get(uid) ?? this.#held.get(uid);
     return entry === undefined ? undefined : { place: "unschedulable", entry };
   }
 
@@ -135,6 +137,7 @@ export class SchedulingQueue {
     const updated = { ...entry, pod, priority: pod.template.spec.priority };
     if (place === "active") this.#active.add(updated);
     else if (place === "backoff") this.#toBackoff(updated);
+    else if (this.#held.has(pod.uid)) this.#held.set(pod.uid, updated);
     else {
       this.#parked.replace(updated);
       for (const event of podEvents(entry.pod, pod, false)) {
@@ -153,12 +156,32 @@ export class SchedulingQueue {
     this.#backoff.remove(uid);
     this.#errorBackoff.remove(uid);
     this.#parked.take(uid);
+    this.#held.delete(uid);
+  }
+
+  /** Holds back a pod that waits for an event, until it is released. @param why as `gate` */
+  hold(uid: string, why: string): void {
+    const entry = this.#parked.get(uid);
+    if (entry === undefined) return;
+    this.#parked.take(uid);
+    this.#held.set(uid, { ...entry, gate: why });
+  }
+
+  /** Lets a held pod wait for events again, or be tried at once. */
+  release(uid: string, isUrgent: boolean): void {
+    const entry = this.#held.get(uid);
+    if (entry === undefined) return;
+    this.#held.delete(uid);
+    const free = { ...entry, gate: "" };
+    if (isUrgent) this.#activate(free);
+    else this.#parked.park(free);
   }
 
   /** @returns the waiting pod, taken out to be tried; undefined when it may not be tried. */
   take(uid: string): QueuedPod | undefined {
     const entry = this.find(uid)?.entry;
-    if (entry === undefined || this.#gateOf(entry) !== null) return undefined;
+    if (entry === undefined || this.#held.has(uid)) return undefined;
+    if (this.#gateOf(entry) !== null) return undefined;
     this.remove(uid);
     return { ...entry, gate: "", attempts: entry.attempts + 1 };
   }

@@ -25,6 +25,7 @@ import { DYNAMIC_RESOURCES } from "./devices/dynamic_resources.ts";
 import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
 import { goesFirst } from "./plugins/priority_sort.ts";
 import type { PodRow } from "./pod_row.ts";
+import { PendingEvictions, WAITING_FOR_EVICTIONS } from "./preemption/evictions.ts";
 import { NominatedPods } from "./preemption/nominations.ts";
 import type { Nominations } from "./preemption/nominations.ts";
 import { preempt, preemptNobody } from "./preemption/preempt.ts";
@@ -126,6 +127,7 @@ export class Scheduler {
   /** The same array for as long as no budget changes. */
   #budgets: readonly DisruptionBudget[] = [];
   readonly #trials: TrialMemory = new WeakMap();
+  readonly #evictions = new PendingEvictions();
   /** What was said of pods that fit nowhere; equal pods get the same outcome from the decider. */
   readonly #refused = new WeakMap<Outcome, TriedPreemption>();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
@@ -220,6 +222,8 @@ export class Scheduler {
     const before = this.table.pod(pod.uid);
     this.#assumed.delete(pod.uid);
     this.queue.remove(pod.uid);
+    this.#evictions.end(pod.uid);
+    if (pod.terminating) this.#leaves(pod.uid);
     this.#gangs.place(pod);
     this.#nominated.set(pod, "");
     if (before?.pod.template === pod.template && before.nodeName === nodeName) {
@@ -241,6 +245,8 @@ export class Scheduler {
     const waiting = this.queue.find(uid)?.entry.pod;
     this.queue.remove(uid);
     this.#assumed.delete(uid);
+    this.#evictions.end(uid);
+    this.#leaves(uid);
     this.#gangs.remove(uid);
     const pod = known ?? waiting;
     if (pod === undefined) return;
@@ -249,6 +255,17 @@ export class Scheduler {
     this.#nominated.set(pod, "");
     const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
     this.queue.notify({ ...event, assigned }, nowMs);
+  }
+
+  /** The evictions for a pod have been asked for. @param isComplete false when one failed */
+  evicted(uid: string, isComplete: boolean): void {
+    if (this.#evictions.end(uid)) this.queue.release(uid, !isComplete);
+  }
+
+  /** A pod makes room: whoever it was evicted for listens to events again. */
+  #leaves(uid: string): void {
+    const freed = this.#evictions.leave(uid);
+    if (freed !== "") this.queue.release(freed, false);
   }
 
   /** Anything else that may help waiting pods. */
@@ -432,7 +449,10 @@ export class Scheduler {
     const promised = { ...pod, nominatedNode };
     this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs);
     this.#nominated.set(promised, nominatedNode);
-    return { ...rejected, message, nominatedNode, victims: preemption.victims };
+    const { victims } = preemption;
+    // Tried again before they leave, it might choose more of them elsewhere.
+    if (this.#evictions.begin(pod.uid, victims)) this.queue.hold(pod.uid, WAITING_FOR_EVICTIONS);
+    return { ...rejected, message, nominatedNode, victims };
   }
 
   /** @returns a claim of the pod that idles on nodes where it can't go, "" = none. */

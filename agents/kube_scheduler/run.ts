@@ -445,10 +445,17 @@ class Runner implements RunningKubeScheduler {
     const { pod, profile: { schedulerName } } = entry;
     const reason = isError ? "SchedulerError" : "Unschedulable";
     const why = { reason, message, nominatedNode } as const;
-    await this.#reporter.explain(pod, schedulerName, why);
-    if (idleClaim !== "") await this.#deviceBinder.deallocate(idleClaim);
     const by = { uid: pod.uid, schedulerName, nodeName: nominatedNode ?? "" };
-    await Promise.all(victims.map((victim) => this.#reporter.evict(victim, by)));
+    let isComplete = false;
+    try {
+      await this.#reporter.explain(pod, schedulerName, why);
+      if (idleClaim !== "") await this.#deviceBinder.deallocate(idleClaim);
+      await Promise.all(victims.map((victim) => this.#reporter.evict(victim, by)));
+      isComplete = true;
+    } finally {
+      this.scheduler.evicted(pod.uid, isComplete);
+      if (!isComplete) this.#wake(0);
+    }
   }
 }
 

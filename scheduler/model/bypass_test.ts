@@ -83,7 +83,11 @@ class Pair {
     for (const action of kept) {
       if (action.kind === "bind") this.bound.set(action.uid, action.node);
       if (action.victims.length > 0) preemptions++;
-      // Some evictions take their time.
+      // Some evictions take their time, some fail; until then the pod is not tried again.
+      if (this.dice.chance(60)) {
+        const isComplete = this.dice.chance(80);
+        this.each((it) => it.evicted(action.uid, isComplete));
+      }
       for (const victim of action.victims) if (this.dice.chance(70)) this.leave(victim);
     }
     return preemptions;
