@@ -6,11 +6,13 @@
  * Source: errors of published consensus and storage systems, etcd's own among them (its data
  * inconsistency of 3.5.0, stale lease holders, starving progress notifications).
  */
+import { Member } from "../../store/member/member.ts";
 import { Membership } from "../../store/member/membership.ts";
 import { MemberStore } from "../../store/member/member_store.ts";
 import { Reads } from "../../store/member/reads.ts";
 import { Snapshotter } from "../../store/member/snapshotter.ts";
 import { Wal } from "../../store/disk/wal.ts";
+import { encodeCompaction } from "../../store/mvcc/admin_codec.ts";
 import { AdminApplier } from "../../store/mvcc/admin_applier.ts";
 import { AlarmSet } from "../../store/mvcc/alarm.ts";
 import { Auth } from "../../store/mvcc/auth/auth.ts";
@@ -430,6 +432,18 @@ const LEASE_BUGS: readonly Bug[] = [
 ];
 
 const RULE_BUGS: readonly Bug[] = [
+  {
+    name: "a member that compacts by itself leaves nothing of what is young",
+    faults: [],
+    patch: () =>
+      wrap(Member.prototype, "submit", (original) =>
+        function (kind, body, identity, done) {
+          // Clients of the simulation always say who they are.
+          const isOwn = kind === COMMAND.compaction && identity === undefined;
+          const all = () => encodeCompaction({ revision: this.machine.revision, physical: false });
+          return original.call(this, kind, isOwn ? all() : body, identity, done);
+        }),
+  },
   {
     name: "what a checkpoint left of a lease stays, though it was renewed",
     faults: ["kill", "isolate", "transfer"],

@@ -26,6 +26,7 @@ export class Coverage {
   watchResumes = 0;
   progressNotices = 0;
   compactions = 0;
+  autoCompactions = 0;
   alarmsRaised = 0;
   authChanges = 0;
   /** Requests that an alarm or auth refused. */

@@ -45,6 +45,7 @@ export class History {
   readonly ops: OpRecord[] = [];
   readonly #revisions: (RevisionRecord | undefined)[] = [];
   #contiguous = 1;
+  readonly #compactions = new Set<number>();
   /** Largest revision that anyone may have compacted to. */
   compactAsked = 0;
 
@@ -61,9 +62,19 @@ export class History {
     return this.#revisions[revision];
   }
 
-  /** A client asks for a compaction, or a member's own may come. */
+  /** A client asks for a compaction. */
   askCompaction(revision: number): void {
+    this.#compactions.add(revision);
+    this.allowCompaction(revision);
+  }
+
+  /** A member may compact to here by itself. */
+  allowCompaction(revision: number): void {
     this.compactAsked = Math.max(this.compactAsked, revision);
+  }
+
+  wasAskedToCompact(revision: number): boolean {
+    return this.#compactions.has(revision);
   }
 
   begin(

@@ -62,6 +62,8 @@ export class World {
   #machineCount = 0;
   /** Largest revision at past moments, oldest first; only what auto-compaction may look at. */
   readonly #samples: { readonly at: number; readonly revision: number }[] = [];
+  /** Largest revision that any member has compacted to. */
+  #compactedTo = 0;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -126,10 +128,16 @@ export class World {
   /** Notes how far the store is, and what a member may by now have compacted by itself. */
   sampleRevision(): void {
     if (!this.#compactsAlone) return;
+    for (const { opened } of this.running) {
+      const { compactRevision } = opened!.member.machine;
+      if (compactRevision <= this.#compactedTo) continue;
+      this.#compactedTo = compactRevision;
+      if (!this.history.wasAskedToCompact(compactRevision)) this.coverage.autoCompactions++;
+    }
     const revision = Math.max(0, ...this.running.map(({ store }) => store!.revision));
     this.#samples.push({ at: this.now, revision });
     while (this.#samples[0].at < this.now - LEAST_RETENTION_MILLIS) {
-      this.history.askCompaction(this.#samples.shift()!.revision);
+      this.history.allowCompaction(this.#samples.shift()!.revision);
     }
   }
 
