@@ -94,6 +94,8 @@ export interface VolumeNeeds {
   readonly boundTerms: readonly (readonly NodeTerm[])[];
   /** For each claim that waits for a first consumer: terms of each volume it could take. */
   readonly waitingTerms: readonly (readonly (readonly NodeTerm[])[])[];
+  /** For each of them: where a volume could be made, were there room; null = room is no matter. */
+  readonly roomTerms: readonly (readonly NodeTerm[] | null)[];
   /** Zone and region labels of bound volumes: key -> allowed values. */
   readonly zones: readonly { readonly key: string; readonly values: readonly string[] }[];
   /** Volumes attached through a CSI driver, for the driver's per-node limit. */
@@ -106,6 +108,7 @@ export const NO_VOLUMES: VolumeNeeds = {
   exclusiveClaims: [],
   boundTerms: [],
   waitingTerms: [],
+  roomTerms: [],
   zones: [],
   attachments: [],
   rejection: "",

@@ -46,12 +46,26 @@ export interface StorageClass extends KubeObject {
   }[];
 }
 
+/** What a driver can still make of a class, for nodes of a topology. */
+export interface StorageCapacity extends KubeObject {
+  readonly nodeTopology?: LabelSelector;
+  readonly storageClassName?: string;
+  readonly capacity?: string;
+  readonly maximumVolumeSize?: string;
+}
+
+export interface CsiDriver extends KubeObject {
+  readonly spec?: { readonly storageCapacity?: boolean };
+}
+
 /** Reads of the informers' copies. */
 export interface VolumeLookup {
   claim(namespace: string, name: string): Claim | undefined;
   volume(name: string): PersistentVolume | undefined;
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
+  driver(name: string): CsiDriver | undefined;
+  capacities(): readonly StorageCapacity[];
 }
 
 /** What was found out about a pod's claims. */
@@ -123,10 +137,41 @@ function provisionTerms(storageClass: StorageClass): NodeTerm[] | null {
   }));
 }
 
+/** @returns where there is room for a new volume; null = everywhere, or nobody keeps count. */
+function roomFor(
+  claim: Claim,
+  { provisioner, metadata }: StorageClass,
+  lookup: VolumeLookup,
+): NodeTerm[] | null {
+  if (lookup.driver(provisioner ?? "")?.spec?.storageCapacity !== true) return null;
+  const size = claim.spec?.resources?.requests?.storage ?? "0";
+  const fitting = lookup.capacities().filter((one) => {
+    const most = one.maximumVolumeSize ?? one.capacity;
+    return one.storageClassName === metadata.name && one.nodeTopology !== undefined &&
+      most !== undefined && compareQuantities(most, size) >= 0;
+  });
+  const terms = fitting.map(({ nodeTopology }) => encodeSelector(nodeTopology) ?? []);
+  if (terms.some((expressions) => expressions.length === 0)) return null;
+  return terms.map((expressions) => ({ expressions: [...expressions], fields: [] }));
+}
+
+/** @returns terms of nodes that match one of each list; null = none do. An empty `base` = all. */
+function bothTerms(base: readonly NodeTerm[], room: readonly NodeTerm[]): NodeTerm[] | null {
+  if (room.length === 0) return null;
+  if (base.length === 0) return [...room];
+  return base.flatMap((one) =>
+    room.map((other) => ({
+      expressions: [...one.expressions, ...other.expressions],
+      fields: [...one.fields, ...other.fields],
+    }))
+  );
+}
+
 interface Draft {
   exclusiveClaims: string[];
   boundTerms: NodeTerm[][];
   waitingTerms: NodeTerm[][][];
+  roomTerms: (NodeTerm[] | null)[];
   zones: { key: string; values: readonly string[] }[];
   attachments: { driver: string; handle: string }[];
 }
@@ -154,7 +199,10 @@ function addWaiting(draft: Draft, claim: Claim, lookup: VolumeLookup): string {
   }
   const choices = lookup.volumes().filter((volume) => couldServe(volume, claim)).map(termsOf);
   const provisioned = provisionTerms(storageClass);
-  draft.waitingTerms.push(provisioned === null ? choices : [...choices, provisioned]);
+  const room = provisioned === null ? null : roomFor(claim, storageClass, lookup);
+  draft.roomTerms.push(room === null ? null : provisioned);
+  const made = provisioned === null || room === null ? provisioned : bothTerms(provisioned, room);
+  draft.waitingTerms.push(made === null ? choices : [...choices, made]);
   return "";
 }
 
@@ -167,6 +215,7 @@ export function resolveVolumes(pod: Pod, lookup: VolumeLookup): ResolvedVolumes 
     exclusiveClaims: [],
     boundTerms: [],
     waitingTerms: [],
+    roomTerms: [],
     zones: [],
     attachments: [],
   };

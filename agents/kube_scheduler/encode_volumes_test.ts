@@ -3,7 +3,13 @@
  */
 import assert from "node:assert/strict";
 import { resolveVolumes } from "./encode_volumes.ts";
-import type { Claim, PersistentVolume, StorageClass, VolumeLookup } from "./encode_volumes.ts";
+import type {
+  Claim,
+  PersistentVolume,
+  StorageCapacity,
+  StorageClass,
+  VolumeLookup,
+} from "./encode_volumes.ts";
 import type { Pod, Volume } from "./kinds.ts";
 
 function podWith(...volumes: Volume[]): Pod {
@@ -43,14 +49,17 @@ interface World {
   readonly claim?: Claim;
   readonly volumes?: readonly PersistentVolume[];
   readonly storageClass?: Partial<StorageClass>;
+  readonly capacities?: readonly StorageCapacity[];
 }
 
-function lookup({ claim, volumes = [], storageClass }: World): VolumeLookup {
+function lookup({ claim, volumes = [], storageClass, capacities }: World): VolumeLookup {
   return {
     claim: () => claim,
     volume: (name) => volumes.find(({ metadata }) => metadata.name === name),
     volumes: () => volumes,
     storageClass: () => storageClass && { metadata: { name: "local" }, ...storageClass },
+    driver: () => ({ metadata: {}, spec: { storageCapacity: capacities !== undefined } }),
+    capacities: () => capacities ?? [],
   };
 }
 
@@ -71,6 +80,7 @@ Deno.test("a bound claim demands the nodes, zones and attachments of its volume"
     exclusiveClaims: ["ns/data"],
     boundTerms: [[inZone("a")]],
     waitingTerms: [],
+    roomTerms: [],
     zones: [{ key: "topology.kubernetes.io/zone", values: ["a", "other"] }],
     attachments: [{ driver: "csi.example.com", handle: "pv1" }],
     rejection: "",
@@ -115,4 +125,34 @@ Deno.test("claims that can't be used say why", () => {
 Deno.test("a pod without claims demands nothing", () => {
   const { needs } = resolveVolumes(podWith({ name: "tmp" }), lookup({}));
   assert.equal(needs.rejection, "");
+});
+
+Deno.test("a new volume is made only where its driver has room", () => {
+  const storageClass = {
+    volumeBindingMode: "WaitForFirstConsumer",
+    provisioner: "csi.example.com",
+  } as const;
+  const room = (zone: string, more: object): StorageCapacity => ({
+    metadata: {},
+    storageClassName: "local",
+    nodeTopology: { matchLabels: { zone } },
+    ...more,
+  });
+  const needsWith = (capacities?: readonly StorageCapacity[]) => {
+    const world = { claim: claim({}), storageClass, capacities };
+    const { waitingTerms, roomTerms } = resolveVolumes(podWith(DATA), lookup(world)).needs;
+    return [waitingTerms[0], roomTerms[0]];
+  };
+  assert.deepEqual(needsWith(), [[[]], null]);
+  assert.deepEqual(
+    needsWith([
+      room("a", { capacity: "10Gi" }),
+      room("b", { capacity: "1Gi" }),
+      room("c", { capacity: "10Gi", maximumVolumeSize: "1Gi" }),
+      room("d", { capacity: "10Gi", storageClassName: "other" }),
+    ]),
+    [[[inZone("a")]], []],
+  );
+  assert.deepEqual(needsWith([]), [[], []]);
+  assert.deepEqual(needsWith([room("a", { capacity: "10Gi", nodeTopology: {} })]), [[[]], null]);
 });

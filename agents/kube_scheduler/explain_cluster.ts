@@ -34,7 +34,14 @@ import {
 import { type ClaimLookup, resolveClaims } from "./devices/pod_claims.ts";
 import { encodeGroup, encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
 import { resolveVolumes } from "./encode_volumes.ts";
-import type { Claim, PersistentVolume, StorageClass, VolumeLookup } from "./encode_volumes.ts";
+import type {
+  Claim,
+  CsiDriver,
+  PersistentVolume,
+  StorageCapacity,
+  StorageClass,
+  VolumeLookup,
+} from "./encode_volumes.ts";
 import type { GroupParts } from "./explain/pod_context.ts";
 import type { Node, Pod, PodGroup, Selecting } from "./kinds.ts";
 import { defaultSelector } from "./spread_selector.ts";
@@ -107,11 +114,15 @@ async function readVolumes(read: Read): Promise<VolumeLookup> {
   const claims = byKey(await read<Claim>(VOLUME_RESOURCES.claims));
   const volumes = byKey(await read<PersistentVolume>(VOLUME_RESOURCES.volumes));
   const classes = byKey(await read<StorageClass>(VOLUME_RESOURCES.classes));
+  const drivers = byKey(await read<CsiDriver>(VOLUME_RESOURCES.drivers));
+  const capacities = await read<StorageCapacity>(VOLUME_RESOURCES.capacities);
   return {
     claim: (namespace, name) => claims.get(`${namespace}/${name}`),
     volume: (name) => volumes.get(`/${name}`),
     volumes: () => [...volumes.values()],
     storageClass: (name) => classes.get(`/${name}`),
+    driver: (name) => drivers.get(`/${name}`),
+    capacities: () => capacities,
   };
 }
 

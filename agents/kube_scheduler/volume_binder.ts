@@ -17,8 +17,10 @@ import type { NodeRow } from "../../scheduler/mod.ts";
 import { couldServe, isBound, resolveVolumes, termsOf } from "./encode_volumes.ts";
 import type {
   Claim,
+  CsiDriver,
   PersistentVolume,
   ResolvedVolumes,
+  StorageCapacity,
   StorageClass,
   VolumeLookup,
 } from "./encode_volumes.ts";
@@ -33,6 +35,8 @@ export const VOLUME_RESOURCES = {
   claims: findResource("", "v1", "persistentvolumeclaims"),
   volumes: findResource("", "v1", "persistentvolumes"),
   classes: findResource("storage.k8s.io", "v1", "storageclasses"),
+  drivers: findResource("storage.k8s.io", "v1", "csidrivers"),
+  capacities: findResource("storage.k8s.io", "v1", "csistoragecapacities"),
 } as const;
 
 /** Which drivers a node has, and how many volumes each may attach there. */
@@ -58,6 +62,8 @@ export class VolumeBinder {
     const claims = listerOf<Claim>(VOLUME_RESOURCES.claims);
     const volumes = listerOf<PersistentVolume>(VOLUME_RESOURCES.volumes);
     const classes = listerOf<StorageClass>(VOLUME_RESOURCES.classes);
+    const drivers = listerOf<CsiDriver>(VOLUME_RESOURCES.drivers);
+    const capacities = listerOf<StorageCapacity>(VOLUME_RESOURCES.capacities);
     this.#client = client;
     this.#csiNodes = listerOf<CsiNode>(CSI_NODES);
     this.#lookup = {
@@ -65,6 +71,8 @@ export class VolumeBinder {
       volume: (name) => volumes?.get({ name }),
       volumes: () => volumes?.list() ?? [],
       storageClass: (name) => classes?.get({ name }),
+      driver: (name) => drivers?.get({ name }),
+      capacities: () => capacities?.list() ?? [],
     };
   }
 

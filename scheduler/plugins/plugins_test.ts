@@ -237,3 +237,17 @@ Deno.test("NodeDeclaredFeatures: what a pod needs of its kubelet is declared by 
     "0/1 nodes are available: 1 node(s) didn't match Pod's required features.",
   );
 });
+
+Deno.test("VolumeBinding: nodes without room for a new volume say so", () => {
+  const zone = (value: string): NodeTerm => ({
+    expressions: [{ key: "zone", operator: "In", values: [value] }],
+    fields: [],
+  });
+  const nodes = [node("n1", { labels: { zone: "a" } }), node("n2", { labels: { zone: "b" } })];
+  const volumes = { ...NO_VOLUMES, waitingTerms: [[[zone("c")]]], roomTerms: [[zone("a")]] };
+  assert.equal(
+    refusal({ nodes, pod: { volumes } }),
+    "0/2 nodes are available: 1 node(s) did not have enough free storage, " +
+      "1 node(s) didn't find available persistent volumes to bind.",
+  );
+});

@@ -10,7 +10,8 @@ import { ABSENT } from "../intern.ts";
 import { isAttached } from "../attachment_index.ts";
 import type { DriverColumns } from "../attachment_index.ts";
 import type { ClusterEvent } from "../cluster_event.ts";
-import type { PodRow } from "../pod_row.ts";
+import type { NodeTable } from "../node_table.ts";
+import type { NodeTerm, PodRow } from "../pod_row.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
 import type { FilterRun, Plugin } from "../plugin.ts";
 import { keepAnyTerm } from "../selector.ts";
@@ -22,6 +23,7 @@ const IN_USE_REASONS = [
 const LIMIT_REASONS = ["node(s) exceed max volume count"];
 const ZONE_REASONS = ["node(s) had no available volume zone"];
 const AFFINITY_REASONS = ["node(s) didn't match PersistentVolume's node affinity"];
+const ROOM_REASONS = ["node(s) did not have enough free storage"];
 const BIND_REASONS = ["node(s) didn't find available persistent volumes to bind"];
 
 function sharedClaims(pod: PodRow, claims: readonly string[]): number {
@@ -126,38 +128,61 @@ export function createVolumeBinding(): Plugin {
   return {
     name: "VolumeBinding",
     prepareFilter({ table, spec }) {
-      const { rejection, boundTerms, waitingTerms } = spec.volumes;
+      const { rejection, boundTerms, waitingTerms, roomTerms } = spec.volumes;
       if (rejection !== "") return { reject: rejection };
       if (boundTerms.length === 0 && waitingTerms.length === 0) return null;
       const all = { from: 0, to: table.rows };
       const reachable = new Uint8Array(table.rows).fill(1);
       for (const terms of boundTerms) keepAnyTerm(table, terms, reachable, all);
-      const findable = new Uint8Array(table.rows).fill(1);
-      for (const choices of waitingTerms) {
-        const terms = choices.flat();
-        // A choice without terms is a volume that every node reaches.
-        if (!choices.some((choice) => choice.length === 0)) {
-          keepAnyTerm(table, terms, findable, all);
-        }
-      }
-      return bindingRun(reachable, findable);
+      const findable = rowsThatFind(table, waitingTerms);
+      const withRoom = roomTerms.every((terms) => terms === null) ? findable : rowsThatFind(
+        table,
+        waitingTerms.map((choices, index) => {
+          const terms = roomTerms[index] ?? null;
+          return terms === null ? choices : [...choices, terms];
+        }),
+      );
+      return bindingRun(reachable, findable, withRoom);
     },
     hint: afterVolumeOrNode,
   };
 }
 
-function bindingRun(reachable: Uint8Array, findable: Uint8Array): FilterRun {
+/** @returns 1 for each row on which every claim has a choice. */
+function rowsThatFind(
+  table: NodeTable,
+  claims: readonly (readonly (readonly NodeTerm[])[])[],
+): Uint8Array {
+  const found = new Uint8Array(table.rows).fill(1);
+  for (const choices of claims) {
+    // A choice without terms is a volume that every node reaches.
+    if (choices.some((choice) => choice.length === 0)) continue;
+    keepAnyTerm(table, choices.flat(), found, { from: 0, to: table.rows });
+  }
+  return found;
+}
+
+/** @param withRoom what would be found if every pool of storage had room */
+function bindingRun(
+  reachable: Uint8Array,
+  findable: Uint8Array,
+  withRoom: Uint8Array,
+): FilterRun {
   const UNREACHABLE = 1;
+  const FULL = 2;
+  const words = [BIND_REASONS, AFFINITY_REASONS, ROOM_REASONS];
   return {
     local: true,
     filter(verdicts, { from, to }, mark) {
       for (let row = from; row < to; row++) {
         if (verdicts[row] !== FEASIBLE) continue;
         if (reachable[row] === 0) verdicts[row] = mark | UNRESOLVABLE | UNREACHABLE;
-        else if (findable[row] === 0) verdicts[row] = mark | UNRESOLVABLE;
+        else if (findable[row] === 0) {
+          verdicts[row] = mark | UNRESOLVABLE | (withRoom[row] === 0 ? 0 : FULL);
+        }
       }
     },
-    reasons: (detail) => detail === UNREACHABLE ? AFFINITY_REASONS : BIND_REASONS,
+    reasons: (detail) => words[detail],
   };
 }
 
