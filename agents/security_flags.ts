@@ -18,6 +18,8 @@ export interface SecurityConfig {
   } | null;
   /** Null = values are stored as they are. Source: --encryption-provider-config. */
   readonly encryptionFile: string | null;
+  /** Null = plugins by their defaults. Source: --admission-control-config-file. */
+  readonly admissionFile: string | null;
   /**
    * Keys beside the signing one whose service account tokens are taken.
    * Source: --service-account-key-file, once a file.
@@ -55,6 +57,7 @@ export const SECURITY_OPTIONS: readonly (readonly [flags: string, help: string, 
   ["--audit-log-maxsize <megabytes>", "begin a new audit log at this size (default: 100)"],
   ["--audit-log-maxage <days>", "remove audit logs older than this (default: keep)"],
   ["--audit-log-maxbackup <n>", "old audit logs to keep (default: all)"],
+  ["--admission-control-config-file <path>", "defaults and exemptions of pod security"],
   ["--encryption-provider-config <path>", "which resources are sealed in the store, and how"],
   ["--service-account-key-file <path>", "take tokens signed with this key too", "again"],
   ["--service-account-issuer <url>", "who service account tokens say made them"],
@@ -127,6 +130,7 @@ export const SECURITY_SHAPE = {
   auditLogMaxage: wholeNumber(0, 100_000).default(0),
   auditLogMaxbackup: wholeNumber(0, 1_000_000).default(0),
   encryptionProviderConfig: path.optional(),
+  admissionControlConfigFile: path.optional(),
   maxRequestsInflight: wholeNumber(1, 1_000_000).default(400),
   maxMutatingRequestsInflight: wholeNumber(0, 1_000_000).default(200),
 };
@@ -164,6 +168,7 @@ export function securityConfigOf(
   return {
     audit: auditOf(flags),
     encryptionFile: flags.encryptionProviderConfig ?? null,
+    admissionFile: flags.admissionControlConfigFile ?? null,
     tokenKeyFiles: flags.serviceAccountKeyFile,
     tokenIssuer: flags.serviceAccountIssuer ?? null,
     anonymous: flags.anonymousAuth,

@@ -14,6 +14,7 @@ Deno.test("no security flags, nothing is written down and upstream's bounds hold
   assert.deepEqual(securityOf({}), {
     audit: null,
     encryptionFile: null,
+    admissionFile: null,
     tokenKeyFiles: [],
     tokenIssuer: null,
     anonymous: "all",

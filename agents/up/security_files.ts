@@ -3,6 +3,7 @@
  * In: a checked SecurityConfig. Out: the part of the API server's configuration they make.
  * Never: starts with a file that can't be read or kept to; repeats what stands in one.
  */
+import { parseAdmissionConfig } from "../apiserver/admission/config_file.ts";
 import { parseAuditPolicy } from "../apiserver/audit/policy.ts";
 import { parseEncryption } from "../apiserver/encryption/config.ts";
 import { readVerificationKey, splitPem } from "../apiserver/auth/verification_keys.ts";
@@ -18,6 +19,7 @@ export type SecurityPart = Pick<
   | "maxMutatingRequestsInflight"
   | "maxRequestsInflight"
   | "oidc"
+  | "podSecurity"
   | "tokenIssuer"
   | "tokenVerificationKeys"
 >;
@@ -34,6 +36,7 @@ export async function readSecurity(
     tokenVerificationKeys: await readTokenKeys(config),
     audit: await readAudit(config),
     encryption: await readEncryption(config),
+    podSecurity: await readAdmission(config),
     maxRequestsInflight,
     maxMutatingRequestsInflight,
   };
@@ -80,6 +83,16 @@ async function readEncryption(
   const read = parseEncryption(await readNamed(flag, encryptionFile));
   if (read.kind === "malformed") throw refused(flag, encryptionFile, read.problems);
   return read.rules;
+}
+
+async function readAdmission(
+  { admissionFile }: SecurityConfig,
+): Promise<ApiServerConfig["podSecurity"]> {
+  if (admissionFile === null) return DEFAULT_CONFIG.podSecurity;
+  const flag = "--admission-control-config-file";
+  const read = parseAdmissionConfig(await readNamed(flag, admissionFile));
+  if (read.kind === "malformed") throw refused(flag, admissionFile, read.problems);
+  return read.podSecurity ?? DEFAULT_CONFIG.podSecurity;
 }
 
 /** Errors: rejects with StartupError. */

@@ -106,7 +106,7 @@ function patchJson(value: Value, object: KubeObject): Mutated {
   const outcome = applyJsonPatch(object, toJson(value));
   if (outcome.kind === "patched") return { kind: "mutated", object: outcome.value };
   // A test that fails says that there is nothing to do.
-  if (/test/i.test(outcome.message)) return { kind: "mutated", object };
+  if (outcome.message.endsWith(": test failed")) return { kind: "mutated", object };
   return { kind: "error", message: `JSON Patch: ${outcome.message}` };
 }
 
