@@ -8,6 +8,8 @@ import type { KubeObject } from "../../agents/api/meta.ts";
 import type { Resource } from "../../agents/api/resource.ts";
 import { findResource, namespaces, nodes, pods, resources } from "../../agents/api/resources.ts";
 import { ApiError } from "../../agents/api/status.ts";
+import { systemClock } from "../../agents/client/clock.ts";
+import { type HollowNodes, runHollowNodes } from "../../agents/kubelet/hollow/run.ts";
 import type { DataItem } from "../result.ts";
 import type { PerfCluster } from "./cluster.ts";
 import { type Meters, readingItems } from "./meters.ts";
@@ -28,6 +30,8 @@ import { nodeDefault } from "./workloads/nodes.ts";
 /** Creations under way at the same time. */
 const IN_FLIGHT = 256;
 const HOSTNAME = "kubernetes.io/hostname";
+/** As the default node; leases as long as their holders may leave them. */
+const HOLLOW_NODE = { cpu: "4", memory: "32Gi", pods: 110, leaseIntervalMillis: 39_000 } as const;
 
 export class Executor {
   readonly #cluster: PerfCluster;
@@ -39,6 +43,7 @@ export class Executor {
   readonly #pending = new Map<string, number>();
   readonly #namespaces = new Set<string>();
   readonly #background: Promise<void>[] = [];
+  readonly #fleets: HollowNodes[] = [];
   #isOver = false;
   #nodeCount = 0;
 
@@ -58,6 +63,7 @@ export class Executor {
     } finally {
       this.#isOver = true;
       await Promise.all(this.#background);
+      await Promise.all(this.#fleets.map((fleet) => fleet.stop()));
       this.#progress.close();
     }
     return this.#items;
@@ -105,6 +111,8 @@ export class Executor {
       metadata: { generateName: `node-${index}-` },
     };
     const count = this.#count(operation.count);
+    this.#nodeCount += count;
+    if (operation.hollow) return this.#startHollowNodes(count);
     await inParallel(count, async (i) => {
       const name = template.metadata.name ?? `${template.metadata.generateName}${i}`;
       const labels = {
@@ -126,7 +134,14 @@ export class Executor {
         { name },
       );
     });
-    this.#nodeCount += count;
+  }
+
+  async #startHollowNodes(count: number): Promise<void> {
+    const { client } = this.#cluster;
+    const config = { ...HOLLOW_NODE, nodes: count };
+    const fleet = runHollowNodes({ client, clock: systemClock, config });
+    this.#fleets.push(fleet);
+    await fleet.ready;
   }
 
   async #createPods(operation: CreatePods, namespace: string): Promise<void> {

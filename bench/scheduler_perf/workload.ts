@@ -26,6 +26,8 @@ export interface CreateNodes {
   readonly template?: Template;
   /** A label whose values go around the nodes. */
   readonly label?: { readonly key: string; readonly values: readonly string[] };
+  /** Whether a hollow kubelet runs each: it renews leases and reports its pods as running. */
+  readonly hollow?: boolean;
   /** Volumes that a CSI driver may attach to each node. */
   readonly attachable?: { readonly driver: string; readonly count: number };
 }

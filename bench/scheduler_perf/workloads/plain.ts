@@ -49,6 +49,28 @@ const basic: TestCase = {
   ],
 };
 
+/** Not one of upstream's: nodes that live and whose pods come to run while others are scheduled. */
+const hollow: TestCase = {
+  name: "SchedulingHollowNodes",
+  podTemplate: podDefault,
+  operations: [
+    { opcode: "createNodes", count: "$initNodes", hollow: true },
+    { opcode: "createPods", count: "$initPods" },
+    { opcode: "createPods", count: "$measurePods", collectMetrics: true },
+  ],
+  workloads: [
+    { name: "5Nodes", params: { initNodes: 5, initPods: 5, measurePods: 10 } },
+    {
+      name: "5000Nodes_10000Pods",
+      params: { initNodes: 5000, initPods: 1000, measurePods: 10_000 },
+    },
+    {
+      name: "100000Nodes_100000Pods",
+      params: { initNodes: 100_000, initPods: 1000, measurePods: 100_000 },
+    },
+  ],
+};
+
 const daemonSet: TestCase = {
   name: "SchedulingDaemonset",
   podTemplate: podDaemonSet,
@@ -251,6 +273,7 @@ const deletedWithFinalizers: TestCase = {
 
 export const PLAIN: readonly TestCase[] = [
   basic,
+  hollow,
   daemonSet,
   preemptionBasic,
   preemptionAsync,
