@@ -1,7 +1,7 @@
 /**
  * The state machine alone, without log or sockets: how many commands and reads a second one
- * thread serves at a given number of keys, how long a slice of compaction holds it up, and how
- * much memory the process then holds.
+ * thread serves at a given number of keys, how long a slice of compaction holds it up, how much
+ * memory the process then holds, and where that of a key goes.
  * In: `--keys=1000000 --value=256 --shape=flat|pods`. Out: a table on the terminal.
  * Never: writes a file; counts the making of a request as time of the state machine.
  */
@@ -165,6 +165,25 @@ class MvccBench {
     );
   }
 
+  /** Where the memory of a key goes beside its key and value. */
+  overhead(): void {
+    const { kv } = this.machine.state;
+    const { keys, valueBytes } = this.#options;
+    const { allocatedBytes, liveBytes } = kv.history.arena;
+    const parts: readonly (readonly [string, number])[] = [
+      ["numbers and header of its record", liveBytes - keys * (this.key(0).length + valueBytes)],
+      ["not yet used of segments", allocatedBytes - liveBytes],
+      ["version", kv.versions.indexBytes],
+      ["id and hash slot", kv.keys.indexBytes],
+      ["order", kv.order.indexBytes],
+    ];
+    for (const [what, bytes] of parts) {
+      this.rows.push({ what: `bytes a key: ${what}`, value: bytes / keys });
+    }
+    const total = parts.reduce((sum, [, bytes]) => sum + bytes, 0);
+    this.rows.push({ what: "bytes a key beside key and value", value: total / keys });
+  }
+
   memory(what: string): void {
     this.rows.push({ what, value: Deno.memoryUsage().rss / 1e6 });
   }
@@ -181,6 +200,7 @@ export function benchMvcc(options: MvccBenchOptions): readonly MvccBenchRow[] {
   const sequential = new MvccBench(options);
   sequential.commands("put, new key, in order /s", keys, (i) => sequential.put(i));
   sequential.memory("memory after that, MB");
+  sequential.overhead();
   const bench = new MvccBench(options);
   const order = shuffled(keys);
   bench.commands("put, new key, random order /s", keys, (i) => bench.put(order[i]));
@@ -224,6 +244,6 @@ if (import.meta.main) {
   });
   for (const { what, value } of rows) {
     const shown = value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(1);
-    console.log(`${what.padEnd(34)} ${shown.padStart(12)}`);
+    console.log(`${what.padEnd(46)} ${shown.padStart(12)}`);
   }
 }

@@ -5,6 +5,7 @@
  * Source: etcd's buckets (server/storage/schema) and their messages (authpb, leasepb).
  */
 import { encodePermission } from "../mvcc/admin_codec.ts";
+import type { LeaseCopy } from "../mvcc/lease/lease_table.ts";
 import { ProtoWriter } from "../mvcc/proto.ts";
 import type { MachineState } from "../mvcc/snapshot.ts";
 import { encodeRevision, RevisionOrder } from "./revision_walk.ts";
@@ -66,7 +67,7 @@ type Pair = readonly [key: Uint8Array, value: Uint8Array];
 function smallBuckets(state: MachineState, head: ExportHead): BucketSource[] {
   return [
     bucket("meta", metaPairs(state, head)),
-    bucket("lease", leasePairs(state)),
+    leaseBucket(state),
     bucket("alarm", alarmPairs(state)),
     bucket("auth", [
       [text("authEnabled"), Uint8Array.of(state.auth.enabled ? 1 : 0)],
@@ -136,15 +137,41 @@ function confState({ members }: ExportHead): string {
   return `{"voters":[${ids(false)}],${learners}"auto_leave":false}`;
 }
 
-function leasePairs({ leases }: MachineState): Pair[] {
-  return [...leases.all()].map(({ id, ttlSeconds, remainingTtlSeconds }): Pair => [
-    bigEndian(id),
-    message((writer) => {
+/** There may be many leases: their numbers are copied at once, their messages made on the way. */
+function leaseBucket({ leases }: MachineState): BucketSource {
+  const copy = leases.copy();
+  return { name: "lease", walk: () => new LeaseWalk(copy) };
+}
+
+class LeaseWalk implements EntryWalk {
+  readonly #leases: LeaseCopy;
+  readonly keyBytes = 8;
+  #at = -1;
+
+  constructor(leases: LeaseCopy) {
+    this.#leases = leases;
+  }
+
+  next(): boolean {
+    return ++this.#at < this.#leases.count;
+  }
+
+  get valueBytes(): number {
+    return this.value.length;
+  }
+
+  get key(): Uint8Array {
+    return bigEndian(this.#leases.at(this.#at).id);
+  }
+
+  get value(): Uint8Array {
+    const { id, ttlSeconds, remainingTtlSeconds } = this.#leases.at(this.#at);
+    return message((writer) => {
       writer.bigField(1, id);
       writer.int64Field(2, ttlSeconds);
       writer.int64Field(3, remainingTtlSeconds);
-    }),
-  ]);
+    });
+  }
 }
 
 function alarmPairs({ alarms }: MachineState): Pair[] {

@@ -11,7 +11,7 @@ import { LeaseTable } from "../mvcc/lease/lease_table.ts";
 import type { Permission } from "../mvcc/outcome.ts";
 import { ProtoReader } from "../mvcc/proto.ts";
 import { RecordFields, tombstoneSize, writeTombstone } from "../mvcc/storage/record.ts";
-import { SnapshotEncoder, type SnapshotParts } from "../mvcc/snapshot.ts";
+import { type MachineState, SnapshotEncoder, type SnapshotParts } from "../mvcc/snapshot.ts";
 import { BoltDamage, type BoltReader } from "./reader.ts";
 import { decodeRevision } from "./revision_walk.ts";
 
@@ -24,7 +24,9 @@ const CHUNK_BYTES = 256 * 1024;
 export function* importBolt(file: BoltReader): Generator<Uint8Array> {
   if (!file.bucketNames.includes("key")) throw new BoltDamage("no bucket named key: not etcd's");
   const encoder = new SnapshotEncoder();
-  encoder.begin(readParts(file));
+  const { leases, ...parts } = readParts(file);
+  encoder.begin(parts);
+  for (const lease of leases.all()) encoder.lease(lease);
   const { finished } = compaction(file);
   const fields = new RecordFields();
   for (const { key, value } of file.entries("key")) {
@@ -51,7 +53,7 @@ function deletion(fields: RecordFields, value: Uint8Array, revision: number): Ui
   return record;
 }
 
-function readParts(file: BoltReader): SnapshotParts {
+function readParts(file: BoltReader): SnapshotParts & Pick<MachineState, "leases"> {
   const { scheduled, finished } = compaction(file);
   let revision = Math.max(1, scheduled);
   for (const { key } of file.entries("key")) {

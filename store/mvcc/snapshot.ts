@@ -17,7 +17,7 @@ import { AlarmSet } from "./alarm.ts";
 import type { SnapshotReader } from "./api.ts";
 import { Auth } from "./auth/auth.ts";
 import { malformed } from "./command.ts";
-import { LeaseTable } from "./lease/lease_table.ts";
+import { type LeaseCopy, type LeaseNumbers, LeaseTable } from "./lease/lease_table.ts";
 import type { AlarmType, Permission } from "./outcome.ts";
 import { ProtoReader, ProtoWriter } from "./proto.ts";
 import type { HistoryWalk } from "./storage/history.ts";
@@ -49,6 +49,8 @@ class StateReader implements SnapshotReader {
   readonly revision: number;
   readonly #kv: Kv;
   readonly #encoder = new SnapshotEncoder();
+  readonly #leases: LeaseCopy;
+  #lease = 0;
   #walk: HistoryWalk;
   #inBase = true;
   #ended = false;
@@ -64,20 +66,17 @@ class StateReader implements SnapshotReader {
     this.#walk = kv.history.walkBase();
     const { revision, compactRevision } = kv;
     const { finishedRevision } = kv.compaction;
-    this.#encoder.begin({
-      revision,
-      compactRevision,
-      finishedRevision,
-      leases,
-      auth,
-      alarms,
-    });
+    this.#encoder.begin({ revision, compactRevision, finishedRevision, auth, alarms });
+    this.#leases = leases.copy();
   }
 
   next(budgetBytes: number): Uint8Array | undefined {
     const encoder = this.#encoder;
     if (this.#ended && encoder.length === 0) return undefined;
-    while (!this.#ended && encoder.length < budgetBytes) this.#writeRecord();
+    while (!this.#ended && encoder.length < budgetBytes) {
+      if (this.#lease < this.#leases.count) encoder.lease(this.#leases.at(this.#lease++));
+      else this.#writeRecord();
+    }
     return encoder.take();
   }
 
@@ -105,14 +104,17 @@ class StateReader implements SnapshotReader {
   }
 }
 
-/** What a snapshot holds besides records. */
-export interface SnapshotParts extends Pick<MachineState, "leases" | "auth" | "alarms"> {
+/** What a snapshot holds besides leases and records. */
+export interface SnapshotParts extends Pick<MachineState, "auth" | "alarms"> {
   readonly revision: number;
   readonly compactRevision: number;
   readonly finishedRevision: number;
 }
 
-/** Puts the stream together: `begin`, records with the base first, `end`; `take` what is there. */
+/**
+ * Puts the stream together: `begin`, leases, records with the base first, `end`; `take` what is
+ * there.
+ */
 export class SnapshotEncoder {
   readonly #writer = new ProtoWriter(1 << 16);
   #records = 0;
@@ -125,6 +127,15 @@ export class SnapshotEncoder {
   begin(parts: SnapshotParts): void {
     this.#writer.raw(MAGIC);
     writeSmallParts(this.#writer, parts);
+  }
+
+  lease({ id, ttlSeconds, remainingTtlSeconds }: LeaseNumbers): void {
+    const writer = this.#writer;
+    frame(writer, FRAME.lease, () => {
+      writer.bigField(1, id);
+      writer.int64Field(2, ttlSeconds);
+      writer.int64Field(3, remainingTtlSeconds);
+    });
   }
 
   /** @param record its mvccpb.KeyValue @param sub position among those of its revision */
@@ -163,9 +174,9 @@ function frame(writer: ProtoWriter, type: number, fill: () => void): void {
   for (let i = 0; i < 4; i++) writer.bytes[start - 4 + i] = size >>> (8 * i);
 }
 
-/** Writes what is not a record; small, so it is copied at once and later changes don't show. */
+/** Writes what is small, so that it is copied at once and later changes don't show. */
 function writeSmallParts(writer: ProtoWriter, parts: SnapshotParts): void {
-  const { leases, auth, alarms } = parts;
+  const { auth, alarms } = parts;
   frame(writer, FRAME.meta, () => {
     writer.int64Field(1, parts.revision);
     writer.int64Field(2, parts.compactRevision);
@@ -173,13 +184,6 @@ function writeSmallParts(writer: ProtoWriter, parts: SnapshotParts): void {
     writer.boolField(4, auth.enabled);
     writer.int64Field(5, auth.revision);
   });
-  for (const { id, ttlSeconds, remainingTtlSeconds } of leases.all()) {
-    frame(writer, FRAME.lease, () => {
-      writer.bigField(1, id);
-      writer.int64Field(2, ttlSeconds);
-      writer.int64Field(3, remainingTtlSeconds);
-    });
-  }
   for (const name of auth.userNames()) {
     const user = auth.user(name)!;
     frame(writer, FRAME.user, () => {

@@ -19,6 +19,39 @@ export interface Lease {
   readonly keys: Set<number>;
 }
 
+/** What a copy of the state says of a lease. */
+export type LeaseNumbers = Pick<Lease, "id" | "ttlSeconds" | "remainingTtlSeconds">;
+
+/** The numbers of all leases at one moment, by ascending unsigned id. */
+export class LeaseCopy {
+  readonly #ids: BigUint64Array;
+  readonly #ttlSeconds: Float64Array;
+  readonly #remainingTtlSeconds: Float64Array;
+
+  constructor(leases: ReadonlyMap<bigint, Lease>) {
+    this.#ids = BigUint64Array.from(leases.keys()).sort();
+    this.#ttlSeconds = new Float64Array(leases.size);
+    this.#remainingTtlSeconds = new Float64Array(leases.size);
+    this.#ids.forEach((id, i) => {
+      const lease = leases.get(BigInt.asIntN(64, id))!;
+      this.#ttlSeconds[i] = lease.ttlSeconds;
+      this.#remainingTtlSeconds[i] = lease.remainingTtlSeconds;
+    });
+  }
+
+  get count(): number {
+    return this.#ids.length;
+  }
+
+  at(position: number): LeaseNumbers {
+    return {
+      id: BigInt.asIntN(64, this.#ids[position]),
+      ttlSeconds: this.#ttlSeconds[position],
+      remainingTtlSeconds: this.#remainingTtlSeconds[position],
+    };
+  }
+}
+
 export class LeaseTable {
   readonly #leases = new Map<bigint, Lease>();
   readonly #minTtlSeconds: number;
@@ -49,6 +82,11 @@ export class LeaseTable {
 
   all(): Iterable<Lease> {
     return this.#leases.values();
+  }
+
+  /** @returns what a snapshot needs; later changes don't show in it */
+  copy(): LeaseCopy {
+    return new LeaseCopy(this.#leases);
   }
 
   /** @returns the lease. Errors: leaseNotFound for id 0, leaseTtlTooLarge, leaseExists. */

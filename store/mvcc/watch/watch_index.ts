@@ -7,6 +7,7 @@
  * It is rebuilt lazily: new ranges wait in a short list that is searched one by one.
  * Source: augmented interval tree, Cormen et al., "Introduction to Algorithms", chapter 14.
  */
+import { EMPTY_BYTES } from "../proto.ts";
 import { hashKey } from "../storage/key_table.ts";
 import { compareBytes, isOpenEnd } from "../storage/kv.ts";
 import type { WatchRequest } from "../types.ts";
@@ -31,7 +32,7 @@ export class WatchGroup<W> implements EventOptions {
   constructor(name: string, request: WatchRequest) {
     this.name = name;
     this.key = request.key;
-    const end = request.rangeEnd ?? new Uint8Array(0);
+    const end = request.rangeEnd ?? EMPTY_BYTES;
     this.end = isOpenEnd(end) ? undefined : end;
     this.prevKv = request.prevKv === true;
     this.noPut = request.noPut === true;
@@ -50,7 +51,7 @@ export class WatchGroup<W> implements EventOptions {
 /** @returns text equal for requests that can share a group. */
 export function groupName(request: WatchRequest): string {
   const flags = (request.prevKv ? 1 : 0) | (request.noPut ? 2 : 0) | (request.noDelete ? 4 : 0);
-  const end = request.rangeEnd ?? new Uint8Array(0);
+  const end = request.rangeEnd ?? EMPTY_BYTES;
   let name = `${flags}:${request.key.length}:`;
   for (const byte of request.key) name += String.fromCharCode(byte);
   for (const byte of end) name += String.fromCharCode(byte);

@@ -344,7 +344,7 @@ function readCancel(reader: ProtoReader): number | null {
   return reader.failed ? null : id;
 }
 
-/** Keys are copied: the watch outlives the message. */
+/** Keys are views of the message; whoever starts the watch copies them. */
 function readCreate(reader: ProtoReader): CreateRequest | null {
   let key: Uint8Array = ZERO_KEY;
   let rangeEnd: Uint8Array | undefined;
@@ -357,8 +357,8 @@ function readCreate(reader: ProtoReader): CreateRequest | null {
     else if (type === 1) filters.noDelete = true;
   };
   while (reader.next()) {
-    if (reader.field === 1) key = reader.bytes().slice();
-    else if (reader.field === 2) rangeEnd = reader.bytes().slice();
+    if (reader.field === 1) key = reader.bytes();
+    else if (reader.field === 2) rangeEnd = reader.bytes();
     else if (reader.field === 3) startRevision = reader.int64();
     else if (reader.field === 4) flags.progressNotify = reader.bool();
     else if (reader.field === 5) readFilters(reader, setFilter);
