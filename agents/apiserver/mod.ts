@@ -10,6 +10,7 @@ import type { Resource } from "../api/resource.ts";
 import { customResourceDefinitions, resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
 import { expressionCheck } from "./admission/policies/check_expressions.ts";
+import { followPolicies } from "./admission/policies/type_check.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
 import { ServiceAddresses } from "./admission/service_addresses.ts";
 import { WebhookCaller } from "./admission/webhooks/caller.ts";
@@ -97,6 +98,7 @@ export async function createApiServer(
   followClusterRoles(core);
   await settleDefinitions(core);
   followDefinitions(core);
+  followPolicies(core);
   let listener: Listener | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;

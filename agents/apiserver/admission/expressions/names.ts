@@ -84,6 +84,8 @@ const NAMESPACE = objectOf("kubernetes.Namespace", {
 /** What an expression is for, and by that what it may see. */
 export interface Purpose {
   readonly params?: boolean;
+  /** Where the types are known: of the object, and of the parameters. */
+  readonly types?: { readonly object: CelType; readonly params?: CelType };
   readonly authorizer?: boolean;
   /** Absent for conditions, which come before variables and namespaces. */
   readonly variables?: Readonly<Record<string, CelType>>;
@@ -109,9 +111,10 @@ const PATCH_FUNCTIONS: readonly Declaration[] = [
 ];
 
 export function namesFor(purpose: Purpose): Environment {
-  const { params, authorizer, variables, mutates } = purpose;
-  const names: Record<string, CelType> = { object: DYN, oldObject: DYN, request: REQUEST };
-  if (params) names.params = DYN;
+  const { params, authorizer, variables, mutates, types } = purpose;
+  const object = types?.object ?? DYN;
+  const names: Record<string, CelType> = { object, oldObject: object, request: REQUEST };
+  if (params) names.params = types?.params ?? DYN;
   if (authorizer) {
     names.authorizer = AUTHORIZER;
     names["authorizer.requestResource"] = RESOURCE_CHECK;

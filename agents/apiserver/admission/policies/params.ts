@@ -29,7 +29,7 @@ export function paramsOf(
   const paramKind: ParamKind | undefined = policy.spec.paramKind;
   const { paramRef } = parts.binding;
   if (paramKind === undefined) return NONE;
-  const resource = resourceOf(core, paramKind);
+  const resource = paramResource(core, paramKind);
   if (resource === undefined) {
     const named = `${paramKind.apiVersion}, Kind=${paramKind.kind}`;
     const message = `failed to find resource referenced by paramKind: '${named}'`;
@@ -57,7 +57,8 @@ export function paramsOf(
   return { kind: "found", params };
 }
 
-function resourceOf(
+/** The resource whose objects are a policy's parameters. */
+export function paramResource(
   core: Core,
   { apiVersion = "", kind = "" }: ParamKind,
 ): Resource | undefined {

@@ -438,3 +438,38 @@ apiTest(
     assert.match(large.json.message, /denied request: failed expression/);
   },
 );
+
+apiTest("a policy's status tells where its expressions do not fit", async (api) => {
+  const rule = { ...RULE, apiGroups: ["", "apps"], resources: ["configmaps", "deployments"] };
+  const url = `${GROUP}/validatingadmissionpolicies`;
+  const check = async (name: string, expressions: readonly string[]) => {
+    const made = await api.ask("POST", url, {
+      metadata: { name },
+      spec: {
+        matchConstraints: { resourceRules: [rule] },
+        variables: [{ name: "meta", expression: "object.metadata" }],
+        validations: expressions.map((expression) => ({ expression })),
+      },
+    });
+    assert.equal(made.status, 201, made.text);
+    for (let turn = 0; turn < 200; turn++) {
+      const { json } = await api.ask("GET", `${url}/${name}`);
+      if (json.status?.observedGeneration === 1) return json.status.typeChecking;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert.fail("the status was never written");
+  };
+  const fits = [
+    "variables.meta.name != '' && object.metadata.creationTimestamp < timestamp('2099-01-01T00:00:00Z')",
+    "object.metadata.labels.all(key, key != '')",
+  ];
+  assert.deepEqual(await check("fits", fits), {});
+  const { expressionWarnings } = await check("wrong", [fits[0], "object.spec.replicas > 'a'"]);
+  assert.equal(expressionWarnings.length, 1);
+  assert.equal(expressionWarnings[0].fieldRef, "spec.validations[1].expression");
+  assert.match(
+    expressionWarnings[0].warning,
+    /^\/v1, Kind=ConfigMap: compilation failed: ERROR: .*undefined field 'spec'/,
+  );
+  assert.match(expressionWarnings[0].warning, /apps\/v1, Kind=Deployment: .*no matching overload/);
+});
