@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { API_SERVER_OPTIONS, validateApiServerFlags } from "./apiserver_flags.ts";
+import { COMPONENT_OPTIONS, validateComponentFlags } from "./component_flags.ts";
 import { validateUpConfig } from "./config.ts";
 import { type FlagProblem, isProblemList, type RawFlags } from "./flag_shapes.ts";
 import { type ExplainFlags, runExplain } from "./kube_scheduler/explain_command.ts";
@@ -12,6 +13,7 @@ import { SECURITY_OPTIONS } from "./security_flags.ts";
 import { StartupError } from "./startup_error.ts";
 import { bringUp } from "./up.ts";
 import { bringUpApiServer } from "./up/apiserver_command.ts";
+import { bringUpControllerManager, bringUpScheduler } from "./up/component_command.ts";
 import type { RunningCluster } from "./up/progress.ts";
 import { BALSA_VERSION, KUBERNETES_VERSION } from "./version.ts";
 
@@ -56,6 +58,20 @@ function program(): Command {
       if (again === undefined) command.option(flags, help);
       else command.option(flags, help, (one: string, all: string[] = []) => [...all, one]);
     }
+  }
+  const managerCommand = balsa.command("controller-manager")
+    .description("Run the controllers apart from the API server; of several, one works")
+    .action((flags: RawFlags) =>
+      keepUp("controller-manager", validateComponentFlags(flags), bringUpControllerManager)
+    );
+  const schedulerCommand = balsa.command("scheduler")
+    .description("Run the scheduler apart from the API server; of several, one works")
+    .option("--scheduler-config <path>", "a KubeSchedulerConfiguration")
+    .action((flags: RawFlags) =>
+      keepUp("scheduler", validateComponentFlags(flags), bringUpScheduler)
+    );
+  for (const command of [managerCommand, schedulerCommand]) {
+    for (const [flags, help] of COMPONENT_OPTIONS) command.option(flags, help);
   }
   balsa.command("explain")
     .description("Tell why a pod is, or would be, on its node: every verdict and score")

@@ -10,14 +10,13 @@ import { systemClock } from "./client/clock.ts";
 import { createInProcessClient } from "./client/in_process.ts";
 import type { UpConfig } from "./config.ts";
 import { runControllerManager } from "./controller_manager/run.ts";
-import { parseSchedulerConfig, type SchedulerConfig } from "./kube_scheduler/config.ts";
 import { runKubeScheduler } from "./kube_scheduler/run.ts";
 import { KubeletDirectory, startNodes } from "./nodes.ts";
-import { StartupError } from "./startup_error.ts";
 import { stderrLog } from "./ports.ts";
 import { startApiServer } from "./up/api_server.ts";
 import { openDatastore } from "./up/datastore.ts";
 import { type Part, Progress, type RunningCluster, runParts } from "./up/progress.ts";
+import { readSchedulerConfig } from "./up/scheduler_file.ts";
 
 const NOT_STARTED: string | null = "not started";
 
@@ -102,17 +101,6 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
     parts.push({ name: "nodes", stop: () => nodes.stop() });
     return { value: nodes, detail: nodes.detail };
   });
-}
-
-/** Errors: rejects with StartupError on a file that can't be read or says what it may not. */
-async function readSchedulerConfig(path: string | null): Promise<SchedulerConfig> {
-  if (path === null) return {};
-  const text = await Deno.readTextFile(path).catch((error: Error) => {
-    throw new StartupError(`${path}: ${error.message}`, "name it with --scheduler-config");
-  });
-  const parsed = parseSchedulerConfig(text);
-  if (parsed.kind === "ok") return parsed.config;
-  throw new StartupError(`${path}: ${parsed.problems.join("; ")}`, "correct it and start again");
 }
 
 /** Components of this process are trusted as the machine's administrator made them. */

@@ -7,7 +7,8 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
-import { explainPod, parseKubeconfig, runExplain } from "./explain_command.ts";
+import { parseKubeconfig } from "../client/kubeconfig.ts";
+import { explainPod, runExplain } from "./explain_command.ts";
 import type { ExplainFormat } from "./explain_format.ts";
 
 const asked: unknown[] = [];

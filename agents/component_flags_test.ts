@@ -1,0 +1,39 @@
+/** Flags of the components that run apart. */
+import assert from "node:assert/strict";
+import { validateApiServerFlags } from "./apiserver_flags.ts";
+import { validateComponentFlags } from "./component_flags.ts";
+import { isProblemList } from "./flag_shapes.ts";
+
+function flagsOf(value: object): string[] {
+  assert(isProblemList(value), JSON.stringify(value));
+  return value.map(({ flag }) => flag);
+}
+
+Deno.test("flags of components: defaults, and every problem by the flag's name", () => {
+  assert.deepEqual(validateComponentFlags({}), {
+    kubeconfig: ".balsa/kubeconfig",
+    leaderElect: true,
+    leaseSeconds: 15,
+    schedulerConfig: null,
+  });
+  const wrong = validateComponentFlags({
+    kubeconfig: "",
+    leaderElect: "maybe",
+    leaderElectLeaseDuration: "1",
+  });
+  const expected = ["--kubeconfig", "--leader-elect", "--leader-elect-lease-duration"];
+  assert.deepEqual(flagsOf(wrong), expected);
+});
+
+Deno.test("flags of an API server apart: a store is needed, and a key with its certificate", () => {
+  assert.deepEqual(flagsOf(validateApiServerFlags({})), ["--datastore-endpoint"]);
+  const datastoreEndpoint = "http://127.0.0.1:2379,http://127.0.0.1:22379";
+  const config = validateApiServerFlags({ datastoreEndpoint, tlsSan: "lb.example, 10.0.0.1" });
+  assert(!isProblemList(config), JSON.stringify(config));
+  assert.deepEqual(config.datastoreEndpoints, datastoreEndpoint.split(","));
+  assert.deepEqual(config.serverNames, ["lb.example", "10.0.0.1"]);
+  const lone = validateApiServerFlags({ datastoreEndpoint, datastoreCertfile: "a.crt" });
+  assert.deepEqual(flagsOf(lone), ["--datastore-certfile"]);
+  const bad = validateApiServerFlags({ datastoreEndpoint: "ftp://x", port: "70000" });
+  assert.deepEqual(flagsOf(bad), ["--datastore-endpoint", "--port"]);
+});
