@@ -1,5 +1,5 @@
 /**
- * Command-line flags of `balsa controller-manager` and `balsa scheduler` to a checked configuration.
+ * Flags of `balsa controller-manager` and `balsa scheduler` to a checked configuration.
  * In: raw flag values as commander hands them over. Out: ComponentConfig, or every problem at once,
  * each naming the flag to change. Never: touches disk or network.
  */
