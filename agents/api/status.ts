@@ -309,9 +309,10 @@ export function unsupportedMediaType(accepted: readonly string[]): ApiError {
   return failure({ code: 415, reason: "UnsupportedMediaType", message });
 }
 
-/** 413: the body is larger than the limit. */
-export function requestEntityTooLarge(limitBytes: number): ApiError {
-  const message = `Request entity too large: limit is ${limitBytes}`;
+/** 413: the body is larger than the limit, or asks for more than one request may. */
+export function requestEntityTooLarge(limit: number | string): ApiError {
+  const detail = typeof limit === "string" ? limit : `limit is ${limit}`;
+  const message = `Request entity too large: ${detail}`;
   return failure({ code: 413, reason: "RequestEntityTooLarge", message });
 }
 

@@ -26,7 +26,8 @@ interface Operation {
  * Applies all operations in order, or none.
  * @param document the current object; it stays as it is.
  * @param patch an array of operations.
- * Errors: malformed for a patch that is no patch, unappliable for a failed test or missing path.
+ * Errors: malformed for a patch that is no patch, oversized for one too long, unappliable for a
+ * failed test or missing path.
  */
 export function applyJsonPatch(document: Json, patch: Json): PatchOutcome {
   if (!Array.isArray(patch)) {
@@ -35,7 +36,7 @@ export function applyJsonPatch(document: Json, patch: Json): PatchOutcome {
   if (patch.length > MAX_OPERATIONS) {
     const message = `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, ` +
       `got ${patch.length}`;
-    return { kind: "unappliable", message };
+    return { kind: "oversized", message };
   }
   const operations: Operation[] = [];
   for (const raw of patch) {

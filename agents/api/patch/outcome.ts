@@ -12,5 +12,7 @@ export type PatchOutcome =
   | { readonly kind: "patched"; readonly value: Json }
   /** The patch document itself is malformed: 400. */
   | { readonly kind: "malformed"; readonly message: string }
+  /** More than a patch may ask for: 413. */
+  | { readonly kind: "oversized"; readonly message: string }
   /** Well formed, but it can't be applied to this object: 422. */
   | { readonly kind: "unappliable"; readonly message: string };

@@ -11,7 +11,12 @@ import { applyJsonPatch } from "../../api/patch/json_patch.ts";
 import { applyMergePatch } from "../../api/patch/merge_patch.ts";
 import type { PatchOutcome } from "../../api/patch/outcome.ts";
 import { applyStrategicMergePatch } from "../../api/patch/strategic_merge.ts";
-import { badRequest, invalid, unsupportedMediaType } from "../../api/status.ts";
+import {
+  badRequest,
+  invalid,
+  requestEntityTooLarge,
+  unsupportedMediaType,
+} from "../../api/status.ts";
 import { typeInfo } from "../../api/schema/fields.ts";
 import { goText } from "../../api/schema/go_text.ts";
 import { checkAs, strictMessage } from "../../api/schema/strict.ts";
@@ -88,6 +93,7 @@ export function applyPatch(
   const { resource } = target;
   const outcome = patchOutcome(resource.typeName, current, parts);
   if (outcome.kind === "malformed") throw badRequest(outcome.message);
+  if (outcome.kind === "oversized") throw requestEntityTooLarge(outcome.message);
   if (outcome.kind === "unappliable") {
     const { message: detail } = outcome;
     throw invalid(resource, target.name, [{ type: "invalid", path: "patch", detail }]);
