@@ -19,7 +19,13 @@ import {
   type SchemaCounts,
   type WaitingRun,
 } from "./level_state.ts";
-import { classify, type FlowAsked, orderSchemas } from "./plan_classify.ts";
+import {
+  classify,
+  classifyWhole,
+  type FlowAsked,
+  type FlowMatch,
+  orderSchemas,
+} from "./plan_classify.ts";
 import { dealHand, type FairLevel, type Waiting } from "./plan_fair_queue.ts";
 import { boundSeats, lendSeats } from "./plan_limits.ts";
 import { formatFlowMetrics } from "./flow_metrics.ts";
@@ -39,6 +45,13 @@ const WIDEST = 0.15;
 const MOST_FLOWS = 4096;
 const NO_HAND = new Int32Array(0);
 
+/** The flows of one user. */
+interface UserFlows {
+  /** Of everything it asks; null where that depends on what. */
+  readonly whole: Flow | null;
+  readonly byRequest: Map<string, Flow>;
+}
+
 /** Requests that stand in one line. */
 interface Flow {
   readonly level: LevelState;
@@ -55,7 +68,7 @@ export class FlowControl {
   readonly #stops: (() => void)[] = [];
   #schemas: readonly FlowSchema[] = [];
   /** Flows by user and by what is asked, until the settings change. */
-  #flows = new WeakMap<UserInfo, Map<string, Flow>>();
+  #flows = new WeakMap<UserInfo, UserFlows>();
 
   constructor({ core, serverSeats }: FlowOptions) {
     this.#core = core;
@@ -76,12 +89,12 @@ export class FlowControl {
   enter(user: UserInfo, asked: FlowAsked, seats: number): Pass | Promise<Pass> {
     const flow = this.#flowOf(user, asked);
     const { level, fair } = flow;
-    const now = this.#clock.nowMillis();
-    level.observe(now);
     if (level.isExempt) {
       level.holdExempt(seats);
-      return new Pass(this.#clock, flow, seats, now);
+      return new Pass(this.#clock, flow, seats, 0);
     }
+    const now = this.#clock.nowMillis();
+    level.observe(now);
     const taken = Math.min(seats, Math.max(1, Math.ceil(level.bounds.nominal * WIDEST)));
     if (fair.tryRun(taken)) return new Pass(this.#clock, flow, taken, now);
     return this.#wait(flow, taken, now);
@@ -123,22 +136,28 @@ export class FlowControl {
 
   #flowOf(user: UserInfo, asked: FlowAsked): Flow {
     let flows = this.#flows.get(user);
-    if (flows === undefined) this.#flows.set(user, flows = new Map());
+    if (flows === undefined) {
+      const match = classifyWhole(this.#schemas, user);
+      const whole = match === null ? null : this.#makeFlow(match);
+      this.#flows.set(user, flows = { whole, byRequest: new Map() });
+    }
+    if (flows.whole !== null) return flows.whole;
+    const { byRequest } = flows;
     const key = asked.path === undefined
       ? `${asked.verb} ${asked.resource}.${asked.group}/${asked.subresource} ${asked.namespace}`
       : `${asked.verb} ${asked.path}`;
-    let flow = flows.get(key);
+    let flow = byRequest.get(key);
     if (flow === undefined) {
-      if (flows.size >= MOST_FLOWS) flows.clear();
-      flows.set(key, flow = this.#makeFlow(user, asked));
+      if (byRequest.size >= MOST_FLOWS) byRequest.clear();
+      // The schema catch-all takes every user that was let in; an odd one counts as caught too.
+      const match = classify(this.#schemas, user, asked) ??
+        { schema: "catch-all", level: "catch-all", distinguisher: user.name };
+      byRequest.set(key, flow = this.#makeFlow(match));
     }
     return flow;
   }
 
-  #makeFlow(user: UserInfo, asked: FlowAsked): Flow {
-    // The schema catch-all takes every user that was let in; an odd one counts as caught too.
-    const match = classify(this.#schemas, user, asked) ??
-      { schema: "catch-all", level: "catch-all", distinguisher: user.name };
+  #makeFlow(match: FlowMatch): Flow {
     const level = this.#levels.get(match.level)!;
     const { fair } = level;
     const hand = fair.shape === null
@@ -231,11 +250,11 @@ export class Pass {
   /** Gives the seats back; to be called once. */
   leave(): void {
     const { level, fair, counts } = this.#flow;
-    const now = this.#clock.nowMillis();
     counts.executingRequests--;
     counts.executingSeats -= this.#seats;
-    level.observe(now);
     if (level.isExempt) return level.holdExempt(-this.#seats);
+    const now = this.#clock.nowMillis();
+    level.observe(now);
     if (this.#waiting === undefined) fair.finish(this.#seats);
     else fair.finishWaited(this.#waiting, now - this.#started);
     if (fair.waitingRequests > 0) dispatch(level, fair, now);

@@ -11,7 +11,7 @@ import type {
 } from "../../api/schema/generated/flowcontrol_v1.ts";
 import { type FakeApi, startFakeApi } from "../../../tests/fakes/api_server.ts";
 import { defaultLevels, defaultSchemas } from "./defaults.ts";
-import { classify, type FlowAsked, orderSchemas } from "./plan_classify.ts";
+import { classify, classifyWhole, type FlowAsked, orderSchemas } from "./plan_classify.ts";
 import { boundSeats, lendSeats, smoothDemand } from "./plan_limits.ts";
 
 const LEVELS = defaultLevels() as PriorityLevelConfiguration[];
@@ -60,9 +60,14 @@ Deno.test("default schemas give each kind of client its level", () => {
     [user("eve"), PODS, "global-default", "global-default", "eve"],
   ];
   for (const [who, asked, schema, level, distinguisher] of rows) {
-    assert.deepEqual(classify(SCHEMAS, who, asked), { schema, level, distinguisher });
+    const match = { schema, level, distinguisher };
+    assert.deepEqual(classify(SCHEMAS, who, asked), match);
+    // Where one schema takes all that a user asks, it takes this too.
+    assert.deepEqual(classifyWhole(SCHEMAS, who) ?? match, match);
   }
   assert.equal(classify(SCHEMAS, { name: "x", groups: [] }, PODS), null);
+  assert.equal(classifyWhole(SCHEMAS, user("admin", "system:masters"))?.schema, "exempt");
+  assert.equal(classifyWhole(SCHEMAS, NODE), null);
 });
 
 Deno.test("shares of 600 seats are those that upstream's defaults come to", () => {

@@ -84,6 +84,8 @@ export class LevelState {
   /** Of requests that wait for no seat. @param seats negative when one is over */
   holdExempt(seats: number): void {
     this.#exemptSeats += seats;
+    // Of an exempt level nothing but the highest demand counts; that needs no clock.
+    if (this.#exemptSeats > this.#highest) this.#highest = this.#exemptSeats;
   }
 
   /** To be called before what is running or waiting changes. */

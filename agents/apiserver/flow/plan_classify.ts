@@ -62,6 +62,33 @@ export function classify(
   };
 }
 
+/**
+ * The flow of everything that a user may ask, where one schema takes it all.
+ * @returns null where that depends on what is asked
+ */
+export function classifyWhole(schemas: readonly FlowSchema[], user: UserInfo): FlowMatch | null {
+  for (const { metadata, spec } of schemas) {
+    const rules = spec.rules?.find(({ subjects }) => subjects.some((one) => isSubject(one, user)));
+    if (rules === undefined) continue;
+    const method = spec.distinguisherMethod?.type;
+    if (method === "ByNamespace" || !takesEverything(rules)) return null;
+    return {
+      schema: metadata.name!,
+      level: spec.priorityLevelConfiguration.name,
+      distinguisher: method === "ByUser" ? user.name : "",
+    };
+  }
+  return null;
+}
+
+function takesEverything({ resourceRules = [], nonResourceRules = [] }: PolicyRulesWithSubjects) {
+  const isAll = (list: readonly string[] | undefined) => list?.length === 1 && list[0] === ALL;
+  return resourceRules.some((rule) =>
+    isAll(rule.verbs) && isAll(rule.apiGroups) && isAll(rule.resources) &&
+    isAll(rule.namespaces) && rule.clusterScope === true
+  ) && nonResourceRules.some((rule) => isAll(rule.verbs) && isAll(rule.nonResourceURLs));
+}
+
 function distinguisherOf(schema: FlowSchema, user: UserInfo, asked: FlowAsked): string {
   switch (schema.spec.distinguisherMethod?.type) {
     case "ByUser":

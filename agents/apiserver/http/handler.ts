@@ -4,7 +4,7 @@
  * Never: reads a certificate or a socket; upgrades are the listener's.
  */
 import type { CallTarget } from "../../api/call.ts";
-import type { KubeObject } from "../../api/meta.ts";
+import type { KubeObject, UserInfo } from "../../api/meta.ts";
 import type { Verb } from "../../api/resource.ts";
 import {
   accessForbidden,
@@ -82,14 +82,22 @@ export function createHandler(parts: HandlerParts): Handler {
   };
 }
 
+/** The seats of a request, once it has them; given back when it is answered. */
+interface Held {
+  pass: Pass | null;
+}
+
 async function serve(parts: HandlerParts, request: ApiRequest): Promise<ApiResponse> {
+  const held: Held = { pass: null };
   try {
     const user = impersonate(request.user, request, parts.core.authorizer);
-    if (user === request.user) return await answer(parts, request);
+    if (user === request.user) return await answer(parts, request, held);
     request.trail?.impersonated(user);
-    return await answer(parts, { ...request, user });
+    return await answer(parts, { ...request, user }, held);
   } catch (error) {
     return failed(parts.core, request, error);
+  } finally {
+    held.pass?.leave();
   }
 }
 
@@ -114,13 +122,15 @@ export function failed(core: Core, request: ApiRequest, error: unknown): ApiResp
 function answer(
   parts: HandlerParts,
   request: ApiRequest,
+  held: Held,
 ): Promise<ApiResponse> | ApiResponse {
   const { core } = parts;
   const route = parseRoute(request.path, core.custom.find);
   if (route === null) {
-    const verb = pathVerbOf(request.method);
-    const asked = { verb, path: request.path };
-    return seated(parts, request, { asked, seats: 1, run: () => answerPath(parts, request) });
+    const asked = { verb: pathVerbOf(request.method), path: request.path };
+    const pending = takeSeats(parts, held, { user: request.user, asked, seats: 1 });
+    const run = () => answerPath(parts, request);
+    return pending === undefined ? run() : pending.then(run);
   }
   const query = parseQuery(request.query);
   const isWatch = route.isWatchPath || (isTrue(query, "watch") && request.method === "GET");
@@ -131,50 +141,36 @@ function answer(
     authorize(core, request, { route, verb, query });
     return parts.connect(request, route);
   }
-  const asked = {
-    verb,
-    group: route.resource.group,
-    resource: route.resource.plural,
-    subresource: route.subresource,
-    namespace: route.namespace,
-  };
+  const { resource: { group, plural: resource }, subresource, namespace } = route;
+  const asked = { verb, group, resource, subresource, namespace };
   const seats = verb === "list" ? seatsOfList(core, route, query) : 1;
-  return seated(parts, request, {
-    asked,
-    seats,
-    run: () => {
-      authorize(core, request, { route, verb, query });
-      if (verb === "watch") return answerWatch(core, request, { route, query });
-      return answerCall(core, request, { route, query, verb });
-    },
-  });
+  const pending = takeSeats(parts, held, { user: request.user, asked, seats });
+  const run = () => answerRoute(core, request, { route, query, verb });
+  return pending === undefined ? run() : pending.then(run);
 }
 
-/** Runs a request when it has its seats, and gives them back when it is answered. */
-function seated(
+/** @returns a promise where the request has to wait. Errors: throws or rejects with ApiError 429. */
+function takeSeats(
   { flow }: HandlerParts,
-  request: ApiRequest,
-  parts: {
-    readonly asked: FlowAsked;
-    readonly seats: number;
-    readonly run: () => Promise<ApiResponse> | ApiResponse;
-  },
-): Promise<ApiResponse> | ApiResponse {
-  const { asked, seats, run } = parts;
-  if (flow === null) return run();
-  const pass = flow.enter(request.user, asked, seats);
-  return pass instanceof Promise ? pass.then((held) => runWith(held, run)) : runWith(pass, run);
+  held: Held,
+  { user, asked, seats }: { user: UserInfo; asked: FlowAsked; seats: number },
+): Promise<void> | undefined {
+  if (flow === null) return undefined;
+  const pass = flow.enter(user, asked, seats);
+  if (pass instanceof Promise) return pass.then((given) => void (held.pass = given));
+  held.pass = pass;
+  return undefined;
 }
 
-async function runWith(
-  pass: Pass,
-  run: () => Promise<ApiResponse> | ApiResponse,
+function answerRoute(
+  core: Core,
+  request: ApiRequest,
+  asked: Asked & { readonly verb: Verb },
 ): Promise<ApiResponse> {
-  try {
-    return await run();
-  } finally {
-    pass.leave();
-  }
+  authorize(core, request, asked);
+  return asked.verb === "watch"
+    ? answerWatch(core, request, asked)
+    : answerCall(core, request, asked);
 }
 
 const OBJECTS_PER_SEAT = 100;
