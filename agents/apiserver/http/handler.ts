@@ -149,7 +149,7 @@ function answer(
   return pending === undefined ? run() : pending.then(run);
 }
 
-/** @returns a promise where the request has to wait. Errors: throws or rejects with ApiError 429. */
+/** @returns a promise of one that has to wait. Errors: throws or rejects with ApiError 429. */
 function takeSeats(
   { flow }: HandlerParts,
   held: Held,
