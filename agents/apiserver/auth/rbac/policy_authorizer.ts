@@ -29,6 +29,7 @@ import {
 } from "../authorize.ts";
 import { authorizeNode, nodeOf } from "../node_authorizer.ts";
 import type { NodeSource, RelatedKind } from "../node_relations.ts";
+import { BindingIndex } from "./binding_index.ts";
 import { parseRoles } from "./parse_policy.ts";
 import { CLUSTER_ROLES } from "./policy/cluster_roles.ts";
 import { RoleAuthorizer } from "./role_authorizer.ts";
@@ -50,10 +51,11 @@ const RELATED: Readonly<Record<RelatedKind, Resource>> = {
 };
 
 export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
+  const bindings = new BindingIndex(feed.cache(prefixOf(clusterRoleBindings)));
   const roleAuthorizer = new RoleAuthorizer({
     clusterRole: (name) => find(feed, clusterRoles, "", name),
     role: (namespace, name) => find(feed, roles, namespace, name),
-    clusterRoleBindings: () => all(feed, clusterRoleBindings, ""),
+    clusterRoleBindings: (user) => bindings.reaching(user),
     roleBindings: (namespace) => all(feed, roleBindings, namespace),
   });
   const nodeRules = parseRoles(CLUSTER_ROLES)

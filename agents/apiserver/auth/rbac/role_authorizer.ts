@@ -20,7 +20,8 @@ import { compactRules, formatRule, missingRights, ruleAllows } from "./rules.ts"
 export interface RoleSource {
   clusterRole(name: string): KubeObject | undefined;
   role(namespace: string, name: string): KubeObject | undefined;
-  clusterRoleBindings(): Iterable<KubeObject>;
+  /** Those with a subject that the user is, or belongs to; others do no harm. */
+  clusterRoleBindings(user: UserInfo): Iterable<KubeObject>;
   roleBindings(namespace: string): Iterable<KubeObject>;
 }
 
@@ -84,7 +85,7 @@ export class RoleAuthorizer {
 
   *#grants(user: UserInfo, namespace: string): Generator<Grant> {
     const { clusterRoleBindings, roleBindings } = this.#source;
-    yield* this.#reaching(user, clusterRoleBindings.call(this.#source), "");
+    yield* this.#reaching(user, clusterRoleBindings.call(this.#source, user), "");
     if (namespace === "") return;
     yield* this.#reaching(user, roleBindings.call(this.#source, namespace), namespace);
   }
