@@ -38,6 +38,7 @@ const TABLE: readonly Row[] = [
     to: [
       "agents/apiserver/",
       "agents/api/",
+      "agents/cel/device.ts",
       "agents/cel/mod.ts",
       "agents/cel/regex.ts",
       "agents/spdy/",
@@ -51,6 +52,7 @@ const TABLE: readonly Row[] = [
     to: [
       "agents/kube_scheduler/",
       "agents/api/",
+      "agents/cel/device.ts",
       "agents/cel/mod.ts",
       "agents/client/",
       "scheduler/mod.ts",

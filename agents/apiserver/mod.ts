@@ -9,6 +9,7 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { customResourceDefinitions, resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
+import { deviceSelectorCheck } from "./admission/nodes/device_selectors.ts";
 import { expressionCheck } from "./admission/policies/check_expressions.ts";
 import { followPolicies } from "./admission/policies/type_check.ts";
 import { roleEscalation } from "./admission/role_escalation.ts";
@@ -203,7 +204,7 @@ async function createCore(
         disabled: config.disabledAdmission,
         podSecurity: config.podSecurity,
       },
-      [addresses, roleEscalation(authorizer), expressionCheck],
+      [addresses, roleEscalation(authorizer), expressionCheck, deviceSelectorCheck],
     ),
     webhooks: new WebhookCaller(),
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),

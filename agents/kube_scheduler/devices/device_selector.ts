@@ -5,21 +5,14 @@
  * Source: dynamic-resource-allocation/cel of Kubernetes v1.36.
  */
 import type { Device } from "../../api/schema/generated/resource_v1.ts";
+import { compileDeviceSelector } from "../../cel/device.ts";
 import {
-  BOOL,
-  compile,
-  DYN,
-  environment,
   evaluate,
   LazyMap,
-  mapOf,
   MapValue,
-  objectOf,
   type Program,
-  QUANTITY,
   quantityOf,
   semverOf,
-  STRING,
   type Value,
 } from "../../cel/mod.ts";
 import type { DeviceMatcher, DeviceRow } from "../../../scheduler/mod.ts";
@@ -28,14 +21,6 @@ import type { DeviceMatcher, DeviceRow } from "../../../scheduler/mod.ts";
 const COST_LIMIT = 1_000_000;
 /** Programs kept; classes and templates share few expressions. */
 const MOST_PROGRAMS = 1024;
-
-const DEVICE = objectOf("kubernetes.DRADevice", {
-  driver: STRING,
-  allowMultipleAllocations: BOOL,
-  attributes: mapOf(STRING, mapOf(STRING, DYN)),
-  capacity: mapOf(STRING, mapOf(STRING, QUANTITY)),
-});
-const NAMES = environment({ device: DEVICE }, { binds: true });
 
 const NOTHING = new LazyMap([], () => null);
 
@@ -137,20 +122,10 @@ export class DeviceSelector {
   #program(selector: string): Compiled {
     let compiled = this.#programs.get(selector);
     if (compiled === undefined) {
-      compiled = compileSelector(selector);
+      compiled = compileDeviceSelector(selector);
       if (this.#programs.size >= MOST_PROGRAMS) this.#programs.clear();
       this.#programs.set(selector, compiled);
     }
     return compiled;
   }
-}
-
-function compileSelector(selector: string): Compiled {
-  const outcome = compile(selector, NAMES);
-  if (outcome.kind === "refused") {
-    return `compilation failed: ${outcome.problems.map(({ text }) => text).join("\n")}`;
-  }
-  const { kind } = outcome.program.type;
-  if (kind === "bool" || kind === "dyn") return outcome.program;
-  return `must evaluate to bool or the unknown type, not ${kind}`;
 }

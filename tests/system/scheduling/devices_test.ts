@@ -130,6 +130,25 @@ schedulingTest("what a pod waits for is said: claim, class; then it is helped", 
   assert.deepEqual(await world.placements(), ["a@n1"]);
 });
 
+schedulingTest("selectors that do not compile are not taken", async ({ api }) => {
+  const selectors = [{ cel: { expression: "device.nothing" } }];
+  const ofClass = { metadata: { name: "x" }, spec: { selectors } };
+  const refused = await api.ask("POST", `${GROUP}/deviceclasses`, ofClass);
+  assert.equal(refused.status, 422);
+  assert.match(refused.json.message, /spec\.selectors\[0\]\.cel\.expression: Invalid value: /);
+  assert.match(refused.json.message, /compilation failed: ERROR: <input>:1:7: undefined field/);
+  const exactly = { deviceClassName: "gpu", selectors: [{ cel: { expression: "device.driver" } }] };
+  const claim = {
+    metadata: { name: "x" },
+    spec: { devices: { requests: [{ name: "r", exactly }] } },
+  };
+  const { json } = await api.ask("POST", CLAIMS, claim);
+  assert.match(
+    json.message,
+    /spec\.devices\.requests\[0\]\.exactly\.selectors\[0\].* must evaluate to bool or the unknown/,
+  );
+});
+
 schedulingTest("an idle allocation in a pod's way is given up", async (world) => {
   await world.node("n1");
   await world.node("n2");
