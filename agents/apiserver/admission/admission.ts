@@ -129,9 +129,19 @@ function runFrom(
   return undefined;
 }
 
-/** Tells the client, once. */
+/** What all warnings of one answer may take, and one of them beyond. */
+const MAX_WARNINGS_CHARS = 4096;
+const MAX_SHORT_CHARS = 256;
+
+/** Tells the client, once; what a header can't carry, or has no room for, is not told. */
 export function warn({ warnings }: AdmissionRequest, text: string): void {
-  if (warnings !== undefined && !warnings.includes(text)) warnings.push(text);
+  if (warnings === undefined || warnings.includes(text) || /\p{Cc}/u.test(text)) return;
+  const used = warnings.reduce((sum, one) => sum + one.length, 0);
+  const fits = used + text.length <= MAX_WARNINGS_CHARS;
+  if (fits) warnings.push(text);
+  else if (used + MAX_SHORT_CHARS <= MAX_WARNINGS_CHARS) {
+    warnings.push(text.slice(0, MAX_SHORT_CHARS));
+  }
 }
 
 /** Writes beside the request's audit event; what stands there stays. */

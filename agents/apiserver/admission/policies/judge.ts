@@ -41,13 +41,15 @@ export interface Decision {
 
 export interface Judgement {
   readonly decisions: readonly Decision[];
+  /** Annotations that could not be made: refused whatever the binding does with decisions. */
+  readonly failures: readonly string[];
   readonly annotations: readonly { readonly key: string; readonly value: string }[];
 }
 
 const MAX_MESSAGE = 5 * 1024;
 const MAX_ANNOTATION = 10 * 1024;
 const DEFAULT_REASON = "Invalid";
-const NOTHING: Judgement = { decisions: [], annotations: [] };
+const NOTHING: Judgement = { decisions: [], failures: [], annotations: [] };
 
 export function compileValidating(object: KubeObject): ValidatingPolicy {
   const base = compileBase(object);
@@ -76,7 +78,7 @@ export function judge(policy: ValidatingPolicy, seen: Bindings): Judgement {
   const failed = (message: string): Judgement =>
     policy.mayFail
       ? NOTHING
-      : { decisions: [{ index: 0, message, reason: DEFAULT_REASON }], annotations: [] };
+      : { ...NOTHING, decisions: [{ index: 0, message, reason: DEFAULT_REASON }] };
   const met = meetsAll(policy.conditions, seen, policy.mayFail);
   if (met.kind === "unmet") return NOTHING;
   if (met.kind === "failed") return failed(met.message);
@@ -111,17 +113,27 @@ function messageOf({ message, check }: Validation, told: Outcome | null): string
   return message || `failed expression: ${check.source.trim()}`;
 }
 
-/** Annotations, and the decisions that their failures make. */
-function annotate(policy: ValidatingPolicy, bindings: Bindings): Partial<Judgement> & {
-  readonly annotations: Judgement["annotations"];
-} {
+/** Annotations that say something, and why others could not be made. */
+function annotate(
+  policy: ValidatingPolicy,
+  bindings: Bindings,
+): Pick<Judgement, "annotations" | "failures"> {
   const budget = newBudget();
   const annotations: { key: string; value: string }[] = [];
+  const failures: string[] = [];
   for (const { key, value: expression } of policy.annotations) {
     const outcome = run(expression, bindings, budget);
-    if (outcome.kind === "error" || typeof outcome.value !== "string") continue;
-    const value = outcome.value.trim();
-    if (value !== "") annotations.push({ key, value: value.slice(0, MAX_ANNOTATION) });
+    if (outcome.kind === "error") {
+      if (!policy.mayFail) failures.push(outcome.message);
+    } else if (typeof outcome.value === "string") {
+      const value = outcome.value.trim();
+      if (value !== "") annotations.push({ key, value: value.slice(0, MAX_ANNOTATION) });
+    } else if (outcome.value !== null) {
+      failures.push(
+        `valueExpression '${expression.source}' resulted in unsupported return type. ` +
+          "Return type must be either string or null.",
+      );
+    }
   }
-  return { annotations };
+  return { annotations, failures };
 }

@@ -473,3 +473,56 @@ apiTest("a policy's status tells where its expressions do not fit", async (api) 
   );
   assert.match(expressionWarnings[0].warning, /apps\/v1, Kind=Deployment: .*no matching overload/);
 });
+
+Deno.test("the audit log keeps what policies and pod security note", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/audit.log`;
+  const rule = { level: "Metadata" as const, users: [], userGroups: [], verbs: ["create"] };
+  const rest = { resources: [], namespaces: ["default"], nonResourceURLs: [], omitStages: [] };
+  const api = await startFakeApi({
+    audit: {
+      policy: { rules: [{ ...rule, ...rest }], omitStages: [], omitManagedFields: false },
+      log: { path, maxSizeMegabytes: 0, maxAgeDays: 0, maxBackups: 0 },
+    },
+  });
+  const annotation = (key: string, valueExpression: string) => ({ key, valueExpression });
+  await enact(api, {
+    spec: {
+      auditAnnotations: [
+        annotation("name", "'made ' + object.metadata.name"),
+        annotation("none", "null"),
+      ],
+      validations: [{ expression: "object.metadata.name != 'b'", message: "no b" }],
+    },
+    binding: { validationActions: ["Audit"] },
+  });
+  assert.equal((await create(api, "b")).status, 201);
+  await enact(api, {
+    name: "broken",
+    spec: { auditAnnotations: [annotation("lost", "object.data.missing")] },
+    binding: { validationActions: ["Warn"] },
+  });
+  const refused = await create(api, "c", { x: "" });
+  assert.match(
+    refused.json.message,
+    /denied request: expression 'object.data.missing' resulted in/,
+  );
+  await api.close();
+  const lines = (await Deno.readTextFile(path)).trim().split("\n").map((line) => JSON.parse(line));
+  const told =
+    lines.find(({ objectRef, stage }) => objectRef.name === "b" && stage === "ResponseComplete") ??
+      lines.find(({ annotations = {} }) => "p/name" in annotations);
+  assert.equal(told.annotations["p/name"], "made b");
+  assert.equal(told.annotations["p/none"], undefined);
+  const [failure] = JSON.parse(
+    told.annotations["validation.policy.admission.k8s.io/validation_failure"],
+  );
+  assert.deepEqual(failure, {
+    message: "no b",
+    policy: "p",
+    binding: "p-b",
+    expressionIndex: 0,
+    validationActions: ["Audit"],
+  });
+  await Deno.remove(directory, { recursive: true });
+});

@@ -54,6 +54,9 @@ function judgeAll(
     for (const decision of found.decisions) {
       act(request, invocation, decision, () => denials.push({ policy, binding, ...decision }));
     }
+    for (const message of found.failures) {
+      denials.push({ policy, binding, message, reason: "Invalid" });
+    }
     for (const { key, value } of found.annotations) {
       const name = `${policy.name}/${key}`;
       annotations.set(name, (annotations.get(name) ?? new Set()).add(value));

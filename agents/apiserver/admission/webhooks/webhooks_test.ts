@@ -103,7 +103,9 @@ hookTest("a validating webhook refuses in its own words", ({ object, oldObject, 
     return { response: { allowed: false, status: { message: `keep ${oldObject.metadata.name}` } } };
   }
   const status = object.data;
-  return { response: { allowed: status === undefined, warnings: ["watch out"], status } };
+  return {
+    response: { allowed: status === undefined, warnings: ["watch out", "two\nlines"], status },
+  };
 }, async (api, hook) => {
   await configure(api, hook, { kind: "validating" });
   const by = 'admission webhook "h0.example.com" denied the request';
@@ -441,4 +443,33 @@ hookTest("conditions decide before a webhook is asked", () => allow, async (api,
     failed.json.message,
     /configmaps "o" is forbidden: expression 'object.data.x == 'y''/,
   );
+});
+
+hookTest("a webhook's change makes the plugins run again, each to the same end", ({ object }) => {
+  if (object.kind === "Pod") {
+    const { containers } = object.spec;
+    if (containers.length > 1) return allow;
+    return patched([{
+      op: "add",
+      path: "/spec/containers/-",
+      value: { name: "side", image: "s" },
+    }]);
+  }
+  return patched([{ op: "add", path: "/metadata/labels", value: { seen: "y" } }]);
+}, async (api, hook) => {
+  const rule = { ...ON_MAPS, operations: ["CREATE"], resources: ["pods", "services"] };
+  await configure(api, hook, { kind: "mutating", hooks: [{ rules: [rule] }] });
+  const service = await api.ask("POST", "/api/v1/namespaces/default/services", {
+    metadata: { name: "s" },
+    spec: { type: "NodePort", ports: [{ port: 80 }] },
+  });
+  assert.equal(service.status, 201, service.text);
+  assert.equal(service.json.metadata.labels.seen, "y");
+  assert.ok(service.json.spec.ports[0].nodePort >= 30000);
+  const pod = await api.ask("POST", PODS, podNamed("p"));
+  assert.equal(pod.status, 201, pod.text);
+  const [, side] = pod.json.spec.containers;
+  assert.equal(side.imagePullPolicy, "Always");
+  assert.match(side.volumeMounts[0].mountPath, /serviceaccount$/);
+  assert.equal(pod.json.spec.volumes.length, 1);
 });
