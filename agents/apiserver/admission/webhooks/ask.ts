@@ -4,11 +4,11 @@
  * Never: decides what a patch does. Source: apiserver's webhook dispatchers (v1.36).
  */
 import type { Resource } from "../../../api/resource.ts";
-import { ApiError, badRequest, internalError, type Status } from "../../../api/status.ts";
+import { ApiError, badRequest, internalError, type StatusReason } from "../../../api/status.ts";
 import type { Core } from "../../verbs/core.ts";
 import { type AdmissionRequest, annotate, warn } from "../admission.ts";
 import type { Hook } from "./hooks.ts";
-import { encodeReview, readVerdict, type Verdict } from "./review.ts";
+import { encodeReview, readVerdict, type Told, type Verdict } from "./review.ts";
 
 const DEFAULT_SECONDS = 10;
 const KNOWN_VERSIONS = ["v1", "v1beta1"];
@@ -61,7 +61,7 @@ export async function askHook(
     annotate(request, `${name}/${key}`, value);
   }
   for (const text of verdict.notes.warnings) warn(request, text);
-  if (verdict.kind === "denied") throw denied(name, verdict.status);
+  if (verdict.kind === "denied") throw denied(name, verdict.told);
   return verdict;
 }
 
@@ -76,18 +76,17 @@ export function failedHook(core: Core, hook: Hook, reason: string): Asked {
 }
 
 /** The webhook's Status, made a failure in upstream's words. */
-function denied(name: string, told: Partial<Status>): ApiError {
+function denied(name: string, { message, reason, code, details }: Told): ApiError {
   const by = `admission webhook ${JSON.stringify(name)} denied the request`;
-  const { message, reason } = told;
-  const code = typeof told.code === "number" && told.code >= 400 ? told.code : 400;
   const why = message || reason;
   return new ApiError({
-    ...told,
     kind: "Status",
     apiVersion: "v1",
     metadata: {},
     status: "Failure",
     message: why ? `${by}: ${why}` : `${by} without explanation`,
-    code,
+    ...(reason === "" ? {} : { reason: reason as StatusReason }),
+    ...(details === null ? {} : { details }),
+    code: code >= 400 && code < 600 ? code : 400,
   });
 }

@@ -5,6 +5,7 @@
  */
 import type { DeleteOptions, WriteOptions } from "../../../api/call.ts";
 import type { Resource } from "../../../api/resource.ts";
+import { checkDecoded } from "../../../api/schema/strict.ts";
 import type { Status } from "../../../api/status.ts";
 import type { AdmissionRequest } from "../admission.ts";
 import { asShownBy, hasOwnKind, kindOf, namespaceOf } from "../matching/request_place.ts";
@@ -94,8 +95,16 @@ export type Verdict =
     readonly patchType: string;
     readonly notes: Notes;
   }
-  | { readonly kind: "denied"; readonly status: Partial<Status>; readonly notes: Notes }
+  | { readonly kind: "denied"; readonly told: Told; readonly notes: Notes }
   | { readonly kind: "malformed"; readonly message: string };
+
+/** What a webhook says of its refusal; "", 0 and null where it says nothing, or nonsense. */
+export interface Told {
+  readonly message: string;
+  readonly reason: string;
+  readonly code: number;
+  readonly details: NonNullable<Status["details"]> | null;
+}
 
 interface Notes {
   readonly warnings: readonly string[];
@@ -128,7 +137,7 @@ export function readVerdict(
     const patchType = String(response.patchType ?? (patch === "" ? "" : "JSONPatch"));
     return { kind: "allowed", patch: asked.mayPatch ? patch : "", patchType, notes };
   }
-  return { kind: "denied", status: isObject(response.status) ? response.status : {}, notes };
+  return { kind: "denied", told: toldBy(response.status), notes };
 }
 
 /** @returns why a v1 answer can't be taken; null where it can */
@@ -154,6 +163,19 @@ function problemOf(
   if (hasPatch && !hasType) return "webhook returned response.patch but not response.patchType";
   if (!hasPatch && hasType) return "webhook returned response.patchType but not response.patch";
   return response.patchType === "" ? 'webhook returned invalid response.patchType of ""' : null;
+}
+
+const DETAILS = "io.k8s.apimachinery.pkg.apis.meta.v1.StatusDetails";
+
+function toldBy(status: Json): Told {
+  const { message, reason, code, details } = isObject(status) ? status : {};
+  const isKnown = isObject(details) && checkDecoded(DETAILS, details).kind === "ok";
+  return {
+    message: typeof message === "string" ? message : "",
+    reason: typeof reason === "string" ? reason : "",
+    code: typeof code === "number" && Number.isInteger(code) ? code : 0,
+    details: isKnown ? details : null,
+  };
 }
 
 function malformed(message: string): Verdict {
