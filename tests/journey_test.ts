@@ -25,7 +25,7 @@ import { projectRoot } from "./source_tree.ts";
 const GOLDEN = join(projectRoot(), "tests/golden/pod_journey.txt");
 /** Not on the road: bookkeeping that comes whenever it comes. */
 const ASIDE =
-  /events|leases|nodes|minions|namespaces|accounts|configmaps|priority|flowschemas|kubernetes|role/;
+  /events|leases|nodes|minions|namespaces|accounts|maps|priority|flowschemas|kubernetes|role|apiserv/;
 
 /** Hops in the order in which each was first seen. */
 class Road {

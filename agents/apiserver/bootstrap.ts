@@ -7,6 +7,7 @@
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import {
+  configMaps,
   endpoints,
   endpointSlices,
   namespaces,
@@ -16,6 +17,7 @@ import {
 import { ApiError } from "../api/status.ts";
 import { equalJson } from "../api/patch/json_patch.ts";
 import { APISERVER } from "./auth/authorize.ts";
+import { FRONT_PROXY_CLIENT } from "./auth/ca.ts";
 import { bootstrapRoles } from "./auth/rbac/bootstrap_roles.ts";
 import { copyJson } from "./registry.ts";
 import { apiVersionOf, cacheOf, type Core, keyOf } from "./verbs/core.ts";
@@ -45,6 +47,28 @@ export async function bootstrap(core: Core): Promise<void> {
     await ensure(core, priorityClasses, { metadata: { name }, ...parts });
   }
   await bootstrapRoles(core);
+}
+
+/**
+ * Tells servers of other groups whose word to take for who asks.
+ * @param pki PEM of the authority of clients, and of the one behind this server's own certificate.
+ */
+export async function publishAuthentication(
+  core: Core,
+  pki: { readonly clientCa: string; readonly frontProxyCa: string },
+): Promise<void> {
+  await keep(core, configMaps, {
+    metadata: { name: "extension-apiserver-authentication", namespace: "kube-system" },
+    data: {
+      "client-ca-file": pki.clientCa,
+      "requestheader-allowed-names": JSON.stringify([FRONT_PROXY_CLIENT]),
+      "requestheader-client-ca-file": pki.frontProxyCa,
+      "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+      "requestheader-group-headers": '["X-Remote-Group"]',
+      "requestheader-uid-headers": '["X-Remote-Uid"]',
+      "requestheader-username-headers": '["X-Remote-User"]',
+    },
+  }, ["data"]);
 }
 
 /** Where the API is reached from inside of the cluster. */

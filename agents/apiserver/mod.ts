@@ -19,7 +19,9 @@ import { followClusterRoles } from "./auth/rbac/aggregate.ts";
 import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
 import { openAuthentication } from "./auth/open.ts";
-import { bootstrap, publishApiService } from "./bootstrap.ts";
+import { bootstrap, publishApiService, publishAuthentication } from "./bootstrap.ts";
+import { followApiServices, registerLocal } from "./aggregation/availability.ts";
+import { Aggregation } from "./aggregation/services.ts";
 import { sealStore } from "./encryption/sealed_store.ts";
 import { Feed } from "./cache/feed.ts";
 import { SharedSpecs } from "./cache/shared_specs.ts";
@@ -95,6 +97,10 @@ export async function createApiServer(
   const core = await createCore(config, { ...ports, serviceAccountKey: pki.serviceAccountKey });
   const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
   await bootstrap(core);
+  await publishAuthentication(core, {
+    clientCa: pki.ca.certificate,
+    frontProxyCa: pki.frontProxy.ca.certificate,
+  });
   await bootstrapFlow(core);
   followClusterRoles(core);
   await settleDefinitions(core);
@@ -104,12 +110,17 @@ export async function createApiServer(
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
   const guards = await openGuards(config, core);
+  const aggregation = new Aggregation(core, pki.frontProxy.client);
+  await registerLocal(core);
+  const stopChecks = followApiServices(core, aggregation);
   const handler = createHandler({
     core,
+    aggregation,
     audit: guards.audit,
     flow: guards.flow,
     paths: createPaths({
       core,
+      aggregation,
       serverAddress,
       metrics: createMetrics(core, [guards.metrics, ports.metrics ?? (() => [])]),
       checks: {
@@ -143,6 +154,7 @@ export async function createApiServer(
     async close() {
       isClosing = true;
       stopBookmarks();
+      stopChecks();
       core.feed.close();
       core.webhooks.close();
       await listener?.close();

@@ -24,6 +24,8 @@ export interface Pki {
   readonly server: PemPair;
   /** O=system:masters, CN=kubernetes-admin. */
   readonly admin: PemPair;
+  /** What tells the servers of other groups that it is this server that names a user. */
+  readonly frontProxy: { readonly ca: PemPair; readonly client: PemPair };
   /** PKCS #8 PEM of the key that signs service account tokens. */
   readonly serviceAccountKey: string;
 }
@@ -35,6 +37,9 @@ export interface PkiOptions {
   readonly serverNames: readonly string[];
   readonly nowMillis: number;
 }
+
+/** The name of whoever may name users. */
+export const FRONT_PROXY_CLIENT = "front-proxy-client";
 
 const SERVER_NAMES = [
   "kubernetes",
@@ -100,7 +105,30 @@ async function readOrMake(options: PkiOptions): Promise<Pki> {
     isGood([]),
     issue({ commonName: "kubernetes-admin", organizations: ["system:masters"] }, "client"),
   );
-  return { ca, server, admin, serviceAccountKey: await keepKey(directory) };
+  const frontProxy = await keepFrontProxy(directory, nowMillis);
+  return { ca, server, admin, frontProxy, serviceAccountKey: await keepKey(directory) };
+}
+
+/** An authority of its own: whom it signs for may speak in anybody's name. */
+async function keepFrontProxy(directory: string, nowMillis: number): Promise<Pki["frontProxy"]> {
+  const lifetimeMillis = CA_LIFETIME_MILLIS;
+  const ca = await keep(
+    directory,
+    "front-proxy-ca",
+    null,
+    () => makeAuthority({ commonName: "front-proxy-ca", nowMillis, lifetimeMillis }),
+  );
+  const isGood = async (pair: PemPair) => {
+    const facts = readCertificate(pair.certificate);
+    return facts.notAfterMillis - nowMillis >= RENEW_BEFORE_MILLIS && await facts.isSignedBy(ca);
+  };
+  const client = await keep(
+    directory,
+    "front-proxy-client",
+    isGood,
+    () => issueClient(ca, { commonName: FRONT_PROXY_CLIENT }, nowMillis),
+  );
+  return { ca, client };
 }
 
 /** Names that the server's certificate has so far: another server may need them. */

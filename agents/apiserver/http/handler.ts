@@ -14,6 +14,7 @@ import {
   methodNotServed,
   unknownPath,
 } from "../../api/status.ts";
+import type { Aggregation } from "../aggregation/services.ts";
 import type { Audit } from "../audit/audit.ts";
 import { answeredObject, followAnswer, recordRequest } from "../audit/follow.ts";
 import { convertStored } from "../custom/webhook.ts";
@@ -59,6 +60,8 @@ export interface HandlerParts {
   /** Null where requests never wait for one another. */
   readonly flow: FlowControl | null;
   readonly paths: (request: ApiRequest) => ApiResponse | null;
+  /** Versions of groups that other servers serve. */
+  readonly aggregation: Pick<Aggregation, "find" | "proxy">;
   /** GET of a log and the like: resources whose answer comes from a kubelet. */
   readonly connect: (request: ApiRequest, route: ResourceRoute) => Promise<ApiResponse>;
 }
@@ -124,7 +127,9 @@ function answer(
   request: ApiRequest,
   held: Held,
 ): Promise<ApiResponse> | ApiResponse {
-  const { core } = parts;
+  const { core, aggregation } = parts;
+  const elsewhere = aggregation.find(request.path);
+  if (elsewhere !== undefined) return aggregation.proxy(elsewhere, request);
   const route = parseRoute(request.path, core.custom.find);
   if (route === null) {
     const asked = { verb: pathVerbOf(request.method), path: request.path };

@@ -15,6 +15,7 @@ import {
   type VersionDocument,
 } from "../../api/schema/openapi_v3.ts";
 import { notAcceptable } from "../../api/status.ts";
+import type { Aggregation } from "../aggregation/services.ts";
 import type { Core } from "../verbs/core.ts";
 import { Discovery } from "./discovery.ts";
 import {
@@ -29,13 +30,18 @@ import {
 const ROWS = [...resources, ...virtualResources];
 
 /** Something made of the rows, again whenever the definitions have changed. */
-function ofRows<T>(core: Core, make: (rows: readonly Resource[]) => T): () => T {
-  let generation = -1;
+function ofRows<T>(
+  core: Core,
+  make: (rows: readonly Resource[]) => T,
+  beside?: Pick<Aggregation, "rows" | "generation">,
+): () => T {
+  let generation = "";
   let made: T;
   return () => {
-    if (generation !== core.custom.generation) {
-      generation = core.custom.generation;
-      made = make([...ROWS, ...core.custom.rows]);
+    const now = `${core.custom.generation}/${beside?.generation}`;
+    if (generation !== now) {
+      generation = now;
+      made = make([...ROWS, ...core.custom.rows, ...(beside?.rows ?? [])]);
     }
     return made;
   };
@@ -60,6 +66,8 @@ export const SERVER_VERSION = {
 
 export interface PathParts {
   readonly core: Core;
+  /** What other servers serve, for discovery. */
+  readonly aggregation: Pick<Aggregation, "rows" | "generation">;
   /** `10.0.0.1:6443`, for clients that ask where the server is. */
   readonly serverAddress: () => string;
   /** Named checks of readiness; each answers null or what is wrong. */
@@ -144,8 +152,8 @@ function health(kind: string, checks: PathParts["checks"], query: string): ApiRe
   return textResponse(isGood ? 200 : 500, text, "text/plain; charset=utf-8");
 }
 
-function addDiscovery(get: Add, { core, serverAddress }: PathParts): void {
-  const discoveryOf = ofRows(core, (rows) => new Discovery(rows));
+function addDiscovery(get: Add, { core, aggregation, serverAddress }: PathParts): void {
+  const discoveryOf = ofRows(core, (rows) => new Discovery(rows), aggregation);
   const aggregated = (request: ApiRequest, isCore: boolean): ApiResponse | null => {
     if (!AGGREGATED.test(request.header("accept") ?? "")) return null;
     const response = jsonResponse(200, discoveryOf().aggregated(isCore));

@@ -7,6 +7,7 @@ import type { KubeObject } from "../../meta.ts";
 import { checkDns1035Label, checkDns1123Subdomain, checkPortNumber } from "../../names.ts";
 import type { FieldError, Rules } from "../../resource.ts";
 import type { APIService, APIServiceSpec } from "../../schema/generated/apiregistration_v1.ts";
+import { formatTime } from "../../time.ts";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { ownStatus } from "../prepare.ts";
 import { Problems } from "../problems.ts";
@@ -97,12 +98,27 @@ function availableCell(object: KubeObject): string {
     : `${available.status} (${available.reason ?? ""})`;
 }
 
+function localCondition(nowMillis: number) {
+  return {
+    type: "Available",
+    status: "True",
+    lastTransitionTime: formatTime(nowMillis),
+    reason: "Local",
+    message: "Local APIServices are always available",
+  };
+}
+
 export const apiServiceRules: Rules = {
   setDefaults: (draft) => {
     const service = (draft as APIService).spec?.service;
     if (service !== undefined) service.port ??= 443;
   },
   ...ownStatus(),
+  prepareForCreate: (draft, { nowMillis }) => {
+    // What is served here is there from the start.
+    const isLocal = (draft as APIService).spec?.service === undefined;
+    draft.status = isLocal ? { conditions: [localCondition(nowMillis)] } : {};
+  },
   validate,
   validateStatusUpdate,
   validateName: "pathSegment",

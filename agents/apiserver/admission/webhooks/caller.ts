@@ -14,7 +14,7 @@ export type CallOutcome =
   | { readonly kind: "answered"; readonly text: string }
   | { readonly kind: "failed"; readonly message: string };
 
-interface Target {
+export interface Target {
   readonly url: URL;
   /** Where to connect instead of what the URL names: one of a service's pods. */
   readonly address: { readonly hostname: string; readonly port: number } | null;
@@ -44,7 +44,7 @@ export class WebhookCaller {
     config: WebhookClientConfig,
     parts: { readonly body: string; readonly seconds: number },
   ): Promise<CallOutcome> {
-    const target = this.#targetOf(core, config);
+    const target = this.targetOf(core, config);
     if (typeof target === "string") return { kind: "failed", message: target };
     target.url.searchParams.set("timeout", `${parts.seconds}s`);
     const fail = (reason: string): CallOutcome => ({
@@ -105,7 +105,8 @@ export class WebhookCaller {
     return promise;
   }
 
-  #targetOf(core: Core, config: WebhookClientConfig): Target | string {
+  /** Where a webhook, or any service of the cluster, is; or why that can't be said. */
+  targetOf(core: Core, config: WebhookClientConfig): Target | string {
     const { service, url } = config;
     if (url !== undefined) return { url: new URL(url), address: null };
     if (service === undefined) return "webhook configuration must have either service or URL";
