@@ -96,23 +96,12 @@ export async function createApiServer(
   });
   const core = await createCore(config, { ...ports, serviceAccountKey: pki.serviceAccountKey });
   const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
-  await bootstrap(core);
-  await publishAuthentication(core, {
-    clientCa: pki.ca.certificate,
-    frontProxyCa: pki.frontProxy.ca.certificate,
-  });
-  await bootstrapFlow(core);
-  followClusterRoles(core);
-  await settleDefinitions(core);
-  followDefinitions(core);
-  followPolicies(core);
+  const aggregation = await begin(core, pki);
+  const stopChecks = followApiServices(core, aggregation);
   let listener: Listener | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
   const guards = await openGuards(config, core);
-  const aggregation = new Aggregation(core, pki.frontProxy.client);
-  await registerLocal(core);
-  const stopChecks = followApiServices(core, aggregation);
   const handler = createHandler({
     core,
     aggregation,
@@ -162,6 +151,22 @@ export async function createApiServer(
       core.authenticator.close();
     },
   };
+}
+
+/** Makes what a new cluster needs, and sets on their way those who keep it. */
+async function begin(core: Core, pki: Pki): Promise<Aggregation> {
+  await bootstrap(core);
+  await publishAuthentication(core, {
+    clientCa: pki.ca.certificate,
+    frontProxyCa: pki.frontProxy.ca.certificate,
+  });
+  await bootstrapFlow(core);
+  followClusterRoles(core);
+  await settleDefinitions(core);
+  followDefinitions(core);
+  followPolicies(core);
+  await registerLocal(core);
+  return new Aggregation(core, pki.frontProxy.client);
 }
 
 function storeProblem(store: Store): string | null {
