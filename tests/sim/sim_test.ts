@@ -54,6 +54,11 @@ Deno.test(`${SEEDS} seeds of a simulated minute hold, and exercise what they sho
   ok(total.acknowledged > 3_000 * SEEDS, `${total.acknowledged} acknowledged operations`);
   ok(total.leasesExpired > 20 * SEEDS, `${total.leasesExpired} leases ended`);
   ok(total.compactions > 5 * SEEDS, `${total.compactions} compactions`);
+  ok(total.autoCompactions > SEEDS, `${total.autoCompactions} compactions by members`);
+  ok(total.snapshotsResumed > 5, `${total.snapshotsResumed} snapshots resumed`);
+  ok(total.alarmsRaised > SEEDS / 2, `${total.alarmsRaised} alarms`);
+  ok(total.authChanges > SEEDS / 3, `${total.authChanges} changes of auth`);
+  ok(total.refusedByRule > 20 * SEEDS, `${total.refusedByRule} refusals by alarms and auth`);
   ok(total.watchResumes > 5 * SEEDS, `${total.watchResumes} watches resumed`);
   ok(total.searchesGivenUp < total.keysSearched / 20, `${total.searchesGivenUp} searches given up`);
 });

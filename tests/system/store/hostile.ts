@@ -194,3 +194,12 @@ function parseFrames(bytes: Uint8Array): Frame[] {
   }
   return frames;
 }
+
+/** @returns every line of a log about strangers, as port and reason */
+export function refusals(log: string): string[] {
+  return log.split("\n").filter((line) => line.startsWith("{")).flatMap((line) => {
+    const { message, detail, reason } = JSON.parse(line);
+    if (message === "a client's connection was refused") return [`client: ${detail}`];
+    return message === "a peer was refused" ? [`peer: ${reason}`] : [];
+  });
+}

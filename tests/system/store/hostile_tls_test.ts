@@ -20,6 +20,7 @@ import {
   isRefusal,
   opening,
   rapidResets,
+  refusals,
 } from "./hostile.ts";
 import { Etcdctl, MemberProcess, pause, withFolder } from "./member_process.ts";
 
@@ -153,15 +154,6 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     },
   },
 };
-
-/** Every line about strangers, as port and reason. */
-function refusals(log: string): string[] {
-  return log.split("\n").filter((line) => line.startsWith("{")).flatMap((line) => {
-    const { message, detail, reason } = JSON.parse(line);
-    if (message === "a client's connection was refused") return [`client: ${detail}`];
-    return message === "a peer was refused" ? [`peer: ${reason}`] : [];
-  });
-}
 
 systemTest(
   "hostile clients and peers on TLS ports are turned away, each attack is logged once",
