@@ -91,15 +91,20 @@ export class Leases {
     if (unconfirmed !== null) return unconfirmed;
     if (!this.#member.isServingLeader) return { kind: "notLeader" };
     this.#follow();
+    const { term } = this.#member.raft;
     const renewed = this.#clock.renew(id, this.#member.now());
     if (renewed.kind !== "lease") return renewed;
     if (renewed.wasCheckpointed) {
       // Until the log forgets what was left, a new leader would give no more than that.
+      const checkpoint = this.#clock.checkpointOf(id);
       const body = encodeLeaseCheckpoints([{ id, remainingTtlSeconds: 0 }]);
       const outcome = await new Promise<ApplyOutcome>((resolve) => {
         this.#member.submit(COMMAND.leaseCheckpoint, body, undefined, resolve);
       });
       if (isFailure(outcome)) return outcome;
+      // Another leader may have begun with what was left before the log forgot it.
+      if (this.#member.raft.term !== term) return { kind: "notLeader" };
+      this.#clock.cleared(id, checkpoint);
     }
     return { kind: "lease", id, ttlSeconds: renewed.ttlSeconds };
   }

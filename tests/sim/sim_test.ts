@@ -14,6 +14,7 @@ const SEEDS = 200;
 const KEPT: readonly Omit<RunOptions, "minutes">[] = [
   { seed: 1, members: 3, faults: [] },
   { seed: 507, members: 3, faults: FAULTS },
+  { seed: 2026, members: 3, faults: FAULTS },
   { seed: 70, members: 3, faults: FAULTS },
   { seed: 84, members: 5, faults: FAULTS },
   { seed: 5007, members: 3, faults: FAULTS },

@@ -90,6 +90,9 @@ export class LeaseClock {
   #deadlines = new Map<bigint, number>();
   #expiries = new TimeHeap();
   #checkpoints = new TimeHeap();
+  /** Checkpoints handed out and not cleared since, by lease; they may not be applied yet. */
+  #handedOut = new Map<bigint, number>();
+  #checkpointCount = 0;
 
   /** @param table gives the current table; a restored snapshot replaces it. */
   constructor(table: () => LeaseTable, options: LeaseClockOptions = {}) {
@@ -143,6 +146,7 @@ export class LeaseClock {
     this.#deadlines = new Map();
     this.#expiries = new TimeHeap();
     this.#checkpoints = new TimeHeap();
+    this.#handedOut = new Map();
   }
 
   #set(id: bigint, at: number, now: number): void {
@@ -181,6 +185,7 @@ export class LeaseClock {
       if (deadline === undefined) continue;
       if (!this.#table().has(id)) {
         this.#deadlines.delete(id);
+        this.#handedOut.delete(id);
       } else if (deadline <= now) {
         ids.push(id);
         this.#expiries.push({ id, at: now + this.#retryMillis });
@@ -207,7 +212,18 @@ export class LeaseClock {
     if (deadline !== undefined && deadline <= now) return { kind: "leaseNotFound" };
     const { ttlSeconds } = lease;
     this.#set(id, now + 1000 * ttlSeconds, now);
-    return { kind: "lease", ttlSeconds, wasCheckpointed: lease.remainingTtlSeconds > 0 };
+    const wasCheckpointed = lease.remainingTtlSeconds > 0 || this.#handedOut.has(id);
+    return { kind: "lease", ttlSeconds, wasCheckpointed };
+  }
+
+  /** @returns a name of the last checkpoint of a lease, for `cleared`; undefined = none */
+  checkpointOf(id: bigint): number | undefined {
+    return this.#handedOut.get(id);
+  }
+
+  /** A checkpoint of 0 that was proposed after `checkpoint` is applied. */
+  cleared(id: bigint, checkpoint: number | undefined): void {
+    if (this.#handedOut.get(id) === checkpoint) this.#handedOut.delete(id);
   }
 
   /** @returns whole seconds left, at least 0. Errors: notLeader, leaseNotFound. */
@@ -246,6 +262,7 @@ export class LeaseClock {
       const remainingTtlSeconds = Math.ceil((deadline - now) / 1000);
       if (remainingTtlSeconds >= lease.ttlSeconds) continue;
       due.push({ id, remainingTtlSeconds });
+      this.#handedOut.set(id, ++this.#checkpointCount);
       if (deadline - now > this.#checkpointMillis) {
         this.#checkpoints.push({ id, at: now + this.#checkpointMillis });
       }

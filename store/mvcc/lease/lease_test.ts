@@ -66,6 +66,29 @@ Deno.test("a new leader extends leases, or keeps what a checkpoint left", () => 
   assert.deepEqual(clock.expired(90_000, 10), [1n]);
 });
 
+Deno.test("a renewal clears a checkpoint that is not applied yet, once", () => {
+  const drive = new Drive();
+  const clock = new LeaseClock(() => drive.machine.leases, { checkpointMillis: 1000 });
+  clock.promote(0);
+  drive.grant(1n, 100);
+  clock.observe(0);
+  const renew = (now: number) => {
+    const renewed = clock.renew(1n, now);
+    return renewed.kind === "lease" && renewed.wasCheckpointed;
+  };
+  assert.equal(renew(500), false);
+  clock.dueCheckpoints(2500, 10);
+  assert.equal(drive.machine.leases.get(1n)?.remainingTtlSeconds, 0);
+  assert.equal(renew(2600), true);
+  const first = clock.checkpointOf(1n);
+  clock.dueCheckpoints(4500, 10);
+  // The word that clears the first says nothing of the second.
+  clock.cleared(1n, first);
+  assert.equal(renew(4600), true);
+  clock.cleared(1n, clock.checkpointOf(1n));
+  assert.equal(renew(4700), false);
+});
+
 Deno.test("a lease renewed all the time is found once, when its last renewal runs out", () => {
   const drive = new Drive();
   const clock = new LeaseClock(() => drive.machine.leases);
