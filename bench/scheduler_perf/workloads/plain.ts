@@ -64,10 +64,6 @@ const hollow: TestCase = {
       name: "5000Nodes_10000Pods",
       params: { initNodes: 5000, initPods: 1000, measurePods: 10_000 },
     },
-    {
-      name: "100000Nodes_100000Pods",
-      params: { initNodes: 100_000, initPods: 1000, measurePods: 100_000 },
-    },
   ],
 };
 
