@@ -5,8 +5,8 @@
  * Source: PROTOCOL-HTTP2.md.
  */
 import type { ProtoWriter } from "../../mvcc/proto.ts";
-import type { AnswerFrame, BriefHandler, BriefRequest, BriefStreams } from "../http2/brief.ts";
-import type { HeaderBlock } from "../http2/header_block.ts";
+import type { AnswerFrame, BriefHandler, BriefStreams } from "../http2/brief.ts";
+import { type HeaderBlock, VARYING_FIELD } from "../http2/header_block.ts";
 import { encodeStateless } from "../http2/hpack.ts";
 import type { PeerIdentity } from "../http2/socket.ts";
 import type { Http2Stream } from "../http2/stream.ts";
@@ -68,7 +68,8 @@ export function sendParts(stream: Http2Stream, parts: readonly Uint8Array[]): vo
 /** Calls of one method whose heads differ in nothing but the time they have. */
 export interface BriefCallParts {
   readonly run: (message: Uint8Array, call: UnaryCall) => void;
-  readonly path: string;
+  /** The head of the first of them. */
+  readonly model: HeaderBlock;
   readonly peer: PeerIdentity;
   readonly deadlines: Deadlines;
   readonly writer: ProtoWriter;
@@ -78,21 +79,24 @@ export interface BriefCallParts {
 
 /** @returns the handler of requests with this head */
 export function briefHandler(parts: BriefCallParts): BriefHandler {
-  const { maxMessageBytes, run } = parts;
+  const { maxMessageBytes, model, run } = parts;
+  const hasDeadline = model.get(VARYING_FIELD) !== undefined;
   return {
     accepts(bytes, start, end) {
       const length = end - start - PREFIX_BYTES;
       return length >= 0 && length <= maxMessageBytes && bytes[start] === 0 &&
         prefixLength(bytes, start) === length;
     },
-    run(bytes, start, end, { streams, headers, id }) {
-      const call = new BriefCall(parts, headers, { streams, id });
-      const timeout = headers.get("grpc-timeout");
-      const millis = timeout === undefined ? null : parseTimeout(timeout);
-      if (timeout !== undefined && millis === null) return call.fail(malformedTimeout(timeout));
-      run(bytes.subarray(start + PREFIX_BYTES, end), call);
+    run(bytes, start, end, streams, id, headers) {
+      const call = new BriefCall(parts, streams, id, headers);
+      const message = bytes.subarray(start + PREFIX_BYTES, end);
+      if (!hasDeadline) return run(message, call);
+      const timeout = headers.get(VARYING_FIELD) ?? "";
+      const millis = parseTimeout(timeout);
+      if (millis === null) return call.fail(malformedTimeout(timeout));
+      run(message, call);
       // Most reads are over by now, and need none.
-      if (millis !== null && !call.over) parts.deadlines.add(call, millis);
+      if (!call.over) parts.deadlines.add(call, millis);
     },
   };
 }
@@ -106,11 +110,7 @@ class BriefCall implements UnaryCall, Expiring {
   bucket: Expiring[] | null = null;
   position = 0;
 
-  constructor(
-    parts: BriefCallParts,
-    headers: HeaderBlock,
-    { streams, id }: Pick<BriefRequest, "streams" | "id">,
-  ) {
+  constructor(parts: BriefCallParts, streams: BriefStreams, id: number, headers: HeaderBlock) {
     this.#parts = parts;
     this.#headers = headers;
     this.#streams = streams;
@@ -122,7 +122,7 @@ class BriefCall implements UnaryCall, Expiring {
   }
 
   get path(): string {
-    return this.#parts.path;
+    return this.#parts.model.path;
   }
 
   metadata(name: string): string | undefined {

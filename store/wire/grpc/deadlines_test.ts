@@ -96,7 +96,7 @@ Deno.test("a call without a stream is told when its time is up, and keeps no dea
   const calls: UnaryCall[] = [];
   const handler = briefHandler({
     run: (message, call) => message[0] === 1 ? call.reply(message) : void calls.push(call),
-    path: "/a.B/C",
+    model: headersWith("1S"),
     peer: { authorized: false, subject: null } as never,
     deadlines: new Deadlines(clock.after),
     writer: new ProtoWriter(64),
@@ -112,7 +112,7 @@ Deno.test("a call without a stream is told when its time is up, and keeps no dea
   };
   const run = (id: number, timeout: string, kind: number) => {
     const body = frameMessage(Uint8Array.of(kind));
-    handler.run(body, 0, body.length, { headers: headersWith(timeout), streams, id });
+    handler.run(body, 0, body.length, streams, id, headersWith(timeout));
   };
   run(1, "2S", 0);
   run(3, "2S", 1);

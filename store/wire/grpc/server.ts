@@ -188,7 +188,7 @@ export class GrpcServer {
     if (headers.get("grpc-encoding") !== undefined) return null;
     return briefHandler({
       run: method.run,
-      path: headers.path,
+      model: headers,
       peer,
       deadlines: this.#deadlines,
       writer: this.#writer,

@@ -24,19 +24,21 @@ export interface BriefStreams {
   promote(id: number): Http2Stream | undefined;
 }
 
-/** A request that is about to run. */
-export interface BriefRequest {
-  readonly headers: HeaderBlock;
-  readonly streams: BriefStreams;
-  readonly id: number;
-}
-
-/** Takes the requests whose heads differ in VARYING_FIELD alone. Runs for each request. */
+/**
+ * Takes the requests whose heads differ in VARYING_FIELD alone. Positional: runs for each request.
+ */
 export interface BriefHandler {
   /** @returns whether `run` will take this body; otherwise an ordinary stream is opened */
   accepts(bytes: Uint8Array, start: number, end: number): boolean;
   /** Runs the request; the bytes are valid during the call. It may be answered at once or later. */
-  run(bytes: Uint8Array, start: number, end: number, request: BriefRequest): void;
+  run(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    streams: BriefStreams,
+    id: number,
+    headers: HeaderBlock,
+  ): void;
 }
 
 /** A head that such requests carry, and who takes them. */

@@ -51,7 +51,7 @@ function serve(settings: [number, number][] = []) {
     briefOf: ({ path }) =>
       path !== "/brief" ? null : {
         accepts: (bytes, start) => bytes[start] === 98,
-        run: (bytes, start, end, { streams, id }) =>
+        run: (bytes, start, end, streams, id) =>
           void taken.push({ body: decoder.decode(bytes.subarray(start, end)), id, streams }),
       },
   });
@@ -200,7 +200,7 @@ Deno.test("requests that differ in their time alone share a handler, and keep th
       asked.push(path);
       return {
         accepts: () => true,
-        run: (_bytes, _start, _end, { headers }) => {
+        run: (_bytes, _start, _end, _streams, _id, headers) => {
           const { fields, path } = headers;
           const time = headers.get("grpc-timeout") ?? "";
           assert.equal(fields[fields.indexOf("grpc-timeout") + 1], time);

@@ -68,7 +68,7 @@ export class StreamTable implements BriefStreams {
   /** Runs a brief request; `frame` is its body. */
   runBrief(id: number, { headers, handler }: BriefHead, bytes: Uint8Array, frame: FrameView): void {
     this.#brief.set(id, null);
-    handler.run(bytes, frame.start, frame.end, { headers, streams: this, id });
+    handler.run(bytes, frame.start, frame.end, this, id, headers);
   }
 
   promote(id: number): Http2Stream | undefined {
