@@ -526,3 +526,14 @@ Deno.test("the audit log keeps what policies and pod security note", async () =>
   });
   await Deno.remove(directory, { recursive: true });
 });
+
+apiTest("a warning in any script fits its header", async (api) => {
+  await enact(api, {
+    spec: { validations: [{ expression: "false", message: "世界 ü" }] },
+    binding: { validationActions: ["Warn"] },
+  });
+  const [warning] = warningsOf(await create(api, "m"));
+  assert.ok(/^[\x20-\xff]*$/.test(warning));
+  const bytes = Uint8Array.from(warning, (letter) => letter.charCodeAt(0));
+  assert.match(new TextDecoder().decode(bytes), /: 世界 ü"$/);
+});

@@ -69,8 +69,15 @@ export function withWarnings(response: ApiResponse, warnings: readonly string[])
 export function warningHeaders(warnings: readonly string[]): string[] {
   return warnings.flatMap((text) => {
     const quoted = text.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
-    return ["warning", `299 - "${quoted}"`];
+    return ["warning", `299 - "${headerText(quoted)}"`];
   });
+}
+
+/** A header carries bytes: each of the text's UTF-8 as a character of its own, no control ones. */
+function headerText(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
+  const bytes = encoder.encode(text.replace(/\p{Cc}/gu, " "));
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
 function encodeBody(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
