@@ -58,9 +58,8 @@ export function createPreparation(
     async start(action) {
       const { table } = scheduler;
       const node = table.nodes[table.rowOf(action.nodeName)];
-      const pod = lookUp(action.entry.pod);
-      // A pod that is gone fails its look; a node that is gone makes the binding fail.
-      if (pod === undefined || node === undefined) return;
+      const pod = podOf(action);
+      if (node === undefined) throw new BindingFault(`node ${action.nodeName} is gone`);
       if (waitsForVolumes(action)) await step("VolumeBinding", volumes.reserve(pod, node));
       await step("DynamicResources", bindClaims(action));
     },
