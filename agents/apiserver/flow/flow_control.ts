@@ -28,6 +28,7 @@ import {
 } from "./plan_classify.ts";
 import { dealHand, type FairLevel, type Waiting } from "./plan_fair_queue.ts";
 import { boundSeats, lendSeats } from "./plan_limits.ts";
+import { tellDangling } from "./dangling.ts";
 import { formatFlowMetrics } from "./flow_metrics.ts";
 
 export interface FlowOptions {
@@ -67,6 +68,7 @@ export class FlowControl {
   readonly #levels = new Map<string, LevelState>();
   readonly #stops: (() => void)[] = [];
   #schemas: readonly FlowSchema[] = [];
+  #telling: Promise<void> = Promise.resolve();
   /** Flows by user and by what is asked, until the settings change. */
   #flows = new WeakMap<UserInfo, UserFlows>();
 
@@ -75,6 +77,7 @@ export class FlowControl {
     this.#clock = core.clock;
     this.#serverSeats = serverSeats;
     this.#configure();
+    this.#tell();
     this.#follow(flowSchemas);
     this.#follow(priorityLevelConfigurations);
     this.#stops.push(core.clock.every(LEND_MILLIS, () => this.#lend()));
@@ -186,6 +189,19 @@ export class FlowControl {
     this.#lend();
   }
 
+  /** Schemas say whether they lead anywhere; once for all changes of a moment. */
+  #tell(): void {
+    this.#telling = this.#telling.then(() =>
+      tellDangling(
+        this.#core,
+        this.#all<FlowSchema>(flowSchemas),
+        (name) => this.#levels.has(name),
+      )
+    ).catch((error) =>
+      this.#core.log("error", "flow schemas can't be told of", { error: String(error) })
+    );
+  }
+
   #all<T>(resource: Resource): T[] {
     const cache = cacheOf(this.#core, resource);
     return cache.select({ keyPrefix: prefixOf(resource) }).map((stored) => stored.object as T);
@@ -213,7 +229,10 @@ export class FlowControl {
     const { watcher } = outcome;
     this.#stops.push(() => watcher.close());
     const run = async () => {
-      for await (const _ of watcher) this.#configure();
+      for await (const _ of watcher) {
+        this.#configure();
+        this.#tell();
+      }
     };
     run().catch((error) =>
       this.#core.log("error", "flow settings can't be followed", { error: String(error) })

@@ -235,6 +235,29 @@ Deno.test("whoever waits too long is told when to come back", async () => {
   await api.close();
 });
 
+Deno.test("a schema says whether its level exists", async () => {
+  const api = await startFakeApi();
+  const path = "/apis/flowcontrol.apiserver.k8s.io/v1";
+  const dangling = async (name: string) => {
+    await settled();
+    const { status } = (await api.ask("GET", `${path}/flowschemas/${name}`)).json;
+    return status.conditions[0].status;
+  };
+  assert.equal(await dangling("system-nodes"), "False");
+  await api.ask("POST", `${path}/flowschemas`, {
+    metadata: { name: "lost" },
+    spec: { priorityLevelConfiguration: { name: "later" }, matchingPrecedence: 50 },
+  });
+  assert.equal(await dangling("lost"), "True");
+  const limited = { nominalConcurrencyShares: 1, limitResponse: { type: "Reject" } };
+  await api.ask("POST", `${path}/prioritylevelconfigurations`, {
+    metadata: { name: "later" },
+    spec: { type: "Limited", limited },
+  });
+  assert.equal(await dangling("lost"), "False");
+  await api.close();
+});
+
 Deno.test("settings are followed: a schema of an administrator takes its requests", async () => {
   const api = await startFakeApi();
   const path = "/apis/flowcontrol.apiserver.k8s.io/v1";
