@@ -24,6 +24,7 @@ export async function openGuards(config: ApiServerConfig, core: Core): Promise<G
   const audit = await openAudit(config, core);
   const serverSeats = config.maxRequestsInflight + config.maxMutatingRequestsInflight;
   const flow = new FlowControl({ core, serverSeats });
+  await flow.settled();
   return {
     audit,
     flow,

@@ -103,6 +103,11 @@ export class FlowControl {
     return this.#wait(flow, taken, now);
   }
 
+  /** Resolves when the flow schemas that stand have been told of. */
+  settled(): Promise<void> {
+    return this.#telling;
+  }
+
   /** Lines of /metrics. */
   metrics(): string[] {
     return formatFlowMetrics(this.#levels);
