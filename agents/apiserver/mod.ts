@@ -25,6 +25,7 @@ import { Aggregation } from "./aggregation/services.ts";
 import { sealStore } from "./encryption/sealed_store.ts";
 import { Feed } from "./cache/feed.ts";
 import { SharedSpecs } from "./cache/shared_specs.ts";
+import { definitionRules } from "./custom/definition_rules.ts";
 import { followDefinitions, settleDefinitions } from "./custom/definitions.ts";
 import { CustomTable } from "./custom/table.ts";
 import { WebhookConversion } from "./custom/webhook.ts";
@@ -221,7 +222,13 @@ async function createCore(
         disabled: config.disabledAdmission,
         podSecurity: config.podSecurity,
       },
-      [addresses, roleEscalation(authorizer), expressionCheck, deviceSelectorCheck],
+      [
+        addresses,
+        roleEscalation(authorizer),
+        definitionRules,
+        expressionCheck,
+        deviceSelectorCheck,
+      ],
     ),
     webhooks: new WebhookCaller(),
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
