@@ -12,6 +12,9 @@ interface Bound {
   readonly extent: Extent;
 }
 
+/** Nothing that comes of one request is larger: bytes of the largest body. */
+const MAX_SIZE = 3 * 1024 * 1024;
+
 /** Types nest without end where a schema does not say how deep. */
 const MAX_NESTING = 4;
 
@@ -48,6 +51,13 @@ class Estimator {
   constructor(readonly functions: FunctionTable) {}
 
   estimate(node: Node): Bound {
+    const { cost, extent } = this.#bound(node);
+    return extent.size <= MAX_SIZE
+      ? { cost, extent }
+      : { cost, extent: { ...extent, size: MAX_SIZE } };
+  }
+
+  #bound(node: Node): Bound {
     switch (node.kind) {
       case "literal":
         return { cost: 0, extent: literalExtent(node.value) };

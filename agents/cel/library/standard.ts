@@ -174,6 +174,11 @@ function textOfBytes(bytes: Uint8Array): string {
   }
 }
 
+/** Of a text that is never longer. */
+function sized(size: number) {
+  return { resultExtent: () => ({ size }) };
+}
+
 function same<T extends Value>(value: T): T {
   return value;
 }
@@ -209,10 +214,10 @@ const conversions: readonly Declaration[] = [
     cost: traverse,
   }),
   global("string", [STRING], STRING, same),
-  global("string", [BOOL], STRING, (value: boolean) => String(value)),
-  global("string", [INT], STRING, (value: bigint) => String(value)),
-  global("string", [UINT], STRING, ({ amount }: Uint) => String(amount)),
-  global("string", [DOUBLE], STRING, formatDouble),
+  global("string", [BOOL], STRING, (value: boolean) => String(value), sized(5)),
+  global("string", [INT], STRING, (value: bigint) => String(value), sized(20)),
+  global("string", [UINT], STRING, ({ amount }: Uint) => String(amount), sized(20)),
+  global("string", [DOUBLE], STRING, formatDouble, sized(24)),
   global("string", [BYTES], STRING, textOfBytes, { cost: traverse }),
   global("string", [TIMESTAMP], STRING, ({ nanos }: Timestamp) => formatTimestamp(nanos)),
   global("string", [DURATION], STRING, ({ nanos }: Duration) => formatSeconds(nanos)),
