@@ -53,6 +53,8 @@ export class Administrator {
   #disarmAt = 0;
   /** A command may still take effect unseen, so nothing is known for certain any more. */
   #alarmUncertain = false;
+  /** Disarming commands that nobody has answered yet. */
+  #disarming = 0;
   #authUncertain = false;
   #auth: "absent" | "enabled" | "disabled" = "absent";
   #guests = true;
@@ -100,7 +102,7 @@ export class Administrator {
       this.#alarm = "raised";
       this.#disarmAt = now + this.#random.between(500, 3_000);
       coverage.alarmsRaised++;
-      if (!this.#alarmUncertain) rules.alarmRaised(now);
+      if (!this.#alarmUncertain && this.#disarming === 0) rules.alarmRaised(now);
     }
     if (this.#alarm === "raised" && now >= this.#disarmAt) {
       this.#alarm = "disarming";
@@ -119,7 +121,9 @@ export class Administrator {
     const machine = this.#random.pick(seen);
     for (const { memberId, alarm } of alarmsOf(machine)) {
       const body = encodeAlarm({ action: "deactivate", memberId, alarm });
+      this.#disarming++;
       if (await this.#ask(machine, COMMAND.alarm, body) === null) this.#alarmUncertain = true;
+      this.#disarming--;
     }
   }
 
