@@ -71,12 +71,19 @@ export async function publishAuthentication(
   }, ["data"]);
 }
 
+/** Whether an address can stand in endpoints: it leads to the same server from everywhere. */
+export function isPublishable(address: string): boolean {
+  return /^\d+\.\d+\.\d+\.\d+$/.test(address) && !address.startsWith("127.") &&
+    address !== "0.0.0.0";
+}
+
 /** Where the API is reached from inside of the cluster. */
 export interface ApiAddress {
   /** First address of the service range. */
   readonly clusterIp: string;
-  /** Address and port that the server listens on. */
-  readonly address: string;
+  /** Where servers are reached; empty = nowhere that other machines could be told. */
+  readonly addresses: readonly string[];
+  /** Of each of them. */
   readonly port: number;
 }
 
@@ -95,8 +102,7 @@ export async function publishApiService(core: Core, where: ApiAddress): Promise<
       ports: [{ name: "https", protocol: "TCP", port: 443, targetPort: where.port }],
     },
   });
-  // Loopback and "any" addresses can't stand in endpoints.
-  if (where.address.startsWith("127.") || where.address === "0.0.0.0") return;
+  if (where.addresses.length === 0) return;
   const port = { name: "https", port: where.port, protocol: "TCP" };
   await keep(core, endpoints, {
     metadata: {
@@ -104,7 +110,7 @@ export async function publishApiService(core: Core, where: ApiAddress): Promise<
       namespace: "default",
       labels: { "endpointslice.kubernetes.io/skip-mirror": "true" },
     },
-    subsets: [{ addresses: [{ ip: where.address }], ports: [port] }],
+    subsets: [{ addresses: where.addresses.map((ip) => ({ ip })), ports: [port] }],
   }, ["subsets"]);
   await keep(core, endpointSlices, {
     metadata: {
@@ -113,7 +119,7 @@ export async function publishApiService(core: Core, where: ApiAddress): Promise<
       labels: { "kubernetes.io/service-name": "kubernetes" },
     },
     addressType: "IPv4",
-    endpoints: [{ addresses: [where.address], conditions: { ready: true } }],
+    endpoints: where.addresses.map((one) => ({ addresses: [one], conditions: { ready: true } })),
     ports: [port],
   }, ["endpoints", "ports"]);
 }

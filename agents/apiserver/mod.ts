@@ -19,7 +19,7 @@ import { followClusterRoles } from "./auth/rbac/aggregate.ts";
 import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
 import { openAuthentication } from "./auth/open.ts";
-import { bootstrap, publishApiService, publishAuthentication } from "./bootstrap.ts";
+import { bootstrap, publishAuthentication } from "./bootstrap.ts";
 import { followApiServices, registerLocal } from "./aggregation/availability.ts";
 import { Aggregation } from "./aggregation/services.ts";
 import { sealStore } from "./encryption/sealed_store.ts";
@@ -39,6 +39,7 @@ import { createUpgrade } from "./http/upgrade.ts";
 import { listen, type Listener } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
 import { createPort } from "./port.ts";
+import { ServerRecords } from "./server_records.ts";
 import type { Clock, ComponentHealth, KubeletPort, Log, Random } from "./ports.ts";
 import { type Core, prefixOf } from "./verbs/core.ts";
 import { LeasePool } from "./verbs/lease_pool.ts";
@@ -100,6 +101,7 @@ export async function createApiServer(
   const aggregation = await begin(core, pki);
   const stopChecks = followApiServices(core, aggregation);
   let listener: Listener | null = null;
+  let records: ServerRecords | null = null;
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
   const guards = await openGuards(config, core);
@@ -138,13 +140,15 @@ export async function createApiServer(
         log: ports.log,
       });
       const { port } = listener;
-      await publishApiService(core, { clusterIp, address: config.bindAddress, port });
+      records = new ServerRecords(core, { clusterIp, address: config.advertiseAddress, port });
+      await records.start();
       return port;
     },
     async close() {
       isClosing = true;
       stopBookmarks();
       stopChecks();
+      await records?.stop();
       core.feed.close();
       core.webhooks.close();
       await listener?.close();

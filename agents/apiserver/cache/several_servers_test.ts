@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { type FakeApi, startFakeApi } from "../../../tests/fakes/api_server.ts";
 import { MemoryStore } from "../../../tests/fakes/memory_store.ts";
+import { encodeKey } from "../registry.ts";
 import type { WatchHandle, WatchNotice, WatchRequest } from "../../../store/mod.ts";
 
 /** Shares another's data; its watches tell of changes only when asked how far they are. */
@@ -139,3 +140,32 @@ Deno.test("servers that choose the same numbers give each to one service", () =>
     const again = await late.ask("POST", SERVICES, named);
     assert.equal(again.status, 201, again.text);
   }));
+
+Deno.test({
+  name: "the kubernetes service leads to every server that is there",
+  // Sockets close a little after their streams.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const place = { port: 0, startMillis: Date.now() };
+    const first = await startFakeApi({ ...place, advertiseAddress: "10.0.0.2" });
+    const { store } = first;
+    const second = await startFakeApi({ ...place, store, advertiseAddress: "10.0.0.1" });
+    const published = async () => {
+      const url = "/api/v1/namespaces/default/endpoints/kubernetes";
+      const { json } = await first.ask("GET", url);
+      return json.subsets[0].addresses.map(({ ip }: { ip: string }) => ip);
+    };
+    await first.server.listen();
+    assert.deepEqual(await published(), ["10.0.0.2"]);
+    await second.server.listen();
+    assert.deepEqual(await published(), ["10.0.0.1", "10.0.0.2"]);
+    await second.close();
+    assert.deepEqual(await published(), ["10.0.0.2"]);
+    await first.close();
+    const key = encodeKey("/balsa/apiservers/");
+    const range = { kind: "range", key, rangeEnd: encodeKey("/balsa/apiservers0") } as const;
+    const left = await store.range(range);
+    assert(left.kind === "range" && left.kvs.length === 0);
+  },
+});
