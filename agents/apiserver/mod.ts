@@ -139,10 +139,9 @@ export async function createApiServer(
         clock,
         log: ports.log,
       });
-      const { port } = listener;
-      records = new ServerRecords(core, { clusterIp, address: config.advertiseAddress, port });
+      records = new ServerRecords(core, { clusterIp, address: config.advertiseAddress }, listener);
       await records.start();
-      return port;
+      return listener.port;
     },
     async close() {
       isClosing = true;

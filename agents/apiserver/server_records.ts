@@ -20,17 +20,19 @@ export interface ServerPlace {
   readonly clusterIp: string;
   /** Where clients reach this server. */
   readonly address: string;
-  readonly port: number;
 }
 
 export class ServerRecords {
   readonly #core: Core;
   readonly #place: ServerPlace;
+  readonly #port: number;
   #stopRenewing: () => void = () => {};
 
-  constructor(core: Core, place: ServerPlace) {
+  /** @param listener the server's own, for its port */
+  constructor(core: Core, place: ServerPlace, listener: { readonly port: number }) {
     this.#core = core;
     this.#place = place;
+    this.#port = listener.port;
   }
 
   /** Publishes this server. Errors: rejects with ApiError when the store can't write. */
@@ -84,9 +86,9 @@ export class ServerRecords {
   }
 
   async #publish(addresses: readonly string[]): Promise<void> {
-    const { clusterIp, port } = this.#place;
+    const { clusterIp } = this.#place;
     try {
-      await publishApiService(this.#core, { clusterIp, addresses, port });
+      await publishApiService(this.#core, { clusterIp, addresses, port: this.#port });
     } catch (error) {
       // Another server was faster; the next renewal sees to what it did not know.
       if (!(error instanceof ApiError) || error.reason !== "Conflict") throw error;
