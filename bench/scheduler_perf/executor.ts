@@ -152,16 +152,15 @@ export class Executor {
     const before = this.#progress.present.get(namespace) ?? 0;
     const collector = operation.collectMetrics ? this.#startCollecting(namespace) : undefined;
     const { volume } = operation;
-    if (volume !== undefined) {
-      await inParallel(count, (i) => this.#createVolume(volume, namespace, i));
-    }
     const gangSize = operation.gangSize === undefined ? 0 : this.#count(operation.gangSize);
     for (let i = 0; gangSize > 0 && i * gangSize < count; i++) {
       await this.#createGang(namespace, i, Math.min(gangSize, count - i * gangSize));
     }
-    await inParallel(count, (i) => {
+    await inParallel(count, async (i) => {
       const group = gangSize > 0 ? gangName(Math.floor(i / gangSize)) : undefined;
-      return this.#createPod(template, namespace, { claim: volume && `pvc-${i}`, group });
+      // As upstream makes them: each pod right after its own volume and claim.
+      if (volume !== undefined) await this.#createVolume(volume, namespace, i);
+      await this.#createPod(template, namespace, { claim: volume && `pvc-${i}`, group });
     });
     if (operation.skipWaitToCompletion) {
       this.#pending.set(namespace, before + count);

@@ -151,10 +151,16 @@ async function replace(group: Group, { learner }: { readonly learner: boolean })
   );
 }
 
+/** A member tells its client URL through the log, some time after it has begun. */
 async function idOf(group: Group, index: number): Promise<string> {
-  const list = await group.etcdctl().ok(["member", "list"]);
   const { clientPort } = group.memberOptions[index];
-  return new RegExp(`^([0-9a-f]+), .*:${clientPort},`, "m").exec(list)![1];
+  let id: string | undefined;
+  await group.members[index].until("a member that tells its URL", async () => {
+    const list = await group.etcdctl().ok(["member", "list"]);
+    id = new RegExp(`^([0-9a-f]+), .*:${clientPort},`, "m").exec(list)?.[1];
+    return id !== undefined;
+  });
+  return id!;
 }
 
 systemTest(
