@@ -3,12 +3,12 @@
  * In: a claim. Out: amounts, scopes. Never: looks at what a claim is bound to.
  * Source: pkg/quota/v1/evaluator/core (persistent_volume_claims, resource_claims; v1.36).
  */
-import type { KubeObject } from "../meta.ts";
 import { compareQuantities, unitsOf } from "../quantity.ts";
 import type { QuotaAmounts } from "./amounts.ts";
 import { addAll } from "./amounts.ts";
 import type { Measure } from "./measure.ts";
 import { meetsTerm } from "./scopes.ts";
+import { attributesClassesOf } from "../kinds/storage/persistent_volume_claim.ts";
 
 const CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class";
 const BY_CLASS = ".storageclass.storage.k8s.io/";
@@ -45,14 +45,6 @@ export const CLAIM_MEASURE: Measure = {
 
 function wholeBytes(amount: string): string {
   return /[m.nu]/.test(amount.replace(/Mi$/, "")) ? String(unitsOf(amount)) : amount;
-}
-
-function attributesClassesOf({ spec, status }: KubeObject): readonly string[] {
-  return [
-    spec?.volumeAttributesClassName,
-    status?.currentVolumeAttributesClassName,
-    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
-  ].filter(Boolean);
 }
 
 const DEVICE_COUNT = "count/resourceclaims.resource.k8s.io";

@@ -191,15 +191,21 @@ class Parser {
     }
   }
 
-  #selected(operand: Node, at: number): Node {
-    const optional = this.#take("?") !== undefined;
+  /** A field's name, bare or between backticks. */
+  #fieldName(): { readonly field: string; readonly isQuoted: boolean } {
     const token = this.#next;
     if (token.kind !== "ident" && token.kind !== "quotedIdent") {
       throw this.#unexpected("IDENTIFIER");
     }
     this.#index++;
-    const field = token.kind === "ident" ? token.text : token.text.slice(1, -1);
-    const paren = optional || token.kind !== "ident" ? undefined : this.#take("(");
+    const isQuoted = token.kind === "quotedIdent";
+    return { field: isQuoted ? token.text.slice(1, -1) : token.text, isQuoted };
+  }
+
+  #selected(operand: Node, at: number): Node {
+    const optional = this.#take("?") !== undefined;
+    const { field, isQuoted } = this.#fieldName();
+    const paren = optional || isQuoted ? undefined : this.#take("(");
     if (paren === undefined) {
       return { kind: "select", at, operand, field, test: false, optional };
     }
@@ -281,12 +287,7 @@ class Parser {
     const entries: Struct["entries"][number][] = [];
     while (!this.#isOperator("}")) {
       const optional = this.#take("?") !== undefined;
-      const token = this.#next;
-      if (token.kind !== "ident" && token.kind !== "quotedIdent") {
-        throw this.#unexpected("IDENTIFIER");
-      }
-      this.#index++;
-      const field = token.kind === "ident" ? token.text : token.text.slice(1, -1);
+      const { field } = this.#fieldName();
       const colon = this.#expect(":");
       entries.push({ at: colon.at, field, optional, value: this.#expression() });
       if (this.#take(",") === undefined) break;

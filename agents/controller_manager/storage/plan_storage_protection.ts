@@ -13,6 +13,7 @@ import {
 } from "../../api/resources.ts";
 import type { Resource } from "../../api/resource.ts";
 import type { Action, Controller, PlanInput, View } from "../controller.ts";
+import { attributesClassesOf } from "../../api/kinds/storage/persistent_volume_claim.ts";
 
 interface Protection {
   readonly resource: Resource;
@@ -54,14 +55,6 @@ function claimsOf({ metadata, spec }: KubeObject): readonly string[] {
       : `${metadata.name}-${volume.name}`
   );
   return names.filter(Boolean).map((name: string) => `${metadata.namespace}/${name}`);
-}
-
-function attributesClassesOf({ spec, status }: KubeObject): readonly string[] {
-  return [
-    spec?.volumeAttributesClassName,
-    status?.currentVolumeAttributesClassName,
-    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
-  ].filter(Boolean);
 }
 
 /** The row of run.ts for claims. */

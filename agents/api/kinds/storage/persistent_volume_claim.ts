@@ -264,3 +264,12 @@ export const persistentVolumeClaimRules: Rules = {
     volumeModeColumn,
   ],
 };
+
+/** The VolumeAttributesClasses that a claim wants, has, or is on its way to. */
+export function attributesClassesOf({ spec, status }: KubeObject): readonly string[] {
+  return [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter(Boolean);
+}
