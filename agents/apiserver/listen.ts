@@ -18,6 +18,7 @@ import { type ApiResponse, type ByteStream, errorResponse } from "./http/message
 import { IDLE_MILLIS, limitHttp1, Overdue } from "./http/overdue.ts";
 import { slabsOf } from "./http/slabs.ts";
 import { serveStream } from "./http/http2_face.ts";
+import { joinBytes } from "./join_bytes.ts";
 import type { Clock, Log } from "./ports.ts";
 import { BODY_LIMIT_BYTES } from "./verbs/core.ts";
 
@@ -234,17 +235,7 @@ async function readBody(message: IncomingMessage): Promise<Uint8Array | null> {
     if (size > BODY_LIMIT_BYTES) return null;
     chunks.push(chunk);
   }
-  return chunks.length === 1 ? chunks[0] : joinChunks(chunks, size);
-}
-
-export function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
+  return joinBytes(chunks, size);
 }
 
 async function writeResponse(

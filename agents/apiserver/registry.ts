@@ -10,6 +10,7 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { type ApiError, internalError } from "../api/status.ts";
+import { joinBytes } from "./join_bytes.ts";
 
 export const REGISTRY_ROOT = "/registry/";
 
@@ -171,14 +172,14 @@ export function encodeStored(draft: KubeObject, spec?: KnownSpec): Uint8Array {
     if (value !== undefined) text += `,${JSON.stringify(field)}:${value}`;
   }
   text += "}";
-  return head === null ? encoder.encode(text) : joinBytes(head, spec!.bytes, text);
+  return head === null ? encoder.encode(text) : textAround(head, spec!.bytes, text);
 }
 
-function joinBytes(head: string, middle: Uint8Array, tail: string): Uint8Array {
+function textAround(head: string, middle: Uint8Array, tail: string): Uint8Array {
   const out = new Uint8Array(head.length + middle.length + tail.length);
   const end = head.length + middle.length;
   if (!writeAscii(head, out, 0) || !writeAscii(tail, out, end)) {
-    return joinBytesOf(encoder.encode(head), middle, encoder.encode(tail));
+    return joinBytes([encoder.encode(head), middle, encoder.encode(tail)]);
   }
   out.set(middle, head.length);
   return out;
@@ -192,16 +193,6 @@ function writeAscii(text: string, out: Uint8Array, at: number): boolean {
     out[at + i] = code;
   }
   return true;
-}
-
-function joinBytesOf(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 /** Makes a draft what readers share: its revision set, frozen all the way down. */

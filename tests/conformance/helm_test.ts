@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { encodeObject } from "../../agents/api/schema/protobuf_encode.ts";
 import { decodeObject } from "../../agents/api/schema/protobuf.ts";
-import { type Answer, type FakeApi, startFakeApi } from "../fakes/api_server.ts";
+import { type Answer, apiTest, type FakeApi } from "../fakes/api_server.ts";
 
 const SECRETS = "/api/v1/namespaces/default/secrets";
 const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
@@ -67,21 +67,15 @@ interface Ask {
 }
 
 function helmTest(name: string, replay: (ask: Ask, api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await replay((method, url, body, type, accept = "application/json") => {
-        const headers = {
-          accept,
-          "user-agent": AGENT,
-          "content-type": type ?? "application/json",
-        };
-        return api.ask(method, url, body, { headers });
-      }, api);
-    } finally {
-      await api.close();
-    }
-  });
+  apiTest(name, (api) =>
+    replay((method, url, body, type, accept = "application/json") => {
+      const headers = {
+        accept,
+        "user-agent": AGENT,
+        "content-type": type ?? "application/json",
+      };
+      return api.ask(method, url, body, { headers });
+    }, api));
 }
 
 /** Before anything else: is it there, what does it serve, what do its kinds look like. */

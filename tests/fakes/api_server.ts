@@ -153,6 +153,30 @@ export async function startFakeApi(
   return fake;
 }
 
+type FakeApiOptions = Parameters<typeof startFakeApi>[0];
+
+/** Runs something on a fake API server that is closed whatever happens. */
+export async function withApi(
+  run: (api: FakeApi) => Promise<void>,
+  options: FakeApiOptions = {},
+): Promise<void> {
+  const api = await startFakeApi(options);
+  try {
+    await run(api);
+  } finally {
+    await api.close();
+  }
+}
+
+/** A test with a fake API server of its own. */
+export function apiTest(
+  name: string,
+  run: (api: FakeApi) => Promise<void>,
+  options: FakeApiOptions = {},
+): void {
+  Deno.test(name, () => withApi(run, options));
+}
+
 async function ask(
   server: ApiServer,
   parts: { method: string; url: string; body?: unknown; options?: AskOptions },

@@ -4,7 +4,7 @@
  * Never: asserts more than that a definition was taken.
  */
 import assert from "node:assert/strict";
-import { type Answer, type FakeApi, startFakeApi } from "./api_server.ts";
+import type { Answer, FakeApi } from "./api_server.ts";
 
 export const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 export const WIDGETS = "/apis/example.com/v1/namespaces/default/widgets";
@@ -128,17 +128,6 @@ export async function define(api: FakeApi, crd: Json = definition()): Promise<An
   assert.equal(answer.status, 201, answer.text);
   await settled();
   return await api.ask("GET", `${CRDS}/${crd.metadata.name}`);
-}
-
-export function widgetTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
 }
 
 export const conditions = (crd: Json) =>

@@ -1,28 +1,12 @@
 /** The small plugins, each by what it is documented to do, through requests of a client. */
 import assert from "node:assert/strict";
-import {
-  type Answer,
-  type FakeApi,
-  podNamed,
-  startFakeApi,
-} from "../../../tests/fakes/api_server.ts";
+import { type Answer, apiTest, type FakeApi, podNamed } from "../../../tests/fakes/api_server.ts";
 
 const CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims";
 const CLASSES = "/apis/storage.k8s.io/v1/storageclasses";
 const PODS = "/api/v1/namespaces/default/pods";
 const NODES = "/api/v1/nodes";
 const REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 async function made(api: FakeApi, url: string, body: unknown): Promise<Answer["json"]> {
   const { status, json, text } = await api.ask("POST", url, body);

@@ -5,25 +5,13 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { decodeJwt, SignJWT, UnsecuredJWT } from "jose";
-import { ADMIN, type FakeApi, podNamed, startFakeApi } from "../../../tests/fakes/api_server.ts";
+import { ADMIN, type FakeApi, podNamed, withApi } from "../../../tests/fakes/api_server.ts";
 import { Authenticator, staticTokenSource } from "./authenticate.ts";
 import { impersonate } from "./impersonate.ts";
 
 const SECRETS = "/api/v1/namespaces/kube-system/secrets";
 const TOKEN_PATH = "/api/v1/namespaces/default/serviceaccounts/default/token";
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
-
-async function withApi(
-  run: (api: FakeApi) => Promise<void>,
-  overrides: Parameters<typeof startFakeApi>[0] = {},
-): Promise<void> {
-  const api = await startFakeApi(overrides);
-  try {
-    await run(api);
-  } finally {
-    await api.close();
-  }
-}
 
 /** The status of a TokenReview. */
 async function review(api: FakeApi, token: string, audiences?: string[]) {

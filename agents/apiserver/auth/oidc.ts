@@ -14,6 +14,7 @@ import {
   type JWTVerifyGetKey,
 } from "jose";
 import type { UserInfo } from "../../api/meta.ts";
+import { joinBytes } from "../join_bytes.ts";
 import type { Log } from "../ports.ts";
 import type { TokenSource, TokenVerdict } from "./authenticate.ts";
 import { AUTHENTICATED_GROUP } from "./authorize.ts";
@@ -183,20 +184,14 @@ export class OidcSource implements TokenSource {
 }
 
 async function readBounded(response: Response): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
     if (size > MAX_DOCUMENT_BYTES) throw new Error("the provider's answer is too long");
     chunks.push(chunk);
   }
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
+  return joinBytes(chunks, size);
 }
 
 /** @returns the user, or why the claims name none */

@@ -4,14 +4,12 @@
  * tokens, and the authenticator over all kinds of proof.
  * Never: waits for a provider outside of the cluster; that is asked when its first user comes.
  */
-import type { KubeObject } from "../../api/meta.ts";
 import type { Resource } from "../../api/resource.ts";
 import { nodes, pods, secrets, serviceAccounts } from "../../api/resources.ts";
 import type { Feed } from "../cache/feed.ts";
 import type { ApiServerConfig } from "../config.ts";
 import type { Clock, Log } from "../ports.ts";
-import { storageKey } from "../registry.ts";
-import { prefixOf } from "../verbs/core.ts";
+import { cachedObject } from "../verbs/core.ts";
 import { Authenticator, staticTokenSource, type TokenSource } from "./authenticate.ts";
 import { bootstrapTokenSource } from "./bootstrap_tokens.ts";
 import { OidcSource } from "./oidc.ts";
@@ -48,7 +46,7 @@ export async function openAuthentication(
     catchUp: () => feed.isFresh ? Promise.resolve(false) : feed.waitFresh(),
   });
   const { staticTokens } = config;
-  const secret = (name: string) => find(feed, secrets, "kube-system", name);
+  const secret = (name: string) => cachedObject(feed, secrets, { namespace: "kube-system", name });
   const sources: TokenSource[] = [
     staticTokenSource(typeof staticTokens === "function" ? staticTokens : () => staticTokens),
     tokens,
@@ -69,20 +67,10 @@ const BINDABLE: Readonly<Record<string, Resource>> = {
 function aliveIn(feed: Feed, nowMillis: () => number): IsAlive {
   return ({ kind, namespace, name, uid }) => {
     const resource = BINDABLE[kind];
-    const object = resource && find(feed, resource, namespace, name);
+    const object = resource && cachedObject(feed, resource, { namespace, name });
     if (object === undefined || object.metadata.uid !== uid) return false;
     const { deletionTimestamp } = object.metadata;
     return deletionTimestamp === undefined ||
       Date.parse(deletionTimestamp) + LEEWAY_MILLIS >= nowMillis();
   };
-}
-
-function find(
-  feed: Feed,
-  resource: Resource,
-  namespace: string,
-  name: string,
-): KubeObject | undefined {
-  const prefix = prefixOf(resource);
-  return feed.cache(prefix).get(storageKey(prefix, namespace, name))?.object;
 }

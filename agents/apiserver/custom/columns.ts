@@ -8,32 +8,22 @@ import type {
 } from "../../api/kinds/extensions/custom_resource_definition.ts";
 import type { TableColumn } from "../../api/resource.ts";
 import { ageSince, formatAge, parseTime } from "../../api/time.ts";
+import { CREATED_AT_COLUMN, NAME_COLUMN } from "../http/formats/table.ts";
 import { parseJsonPath } from "./json_path.ts";
 
 type Cell = string | number | boolean | null;
 
-const NAME: TableColumn = {
-  name: "Name",
-  type: "string",
-  format: "name",
-  description: "Name must be unique within a namespace.",
-  priority: 0,
-  cell: (object) => object.metadata.name ?? "",
-};
-
 const AGE: TableColumn = {
+  ...CREATED_AT_COLUMN,
   name: "Age",
-  type: "date",
-  description: "When the object was created, by the server's clock.",
-  priority: 0,
   cell: (object, nowMillis) => ageSince(object.metadata.creationTimestamp, nowMillis),
 };
 
 export function columnsOf(version: CustomResourceDefinitionVersion): readonly TableColumn[] {
   const added = version.additionalPrinterColumns ?? [];
-  if (added.length === 0) return [NAME, AGE];
+  if (added.length === 0) return [NAME_COLUMN, AGE];
   return [
-    NAME,
+    NAME_COLUMN,
     ...added.map(({ name, type, format, description, priority, jsonPath }): TableColumn => {
       const path = parseJsonPath(jsonPath);
       const find = path.kind === "path" ? path.find : () => [];

@@ -3,7 +3,7 @@
  * In: definitions and objects. Out: answers, worded as upstream words them (v1.36).
  */
 import assert from "node:assert/strict";
-import { startFakeApi } from "../../../tests/fakes/api_server.ts";
+import { apiTest, startFakeApi } from "../../../tests/fakes/api_server.ts";
 import {
   conditions,
   CRDS,
@@ -13,10 +13,9 @@ import {
   settled,
   widget,
   WIDGETS,
-  widgetTest,
 } from "../../../tests/fakes/widgets.ts";
 
-widgetTest("a definition is established, and its resource served at once", async (api) => {
+apiTest("a definition is established, and its resource served at once", async (api) => {
   assert.equal((await api.ask("GET", WIDGETS)).status, 404);
   const { json: crd } = await define(api);
   assert.deepEqual(conditions(crd), {
@@ -64,7 +63,7 @@ widgetTest("a definition is established, and its resource served at once", async
   assert.deepEqual(table.json.rows[0].cells, ["w", "large", "7", "0s"]);
 });
 
-widgetTest("what the schema forbids is refused in upstream's words", async (api) => {
+apiTest("what the schema forbids is refused in upstream's words", async (api) => {
   await define(api);
   const table: readonly (readonly [Json, string])[] = [
     [{ size: "huge" }, 'spec.size: Unsupported value: "huge": supported values: "small", "large"'],
@@ -147,7 +146,7 @@ widgetTest("what the schema forbids is refused in upstream's words", async (api)
   assert.deepEqual(made.json.spec, { ...fine, replicas: 1 });
 });
 
-widgetTest("unknown fields follow fieldValidation, on create, update and patch", async (api) => {
+apiTest("unknown fields follow fieldValidation, on create, update and patch", async (api) => {
   await define(api);
   const body = widget({ size: "large", junk: { deep: 1 }, parts: [{ id: "a", odd: 1 }] });
   const strict = await api.ask("POST", `${WIDGETS}?fieldValidation=Strict`, body);
@@ -172,7 +171,7 @@ widgetTest("unknown fields follow fieldValidation, on create, update and patch",
   assert.equal(strategic.status, 415, strategic.text);
 });
 
-widgetTest(
+apiTest(
   "updates: generations, status, transition rules, and what was let through before",
   async (api) => {
     await define(api);
@@ -207,7 +206,7 @@ widgetTest(
   },
 );
 
-widgetTest("discovery and OpenAPI tell of it, and forget it", async (api) => {
+apiTest("discovery and OpenAPI tell of it, and forget it", async (api) => {
   const before = (await api.ask("GET", "/openapi/v3")).json.paths;
   await define(api);
   const groups = (await api.ask("GET", "/apis")).json.groups.map((one: Json) => one.name);
@@ -249,7 +248,7 @@ widgetTest("discovery and OpenAPI tell of it, and forget it", async (api) => {
   assert.deepEqual((await api.ask("GET", WIDGETS)).json.items, []);
 });
 
-widgetTest("objects that wait for a finalizer hold the definition", async (api) => {
+apiTest("objects that wait for a finalizer hold the definition", async (api) => {
   await define(api);
   const held = widget({ size: "large" });
   held.metadata.finalizers = ["example.com/hold"];
@@ -267,7 +266,7 @@ widgetTest("objects that wait for a finalizer hold the definition", async (api) 
   assert.equal((await api.ask("GET", `${CRDS}/widgets.example.com`)).status, 404);
 });
 
-widgetTest(
+apiTest(
   "two definitions can't have one name; the second takes it when it is free",
   async (api) => {
     await define(api);
@@ -287,7 +286,7 @@ widgetTest(
   },
 );
 
-widgetTest("apply merges lists by the keys of the schema", async (api) => {
+apiTest("apply merges lists by the keys of the schema", async (api) => {
   await define(api);
   const apply = (manager: string, spec: Json) =>
     api.ask("PATCH", `${WIDGETS}/w?fieldManager=${manager}`, JSON.stringify(widget(spec)), {
@@ -305,7 +304,7 @@ widgetTest("apply merges lists by the keys of the schema", async (api) => {
   assert.equal(unknown.status, 400, unknown.text);
 });
 
-widgetTest(
+apiTest(
   "several versions are faces of one object; storage moves with the definition",
   async (api) => {
     const crd = definition((spec) => {

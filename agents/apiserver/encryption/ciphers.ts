@@ -5,6 +5,7 @@
  * Source: apiserver's storage/value/encrypt/aes (v1.36).
  */
 import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
+import { joinBytes } from "../join_bytes.ts";
 
 export interface Cipher {
   /** @param place the key path in the store, which sealed bytes are bound to where that can be */
@@ -57,27 +58,17 @@ export function aesCbc(key: Uint8Array): Cipher {
     seal(value) {
       const vector = randomFillSync(new Uint8Array(BLOCK_BYTES));
       const cipher = createCipheriv(name, key, vector);
-      return joined(vector, cipher.update(value), cipher.final());
+      return joinBytes([vector, cipher.update(value), cipher.final()]);
     },
     open(sealed) {
       const length = sealed.length - BLOCK_BYTES;
       if (length < BLOCK_BYTES || length % BLOCK_BYTES !== 0) return null;
       try {
         const decipher = createDecipheriv(name, key, sealed.subarray(0, BLOCK_BYTES));
-        return joined(decipher.update(sealed.subarray(BLOCK_BYTES)), decipher.final());
+        return joinBytes([decipher.update(sealed.subarray(BLOCK_BYTES)), decipher.final()]);
       } catch {
         return null;
       }
     },
   };
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createDecipheriv } from "node:crypto";
 import fc from "fast-check";
-import { type FakeApi, readEvents, startFakeApi } from "../../../tests/fakes/api_server.ts";
+import { type FakeApi, readEvents, withApi } from "../../../tests/fakes/api_server.ts";
 import { MemoryStore } from "../../../tests/fakes/memory_store.ts";
 import { aesCbc, aesGcm } from "./ciphers.ts";
 import { type EncryptionRule, parseEncryption } from "./config.ts";
@@ -45,18 +45,11 @@ async function rawOf(store: MemoryStore, key: string): Promise<Uint8Array> {
 const textOf = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
 const KEY = "/registry/secrets/default/s";
 
-async function withApi(
+const withSealing = (
   store: MemoryStore,
   encryption: readonly EncryptionRule[] | null,
   run: (api: FakeApi) => Promise<void>,
-): Promise<void> {
-  const api = await startFakeApi({ store, encryption });
-  try {
-    await run(api);
-  } finally {
-    await api.close();
-  }
-}
+) => withApi(run, { store, encryption });
 
 Deno.test("what is sealed opens again, for its place and key alone", () => {
   const bytes = fc.uint8Array({ maxLength: 200 });
@@ -83,7 +76,7 @@ Deno.test("what is sealed opens again, for its place and key alone", () => {
 Deno.test("the store holds no plain text, and clients read nothing else", async () => {
   const store = new MemoryStore();
   const rules = rulesOf(["secrets", "configmaps"], gcm(["one", FIRST]), PLAIN);
-  await withApi(store, rules, async (api) => {
+  await withSealing(store, rules, async (api) => {
     const watch = await api.ask("GET", `${SECRETS}?watch=true`);
     assert.equal((await api.ask("POST", SECRETS, secretNamed("s"))).status, 201);
     const raw = await rawOf(store, KEY);
@@ -115,7 +108,7 @@ Deno.test("the store holds no plain text, and clients read nothing else", async 
 
 Deno.test("keys rotate: the first writes, all read, a write that changes nothing seals anew", async () => {
   const store = new MemoryStore();
-  await withApi(store, null, async (api) => {
+  await withSealing(store, null, async (api) => {
     await api.ask("POST", SECRETS, secretNamed("s"));
   });
   const stages: [unknown[], string][] = [
@@ -125,7 +118,7 @@ Deno.test("keys rotate: the first writes, all read, a write that changes nothing
     [[PLAIN, cbc("three", FIRST)], "{"],
   ];
   for (const [providers, head] of stages) {
-    await withApi(store, rulesOf(["*."], ...providers), async (api) => {
+    await withSealing(store, rulesOf(["*."], ...providers), async (api) => {
       const before = textOf(await rawOf(store, KEY));
       assert(!before.startsWith(head));
       const read = await api.ask("GET", `${SECRETS}/s`);
@@ -147,7 +140,7 @@ Deno.test("keys rotate: the first writes, all read, a write that changes nothing
 Deno.test("without its key an object is there, unreadable, and says which one it is", async () => {
   const store = new MemoryStore();
   const sealing = rulesOf(["secrets", "pods"], gcm(["one", FIRST]));
-  await withApi(store, sealing, async (api) => {
+  await withSealing(store, sealing, async (api) => {
     await api.ask("POST", SECRETS, secretNamed("s"));
     await api.ask("POST", "/api/v1/namespaces/default/pods", {
       metadata: { name: "p" },
@@ -155,7 +148,7 @@ Deno.test("without its key an object is there, unreadable, and says which one it
     });
   });
   for (const rules of [rulesOf(["secrets", "pods"], gcm(["one", SECOND]), PLAIN), null]) {
-    await withApi(store, rules, async (api) => {
+    await withSealing(store, rules, async (api) => {
       const paths = [
         `${SECRETS}/s`,
         SECRETS,

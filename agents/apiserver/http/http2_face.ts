@@ -5,13 +5,12 @@
  */
 import type { Http2Stream } from "../../../store/wire/http2/stream.ts";
 import { requestEntityTooLarge, unauthorized } from "../../api/status.ts";
+import { joinBytes } from "../join_bytes.ts";
 import type { Face, Peer } from "../listen.ts";
 import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
 import { BODY_MILLIS } from "./overdue.ts";
 import { slabsOf } from "./slabs.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./message.ts";
-
-const NO_BODY = new Uint8Array(0);
 
 /** Answers one stream; returns once its callbacks are set. */
 export function serveStream(face: Face, stream: Http2Stream, peer: Peer): void {
@@ -27,24 +26,12 @@ export function serveStream(face: Face, stream: Http2Stream, peer: Peer): void {
   stream.onReset = () => overdue.settled(stream);
   stream.onEnd = () => {
     overdue.settled(stream);
-    answer(face, stream, { peer, body: size > BODY_LIMIT_BYTES ? null : join(chunks, size) })
+    answer(face, stream, { peer, body: size > BODY_LIMIT_BYTES ? null : joinBytes(chunks, size) })
       .catch((error) => {
         face.log("debug", "response failed", { error: String(error) });
         stream.reset();
       });
   };
-}
-
-function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  if (chunks.length === 0) return NO_BODY;
-  if (chunks.length === 1) return chunks[0];
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
 }
 
 async function answer(

@@ -94,6 +94,16 @@ export function prefixOf(resource: Resource): string {
   return prefix;
 }
 
+/** The object as the watch cache has it now. @param namespace "" = the resource has none */
+export function cachedObject(
+  feed: Feed,
+  resource: Resource,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): KubeObject | undefined {
+  const prefix = prefixOf(resource);
+  return feed.cache(prefix).get(storageKey(prefix, namespace, name))?.object;
+}
+
 export function cacheOf(core: Core, resource: Resource): ResourceCache {
   return core.feed.cache(prefixOf(resource));
 }

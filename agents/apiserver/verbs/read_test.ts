@@ -2,25 +2,10 @@
  * Lists in pages and at revisions; watches from everywhere.
  */
 import assert from "node:assert/strict";
-import { podNamed, readEvents, startFakeApi } from "../../../tests/fakes/api_server.ts";
+import { apiTest, podNamed, readEvents } from "../../../tests/fakes/api_server.ts";
 import type { FakeApi } from "../../../tests/fakes/api_server.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";
-
-function apiTest(
-  name: string,
-  run: (api: FakeApi) => Promise<void>,
-  config: Parameters<typeof startFakeApi>[0] = {},
-): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi(config);
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 interface Named {
   readonly metadata: { readonly name: string };

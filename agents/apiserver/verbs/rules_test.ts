@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import {
   type Answer,
+  apiTest,
   type FakeApi,
   podNamed,
   startFakeApi,
@@ -15,17 +16,6 @@ const SERVICES = "/api/v1/namespaces/default/services";
 const REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 const NOW = "2026-01-02T03:04:05Z";
 const LATER = "2026-01-02T03:05:05Z";
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 function refused(answer: Answer, expected: string | RegExp): void {
   assert.equal(answer.status, 422, answer.text);

@@ -2,22 +2,10 @@
  * Each verb against a memory store: what is answered and what is kept.
  */
 import assert from "node:assert/strict";
-import { type Answer, podNamed, startFakeApi } from "../../../tests/fakes/api_server.ts";
-import type { FakeApi } from "../../../tests/fakes/api_server.ts";
+import { type Answer, apiTest, podNamed } from "../../../tests/fakes/api_server.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";
 const MAPS = "/api/v1/namespaces/default/configmaps";
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 function refused(answer: Answer, code: number, message: string | RegExp, reason?: string): void {
   assert.equal(answer.status, code, answer.text);

@@ -1,6 +1,11 @@
 /** Admission policies: what they see, refuse, warn of, note and change. */
 import assert from "node:assert/strict";
-import { type Answer, type FakeApi, startFakeApi } from "../../../../tests/fakes/api_server.ts";
+import {
+  type Answer,
+  apiTest,
+  type FakeApi,
+  startFakeApi,
+} from "../../../../tests/fakes/api_server.ts";
 
 const GROUP = "/apis/admissionregistration.k8s.io/v1";
 const MAPS = "/api/v1/namespaces/default/configmaps";
@@ -11,17 +16,6 @@ const RULE = {
   apiVersions: ["v1"],
   resources: ["configmaps"],
 };
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 interface PolicyParts {
   readonly kind?: "validating" | "mutating";

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import "reflect-metadata";
 import { Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
 import type { UserInfo } from "../../../api/meta.ts";
-import { type FakeApi, podNamed, startFakeApi } from "../../../../tests/fakes/api_server.ts";
+import { type FakeApi, podNamed, withApi } from "../../../../tests/fakes/api_server.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const DEFAULT = "/api/v1/namespaces/default";
@@ -18,15 +18,6 @@ function user(name: string, ...groups: string[]): UserInfo {
 
 const EVE = user("eve");
 const NODE = user("system:node:n1", "system:nodes");
-
-async function withApi(run: (api: FakeApi) => Promise<void>): Promise<void> {
-  const api = await startFakeApi();
-  try {
-    await run(api);
-  } finally {
-    await api.close();
-  }
-}
 
 const roleRef = (kind: string, name: string) => ({
   apiGroup: "rbac.authorization.k8s.io",

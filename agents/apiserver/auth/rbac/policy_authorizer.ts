@@ -19,8 +19,7 @@ import {
 import type { Resource } from "../../../api/resource.ts";
 import type { PolicyRule } from "../../../api/schema/generated/rbac_v1.ts";
 import type { Feed } from "../../cache/feed.ts";
-import { storageKey } from "../../registry.ts";
-import { prefixOf } from "../../verbs/core.ts";
+import { cachedObject, prefixOf } from "../../verbs/core.ts";
 import {
   type AccessAttributes,
   type Authorizer,
@@ -53,8 +52,8 @@ const RELATED: Readonly<Record<RelatedKind, Resource>> = {
 export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
   const bindings = new BindingIndex(feed.cache(prefixOf(clusterRoleBindings)));
   const roleAuthorizer = new RoleAuthorizer({
-    clusterRole: (name) => find(feed, clusterRoles, "", name),
-    role: (namespace, name) => find(feed, roles, namespace, name),
+    clusterRole: (name) => cachedObject(feed, clusterRoles, { namespace: "", name }),
+    role: (namespace, name) => cachedObject(feed, roles, { namespace, name }),
     clusterRoleBindings: (user) => bindings.reaching(user),
     roleBindings: (namespace) => all(feed, roleBindings, namespace),
   });
@@ -65,7 +64,7 @@ export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
       const selection = { keyPrefix: prefixOf(pods), indexValue: nodeName };
       return feed.cache(prefixOf(pods)).select(selection).map((stored) => stored.object);
     },
-    find: (kind, namespace, name) => find(feed, RELATED[kind], namespace, name),
+    find: (kind, namespace, name) => cachedObject(feed, RELATED[kind], { namespace, name }),
   };
   return {
     roles: roleAuthorizer,
@@ -91,16 +90,6 @@ export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
 
 export function isMaster(user: UserInfo): boolean {
   return user.groups.includes(MASTERS_GROUP);
-}
-
-function find(
-  feed: Feed,
-  resource: Resource,
-  namespace: string,
-  name: string,
-): KubeObject | undefined {
-  const prefix = prefixOf(resource);
-  return feed.cache(prefix).get(storageKey(prefix, namespace, name))?.object;
 }
 
 function* all(feed: Feed, resource: Resource, namespace: string): Generator<KubeObject> {

@@ -3,12 +3,7 @@
  * aggregation, reviews, nodes.
  */
 import assert from "node:assert/strict";
-import {
-  type Answer,
-  type FakeApi,
-  podNamed,
-  startFakeApi,
-} from "../../../../tests/fakes/api_server.ts";
+import { type Answer, apiTest, podNamed } from "../../../../tests/fakes/api_server.ts";
 import type { UserInfo } from "../../../api/meta.ts";
 import type { PolicyRule } from "../../../api/schema/generated/rbac_v1.ts";
 import { defaultClusterRoles } from "./bootstrap_roles.ts";
@@ -18,17 +13,6 @@ import { compactRules, formatRule, missingRights, ruleAllows } from "./rules.ts"
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const POD = "/api/v1/namespaces/default/pods";
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 const person = (name: string, ...groups: string[]): UserInfo => ({
   name,

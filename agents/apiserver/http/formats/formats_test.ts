@@ -3,8 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { parse as parseYaml } from "yaml";
-import { podNamed, startFakeApi } from "../../../../tests/fakes/api_server.ts";
-import type { Answer, FakeApi } from "../../../../tests/fakes/api_server.ts";
+import { podNamed, withApi } from "../../../../tests/fakes/api_server.ts";
+import type { Answer } from "../../../../tests/fakes/api_server.ts";
 import { decodeCbor, encodeCbor } from "../../../api/schema/cbor.ts";
 import { decodeEnvelope, decodeMessage, decodeObject } from "../../../api/schema/protobuf.ts";
 import { encodeObject } from "../../../api/schema/protobuf_encode.ts";
@@ -35,15 +35,6 @@ function protobufOf(bytes: Uint8Array): any {
   const decoded = decodeObject(bytes);
   assert.ok(decoded.kind === "ok", JSON.stringify(decoded));
   return decoded.value;
-}
-
-async function withApi(run: (api: FakeApi) => Promise<void>): Promise<void> {
-  const api = await startFakeApi();
-  try {
-    await run(api);
-  } finally {
-    await api.close();
-  }
 }
 
 Deno.test("one object is the same in JSON, YAML, CBOR and protobuf", () =>

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Answer, type FakeApi, startFakeApi } from "../../../../tests/fakes/api_server.ts";
+import { type Answer, type FakeApi, withApi } from "../../../../tests/fakes/api_server.ts";
 import { encodeCbor } from "../../../api/schema/cbor.ts";
 import { encodeObject } from "../../../api/schema/protobuf_encode.ts";
 
@@ -23,23 +23,21 @@ interface Tried {
   readonly failures: unknown[];
 }
 
-async function withApi(run: (tried: Tried) => Promise<void>): Promise<void> {
+/** A server with a ConfigMap and a Secret, whose log must stay free of failures. */
+function withObjects(run: (tried: Tried) => Promise<void>): Promise<void> {
   const failures: unknown[] = [];
   const log = (level: string, ...rest: unknown[]) => {
     if (level === "error") failures.push(rest);
   };
-  const api = await startFakeApi({ log });
-  await api.ask("POST", MAPS, { metadata: { name: "p" }, data: { a: "b" } });
-  await api.ask("POST", "/api/v1/namespaces/default/secrets", {
-    metadata: { name: "s" },
-    stringData: { password: "hunter2" },
-  });
-  try {
+  return withApi(async (api) => {
+    await api.ask("POST", MAPS, { metadata: { name: "p" }, data: { a: "b" } });
+    await api.ask("POST", "/api/v1/namespaces/default/secrets", {
+      metadata: { name: "s" },
+      stringData: { password: "hunter2" },
+    });
     await run({ api, failures });
     assert.deepEqual(failures, []);
-  } finally {
-    await api.close();
-  }
+  }, { log });
 }
 
 /** A failure is a Status that says so and nothing else. */
@@ -115,7 +113,7 @@ function bytesOf(head: string, tail: readonly number[]): Uint8Array {
 }
 
 Deno.test("bodies that were made to hurt are refused, soon and by name", () =>
-  withApi(async ({ api }) => {
+  withObjects(async ({ api }) => {
     for (const [name, method, type, body, status] of BOMBS) {
       const url = method === "POST" ? MAPS : `${MAPS}/p?fieldManager=m`;
       const started = performance.now();
@@ -214,7 +212,7 @@ function bent(bytes: Uint8Array, bends: readonly Bend[]): Uint8Array {
 }
 
 Deno.test("fuzz: bodies of every format, bent", () =>
-  withApi(async ({ api }) => {
+  withObjects(async ({ api }) => {
     const all = seeds();
     await fc.assert(
       fc.asyncProperty(
@@ -232,7 +230,7 @@ Deno.test("fuzz: bodies of every format, bent", () =>
   }));
 
 Deno.test("an unbent body of every format is taken", () =>
-  withApi(async ({ api }) => {
+  withObjects(async ({ api }) => {
     for (const [method, url, type, bytes] of seeds()) {
       const headers = { "content-type": type, accept: "application/json" };
       const answer = await api.ask(method, url, bytes, { headers });
@@ -266,7 +264,7 @@ const OPTIONS = [
 ];
 
 Deno.test("fuzz: queries, paths and headers", () =>
-  withApi(async ({ api }) => {
+  withObjects(async ({ api }) => {
     const query = fc.array(fc.tuple(fc.constantFrom(...OPTIONS), phrase, fc.boolean()), {
       maxLength: 4,
     });

@@ -17,6 +17,7 @@ import {
 } from "../../../api/schema/protobuf_encode.ts";
 import { ProtobufWriter } from "../../../api/schema/protobuf_wire.ts";
 import type { StoredObject } from "../../cache/stored_object.ts";
+import { joinBytes } from "../../join_bytes.ts";
 import { TimeSlice } from "../../time_slice.ts";
 import { apiVersionOf, serve } from "../../verbs/core.ts";
 
@@ -60,16 +61,9 @@ export async function listProtobuf(
   }
   const { apiVersion, kind } = identityOf(resource);
   const envelope = envelopeAround({ apiVersion, kind: `${kind}List` }, size);
-  pieces[0] = joined(envelope.head, before);
+  pieces[0] = joinBytes([envelope.head, before]);
   pieces.push(envelope.tail);
   return pieces;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const out = new Uint8Array(first.length + second.length);
-  out.set(first);
-  out.set(second, first.length);
-  return out;
 }
 
 /**

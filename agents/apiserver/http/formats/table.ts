@@ -11,23 +11,25 @@ export type IncludeObject = "None" | "Metadata" | "Object";
 
 const META_VERSION = "meta.k8s.io/v1";
 
-const DEFAULT_COLUMNS: readonly TableColumn[] = [
-  {
-    name: "Name",
-    type: "string",
-    format: "name",
-    description: "Name must be unique within a namespace.",
-    priority: 0,
-    cell: (object) => object.metadata.name ?? "",
-  },
-  {
-    name: "Created At",
-    type: "date",
-    description: "When the object was created, by the server's clock.",
-    priority: 0,
-    cell: (object) => object.metadata.creationTimestamp ?? "<unknown>",
-  },
-];
+/** The first column of every resource whose own columns nobody wrote down. */
+export const NAME_COLUMN: TableColumn = {
+  name: "Name",
+  type: "string",
+  format: "name",
+  description: "Name must be unique within a namespace.",
+  priority: 0,
+  cell: (object) => object.metadata.name ?? "",
+};
+
+export const CREATED_AT_COLUMN: TableColumn = {
+  name: "Created At",
+  type: "date",
+  description: "When the object was created, by the server's clock.",
+  priority: 0,
+  cell: (object) => object.metadata.creationTimestamp ?? "<unknown>",
+};
+
+const DEFAULT_COLUMNS: readonly TableColumn[] = [NAME_COLUMN, CREATED_AT_COLUMN];
 
 export interface TableParts {
   readonly resource: Resource;

@@ -9,6 +9,7 @@ import { ApiError } from "../../../api/status.ts";
 import { encodeCbor } from "../../../api/schema/cbor.ts";
 import { ObjectEvent } from "../../cache/stored_object.ts";
 import type { Watcher } from "../../cache/watcher.ts";
+import { joinBytes } from "../../join_bytes.ts";
 import { apiVersionOf } from "../../verbs/core.ts";
 import { TimeSlice } from "../../time_slice.ts";
 import type { ByteStream } from "../message.ts";
@@ -57,12 +58,12 @@ async function* encodeBatches(parts: WatchStreamParts): AsyncIterator<Uint8Array
       frames.push(frame);
       size += frame.length;
       if (size < LARGEST_PIECE) continue;
-      yield join(frames, size);
+      yield joinBytes(frames, size);
       frames = [];
       size = 0;
       if (slice.isOver) await slice.next();
     }
-    if (size > 0) yield frames.length === 1 ? frames[0] : join(frames, size);
+    if (size > 0) yield joinBytes(frames, size);
   }
 }
 
@@ -131,14 +132,4 @@ function shapeEvent(
     nowMillis: parts.nowMillis(),
     withColumns,
   });
-}
-
-function join(frames: readonly Uint8Array[], size: number): Uint8Array {
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const frame of frames) {
-    out.set(frame, at);
-    at += frame.length;
-  }
-  return out;
 }

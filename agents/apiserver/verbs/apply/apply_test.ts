@@ -3,23 +3,12 @@
  * scale, and what other writes leave in managedFields.
  */
 import assert from "node:assert/strict";
-import { type FakeApi, podNamed, startFakeApi } from "../../../../tests/fakes/api_server.ts";
+import { apiTest, type FakeApi, podNamed } from "../../../../tests/fakes/api_server.ts";
 import { ADMIN } from "../../../../tests/fakes/api_server.ts";
 import { deployments } from "../../../api/resources.ts";
 
 const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
 const WEB = `${DEPLOYMENTS}/web`;
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 const yaml = (replicas: number, image = "web:1") => `
 apiVersion: apps/v1

@@ -2,24 +2,12 @@
  * Evictions, tokens and reviews over a memory store.
  */
 import assert from "node:assert/strict";
-import { podNamed, startFakeApi } from "../../../../tests/fakes/api_server.ts";
-import type { FakeApi } from "../../../../tests/fakes/api_server.ts";
+import { apiTest, podNamed, startFakeApi } from "../../../../tests/fakes/api_server.ts";
 import type { KubeObject } from "../../../api/meta.ts";
 
 const PODS = "/api/v1/namespaces/default/pods";
 const TOKEN = "/api/v1/namespaces/default/serviceaccounts/default/token";
 const REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews";
-
-function apiTest(name: string, run: (api: FakeApi) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const api = await startFakeApi();
-    try {
-      await run(api);
-    } finally {
-      await api.close();
-    }
-  });
-}
 
 apiTest("an eviction deletes a pod that no budget holds", async (api) => {
   await api.ask("POST", PODS, podNamed("p"));
