@@ -6,7 +6,7 @@
  * last checkpoint left) plus an extension; piled-up expiries are spread over time.
  */
 import type { StoreFailure } from "../types.ts";
-import type { LeaseTable } from "./lease_table.ts";
+import type { Lease, LeaseTable } from "./lease_table.ts";
 import type { LeaseCheckpoint } from "../admin_codec.ts";
 
 export interface LeaseClockOptions {
@@ -20,9 +20,27 @@ export interface LeaseClockOptions {
   readonly expiriesPerSecond?: number;
 }
 
-interface Timed {
-  readonly id: bigint;
+/** One life of a lease: an id that is granted again after its end begins another. */
+interface Timing {
+  readonly lease: Lease;
+  /** Milliseconds. */
+  deadline: number;
+  readonly expiry: Waiting;
+  readonly checkpoint: Waiting;
+  /** A checkpoint handed out and not cleared since; it may not be applied yet. */
+  handedOut: number | undefined;
+}
+
+/** A lease's place in one heap. */
+interface Waiting {
+  /** The moment that counts, others are passed over when they come up; Infinity = none waits. */
+  at: number;
+}
+
+interface Entry {
   readonly at: number;
+  readonly waiting: Waiting;
+  readonly timing: Timing;
 }
 
 /**
@@ -30,24 +48,28 @@ interface Timed {
  * lease that waits already is not queued: a keep-alive a second would fill the heap with the past.
  */
 class TimeHeap {
-  readonly #items: Timed[] = [];
-  /** The moment of a lease that counts; others of it are passed over when they come up. */
-  readonly #queued = new Map<bigint, number>();
+  readonly #items: Entry[] = [];
+  readonly #place: "expiry" | "checkpoint";
 
-  get first(): Timed | undefined {
+  constructor(place: "expiry" | "checkpoint") {
+    this.#place = place;
+  }
+
+  get first(): Entry | undefined {
     return this.#items[0];
   }
 
   /** Queues a moment, unless an earlier one of the same lease waits. */
-  push(item: Timed): void {
-    const waiting = this.#queued.get(item.id);
-    if (waiting !== undefined && waiting <= item.at) return;
-    this.#queued.set(item.id, item.at);
+  push(timing: Timing, moment: number): void {
+    const waiting = timing[this.#place];
+    if (waiting.at <= moment) return;
+    waiting.at = moment;
+    const item = { at: moment, waiting, timing };
     const items = this.#items;
     let at = items.push(item) - 1;
     while (at > 0) {
       const parent = (at - 1) >>> 1;
-      if (items[parent].at <= item.at) break;
+      if (items[parent].at <= moment) break;
       items[at] = items[parent];
       at = parent;
     }
@@ -55,12 +77,12 @@ class TimeHeap {
   }
 
   /** @returns the lease of the first moment where that is the one that counts, else undefined. */
-  pop(): bigint | undefined {
-    const { at: moment, id } = this.#items[0];
+  pop(): Timing | undefined {
+    const { at: moment, waiting, timing } = this.#items[0];
     this.#dropFirst();
-    if (this.#queued.get(id) !== moment) return undefined;
-    this.#queued.delete(id);
-    return id;
+    if (waiting.at !== moment) return undefined;
+    waiting.at = Infinity;
+    return timing;
   }
 
   #dropFirst(): void {
@@ -87,11 +109,10 @@ export class LeaseClock {
   readonly #checkpointMillis: number;
   readonly #expiriesPerSecond: number;
   #leading = false;
-  #deadlines = new Map<bigint, number>();
-  #expiries = new TimeHeap();
-  #checkpoints = new TimeHeap();
-  /** Checkpoints handed out and not cleared since, by lease; they may not be applied yet. */
-  #handedOut = new Map<bigint, number>();
+  /** By the lease itself, which is another one when its id is granted again. */
+  #timings = new Map<Lease, Timing>();
+  #expiries = new TimeHeap("expiry");
+  #checkpoints = new TimeHeap("checkpoint");
   #checkpointCount = 0;
 
   /** @param table gives the current table; a restored snapshot replaces it. */
@@ -112,16 +133,16 @@ export class LeaseClock {
     this.#clear();
     this.#leading = true;
     const leases = [...this.#table().all()]
-      .map(({ id, ttlSeconds, remainingTtlSeconds }) => ({
-        id,
-        at: now + this.#extendMillis + 1000 * (remainingTtlSeconds || ttlSeconds),
+      .map((lease) => ({
+        lease,
+        at: now + this.#extendMillis + 1000 * (lease.remainingTtlSeconds || lease.ttlSeconds),
       }))
       .sort((a, b) => a.at - b.at);
     this.#table().granted.length = 0;
     // No second gets more expiries than can be revoked in it; the rest moves later.
     let windowStart = -Infinity;
     let inWindow = 0;
-    for (const { id, at } of leases) {
+    for (const { lease, at } of leases) {
       let due = Math.max(at, windowStart);
       if (due >= windowStart + 1000) {
         windowStart = due;
@@ -132,7 +153,7 @@ export class LeaseClock {
         due = Math.max(due, windowStart);
       }
       inWindow++;
-      this.#set(id, due, now);
+      this.#begin(lease, due, now);
     }
   }
 
@@ -143,17 +164,28 @@ export class LeaseClock {
   }
 
   #clear(): void {
-    this.#deadlines = new Map();
-    this.#expiries = new TimeHeap();
-    this.#checkpoints = new TimeHeap();
-    this.#handedOut = new Map();
+    this.#timings = new Map();
+    this.#expiries = new TimeHeap("expiry");
+    this.#checkpoints = new TimeHeap("checkpoint");
   }
 
-  #set(id: bigint, at: number, now: number): void {
-    this.#deadlines.set(id, at);
-    this.#expiries.push({ id, at });
+  #begin(lease: Lease, at: number, now: number): void {
+    const timing: Timing = {
+      lease,
+      deadline: at,
+      expiry: { at: Infinity },
+      checkpoint: { at: Infinity },
+      handedOut: undefined,
+    };
+    this.#timings.set(lease, timing);
+    this.#set(timing, at, now);
+  }
+
+  #set(timing: Timing, at: number, now: number): void {
+    timing.deadline = at;
+    this.#expiries.push(timing, at);
     if (this.#checkpointMillis > 0 && at - now > this.#checkpointMillis) {
-      this.#checkpoints.push({ id, at: now + this.#checkpointMillis });
+      this.#checkpoints.push(timing, now + this.#checkpointMillis);
     }
   }
 
@@ -161,11 +193,17 @@ export class LeaseClock {
   observe(now: number): void {
     if (!this.#leading) return;
     const table = this.#table();
+    if (table.granted.length === 0) return;
     for (const id of table.granted.splice(0)) {
       const lease = table.get(id);
-      if (lease === undefined || this.#deadlines.has(id)) continue;
-      this.#set(id, now + 1000 * lease.ttlSeconds, now);
+      if (lease === undefined || this.#timings.has(lease)) continue;
+      this.#begin(lease, now + 1000 * lease.ttlSeconds, now);
     }
+  }
+
+  #timingOf(id: bigint): Timing | undefined {
+    const lease = this.#table().get(id);
+    return lease && this.#timings.get(lease);
   }
 
   /**
@@ -179,17 +217,15 @@ export class LeaseClock {
     while (ids.length < limit) {
       const first = this.#expiries.first;
       if (first === undefined || first.at > now) break;
-      const id = this.#expiries.pop();
-      if (id === undefined) continue;
-      const deadline = this.#deadlines.get(id);
-      if (deadline === undefined) continue;
-      if (!this.#table().has(id)) {
-        this.#deadlines.delete(id);
-        this.#handedOut.delete(id);
+      const timing = this.#expiries.pop();
+      if (timing === undefined) continue;
+      const { lease, deadline } = timing;
+      if (this.#table().get(lease.id) !== lease) {
+        this.#timings.delete(lease);
       } else if (deadline <= now) {
-        ids.push(id);
-        this.#expiries.push({ id, at: now + this.#retryMillis });
-      } else this.#expiries.push({ id, at: deadline });
+        ids.push(lease.id);
+        this.#expiries.push(timing, now + this.#retryMillis);
+      } else this.#expiries.push(timing, deadline);
     }
     return ids;
   }
@@ -206,24 +242,23 @@ export class LeaseClock {
     | StoreFailure {
     if (!this.#leading) return { kind: "notLeader" };
     this.observe(now);
-    const lease = this.#table().get(id);
-    if (lease === undefined) return { kind: "leaseNotFound" };
-    const deadline = this.#deadlines.get(id);
-    if (deadline !== undefined && deadline <= now) return { kind: "leaseNotFound" };
-    const { ttlSeconds } = lease;
-    this.#set(id, now + 1000 * ttlSeconds, now);
-    const wasCheckpointed = lease.remainingTtlSeconds > 0 || this.#handedOut.has(id);
+    const timing = this.#timingOf(id);
+    if (timing === undefined || timing.deadline <= now) return { kind: "leaseNotFound" };
+    const { ttlSeconds, remainingTtlSeconds } = timing.lease;
+    this.#set(timing, now + 1000 * ttlSeconds, now);
+    const wasCheckpointed = remainingTtlSeconds > 0 || timing.handedOut !== undefined;
     return { kind: "lease", ttlSeconds, wasCheckpointed };
   }
 
   /** @returns a name of the last checkpoint of a lease, for `cleared`; undefined = none */
   checkpointOf(id: bigint): number | undefined {
-    return this.#handedOut.get(id);
+    return this.#timingOf(id)?.handedOut;
   }
 
   /** A checkpoint of 0 that was proposed after `checkpoint` is applied. */
   cleared(id: bigint, checkpoint: number | undefined): void {
-    if (this.#handedOut.get(id) === checkpoint) this.#handedOut.delete(id);
+    const timing = this.#timingOf(id);
+    if (timing !== undefined && timing.handedOut === checkpoint) timing.handedOut = undefined;
   }
 
   /** @returns whole seconds left, at least 0. Errors: notLeader, leaseNotFound. */
@@ -235,13 +270,10 @@ export class LeaseClock {
     | StoreFailure {
     if (!this.#leading) return { kind: "notLeader" };
     this.observe(now);
-    const lease = this.#table().get(id);
-    const deadline = this.#deadlines.get(id);
-    if (lease === undefined || deadline === undefined || deadline <= now) {
-      return { kind: "leaseNotFound" };
-    }
-    const seconds = Math.floor((deadline - now) / 1000);
-    return { kind: "remaining", seconds, grantedSeconds: lease.ttlSeconds };
+    const timing = this.#timingOf(id);
+    if (timing === undefined || timing.deadline <= now) return { kind: "leaseNotFound" };
+    const seconds = Math.floor((timing.deadline - now) / 1000);
+    return { kind: "remaining", seconds, grantedSeconds: timing.lease.ttlSeconds };
   }
 
   /**
@@ -254,17 +286,16 @@ export class LeaseClock {
     while (due.length < limit) {
       const first = this.#checkpoints.first;
       if (first === undefined || first.at > now) break;
-      const id = this.#checkpoints.pop();
-      if (id === undefined) continue;
-      const lease = this.#table().get(id);
-      const deadline = this.#deadlines.get(id);
-      if (lease === undefined || deadline === undefined || deadline <= now) continue;
+      const timing = this.#checkpoints.pop();
+      if (timing === undefined || timing.deadline <= now) continue;
+      const { lease, deadline } = timing;
+      if (this.#table().get(lease.id) !== lease) continue;
       const remainingTtlSeconds = Math.ceil((deadline - now) / 1000);
       if (remainingTtlSeconds >= lease.ttlSeconds) continue;
-      due.push({ id, remainingTtlSeconds });
-      this.#handedOut.set(id, ++this.#checkpointCount);
+      due.push({ id: lease.id, remainingTtlSeconds });
+      timing.handedOut = ++this.#checkpointCount;
       if (deadline - now > this.#checkpointMillis) {
-        this.#checkpoints.push({ id, at: now + this.#checkpointMillis });
+        this.#checkpoints.push(timing, now + this.#checkpointMillis);
       }
     }
     return due;

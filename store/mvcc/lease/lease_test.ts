@@ -51,6 +51,22 @@ Deno.test("the clock expires, retries and renews", () => {
   assert.deepEqual(clock.expired(30_000, 10), [2n]);
 });
 
+Deno.test("an id that is granted again lives its whole new life", () => {
+  const drive = new Drive();
+  const clock = new LeaseClock(() => drive.machine.leases, { checkpointMillis: 60_000 });
+  clock.promote(0);
+  drive.grant(1n, 100);
+  clock.observe(0);
+  assert.deepEqual(clock.dueCheckpoints(70_000, 10), [{ id: 1n, remainingTtlSeconds: 30 }]);
+  drive.revoke(1n);
+  drive.grant(1n, 100);
+  clock.observe(80_000);
+  assert.equal(clock.checkpointOf(1n), undefined);
+  assert.deepEqual(clock.expired(100_000, 10), []);
+  assert.deepEqual(clock.expired(179_999, 10), []);
+  assert.deepEqual(clock.expired(180_000, 10), [1n]);
+});
+
 Deno.test("a new leader extends leases, or keeps what a checkpoint left", () => {
   const drive = new Drive();
   const clock = new LeaseClock(() => drive.machine.leases, { checkpointMillis: 1000 });
