@@ -5,6 +5,7 @@
  * Source: etcd's buckets (server/storage/schema) and their messages (authpb, leasepb).
  */
 import { encodePermission } from "../mvcc/admin_codec.ts";
+import { writeLease } from "../mvcc/lease/lease_codec.ts";
 import type { LeaseCopy } from "../mvcc/lease/lease_table.ts";
 import { ProtoWriter } from "../mvcc/proto.ts";
 import type { MachineState } from "../mvcc/snapshot.ts";
@@ -165,12 +166,7 @@ class LeaseWalk implements EntryWalk {
   }
 
   get value(): Uint8Array {
-    const { id, ttlSeconds, remainingTtlSeconds } = this.#leases.at(this.#at);
-    return message((writer) => {
-      writer.bigField(1, id);
-      writer.int64Field(2, ttlSeconds);
-      writer.int64Field(3, remainingTtlSeconds);
-    });
+    return message((writer) => writeLease(writer, this.#leases.at(this.#at)));
   }
 }
 

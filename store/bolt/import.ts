@@ -7,6 +7,7 @@
 import { readPermission } from "../mvcc/admin_codec.ts";
 import { AlarmSet } from "../mvcc/alarm.ts";
 import { Auth } from "../mvcc/auth/auth.ts";
+import { restoreLease } from "../mvcc/lease/lease_codec.ts";
 import { LeaseTable } from "../mvcc/lease/lease_table.ts";
 import type { Permission } from "../mvcc/outcome.ts";
 import { ProtoReader } from "../mvcc/proto.ts";
@@ -88,18 +89,7 @@ function lookUp(file: BoltReader, bucket: string, name: string): Uint8Array | nu
 function readLeases(file: BoltReader): LeaseTable {
   const leases = new LeaseTable(1);
   for (const { value } of file.entries("lease")) {
-    const reader = new ProtoReader(value);
-    let id = 0n;
-    let ttlSeconds = 0;
-    let remaining = 0;
-    while (reader.next()) {
-      if (reader.field === 1) id = reader.int64Big();
-      else if (reader.field === 2) ttlSeconds = reader.int64();
-      else if (reader.field === 3) remaining = reader.int64();
-      else reader.skip();
-    }
-    if (reader.failed) throw new BoltDamage("bucket lease: no lease");
-    leases.restore(id, ttlSeconds, remaining);
+    if (!restoreLease(leases, value)) throw new BoltDamage("bucket lease: no lease");
   }
   return leases;
 }

@@ -17,6 +17,7 @@ import { AlarmSet } from "./alarm.ts";
 import type { SnapshotReader } from "./api.ts";
 import { Auth } from "./auth/auth.ts";
 import { malformed } from "./command.ts";
+import { restoreLease, writeLease } from "./lease/lease_codec.ts";
 import { type LeaseCopy, type LeaseNumbers, LeaseTable } from "./lease/lease_table.ts";
 import type { AlarmType, Permission } from "./outcome.ts";
 import { ProtoReader, ProtoWriter } from "./proto.ts";
@@ -129,13 +130,8 @@ export class SnapshotEncoder {
     writeSmallParts(this.#writer, parts);
   }
 
-  lease({ id, ttlSeconds, remainingTtlSeconds }: LeaseNumbers): void {
-    const writer = this.#writer;
-    frame(writer, FRAME.lease, () => {
-      writer.bigField(1, id);
-      writer.int64Field(2, ttlSeconds);
-      writer.int64Field(3, remainingTtlSeconds);
-    });
+  lease(lease: LeaseNumbers): void {
+    frame(this.#writer, FRAME.lease, () => writeLease(this.#writer, lease));
   }
 
   /** @param record its mvccpb.KeyValue @param sub position among those of its revision */
@@ -266,7 +262,7 @@ export class StateRestore {
       case FRAME.meta:
         return this.#readMeta(payload);
       case FRAME.lease:
-        return this.#readLease(payload);
+        return restoreLease(this.state.leases, payload);
       case FRAME.user:
         return this.#readUser(payload);
       case FRAME.role:
@@ -294,21 +290,6 @@ export class StateRestore {
     this.state.auth.revision = authRevision;
     this.#sawMeta = true;
     return true;
-  }
-
-  #readLease(payload: Uint8Array): boolean {
-    const reader = new ProtoReader(payload);
-    let id = 0n;
-    let ttlSeconds = 0;
-    let remaining = 0;
-    while (reader.next()) {
-      if (reader.field === 1) id = reader.int64Big();
-      else if (reader.field === 2) ttlSeconds = reader.int64();
-      else if (reader.field === 3) remaining = reader.int64();
-      else reader.skip();
-    }
-    this.state.leases.restore(id, ttlSeconds, remaining);
-    return !reader.failed;
   }
 
   #readUser(payload: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 /** Server-side apply with the real kubectl, both versions, on hollow nodes. */
 import assert from "node:assert/strict";
-import { freePort, Kubectl, makeDataDir, startCluster } from "./cluster.ts";
+import { HOLLOW, Kubectl, withCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const manifest = (replicas: number) =>
@@ -16,16 +16,11 @@ spec:
 `;
 
 for (const version of ["kubectl-1.32", "kubectl-1.36"] as const) {
-  systemTest(`${version}: apply --server-side`, [version], async (test) => {
-    const dataDir = await makeDataDir();
-    const cluster = await startCluster({ dataDir, port: freePort(), flags: ["--cri", "none"] });
-    try {
-      await walk(test, new Kubectl(version, cluster));
-    } finally {
-      assert.equal(await cluster.stop(), 0);
-      await Deno.remove(dataDir, { recursive: true });
-    }
-  });
+  systemTest(
+    `${version}: apply --server-side`,
+    [version],
+    (test) => withCluster(HOLLOW, (cluster) => walk(test, new Kubectl(version, cluster))),
+  );
 }
 
 async function walk(test: Deno.TestContext, kubectl: Kubectl) {

@@ -5,7 +5,16 @@ import assert from "node:assert/strict";
 import { request } from "node:https";
 import { parse } from "yaml";
 import type { KubeObject } from "../../agents/api/meta.ts";
-import { clientOf, freePort, makeDataDir, run, startCluster, type TestCluster } from "./cluster.ts";
+import {
+  clientOf,
+  freePort,
+  HOLLOW,
+  makeDataDir,
+  run,
+  startCluster,
+  type TestCluster,
+  withCluster,
+} from "./cluster.ts";
 import { configMaps } from "../../agents/api/resources.ts";
 import { ApiError } from "../../agents/api/status.ts";
 import { requireTool, systemTest } from "./tools.ts";
@@ -111,41 +120,38 @@ const REFUSED: [string, string, string | Uint8Array, string, number, string, Reg
   ],
 ];
 
-systemTest("bad input gets its Status and the server stays up", [], async (test) => {
-  const dataDir = await makeDataDir();
-  const flags = ["--cri", "none", "--hollow-nodes", "0"];
-  const cluster = await startCluster({ dataDir, port: freePort(), flags });
-  const ask = await asking(cluster);
-  try {
-    for (const [name, path, body, type, code, reason, words] of REFUSED) {
-      await test.step(name, async () => {
-        const answer = await ask("POST", path, { body, type });
-        assert.equal(answer.code, code, JSON.stringify(answer.body).slice(0, 500));
-        assert.equal(answer.body.kind, "Status");
-        assert.equal(answer.body.reason, reason);
-        assert.match(answer.body.message, words);
-      });
-    }
-    await test.step("a conflict", () => conflict(cluster));
-    await test.step("nobody in particular", async () => {
-      const anonymous = await asking(cluster, true);
-      for (const path of ["/healthz", "/livez", "/readyz", "/version"]) {
-        assert.equal((await anonymous("GET", path)).code, 200, path);
+systemTest(
+  "bad input gets its Status and the server stays up",
+  [],
+  (test) =>
+    withCluster([...HOLLOW, "--hollow-nodes", "0"], async (cluster) => {
+      const ask = await asking(cluster);
+      for (const [name, path, body, type, code, reason, words] of REFUSED) {
+        await test.step(name, async () => {
+          const answer = await ask("POST", path, { body, type });
+          assert.equal(answer.code, code, JSON.stringify(answer.body).slice(0, 500));
+          assert.equal(answer.body.kind, "Status");
+          assert.equal(answer.body.reason, reason);
+          assert.match(answer.body.message, words);
+        });
       }
-      assert.equal((await anonymous("GET", COLLECTION)).code, 403);
-    });
-    await test.step("a path that does not exist", async () => {
-      const answer = await ask("GET", "/apis/nothing.example/v1/things");
-      assert.equal(answer.code, 404);
-    });
-    await test.step("the server is still up", async () => {
-      assert.equal((await ask("GET", "/readyz")).body, "ok");
-    });
-  } finally {
-    assert.equal(await cluster.stop(), 0);
-    await Deno.remove(dataDir, { recursive: true });
-  }
-});
+      await test.step("a conflict", () => conflict(cluster));
+      await test.step("nobody in particular", async () => {
+        const anonymous = await asking(cluster, true);
+        for (const path of ["/healthz", "/livez", "/readyz", "/version"]) {
+          assert.equal((await anonymous("GET", path)).code, 200, path);
+        }
+        assert.equal((await anonymous("GET", COLLECTION)).code, 403);
+      });
+      await test.step("a path that does not exist", async () => {
+        const answer = await ask("GET", "/apis/nothing.example/v1/things");
+        assert.equal(answer.code, 404);
+      });
+      await test.step("the server is still up", async () => {
+        assert.equal((await ask("GET", "/readyz")).body, "ok");
+      });
+    }),
+);
 
 systemTest("a watch from a compacted revision is gone", ["etcdctl-3.5"], async () => {
   const dataDir = await makeDataDir();

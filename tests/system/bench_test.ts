@@ -6,7 +6,7 @@ import type { DataItem } from "../../bench/result.ts";
 import { benchStore, QUICK as QUICK_STORE } from "../../bench/store.ts";
 import { benchUp } from "../../bench/up.ts";
 import { pods } from "../../agents/api/resources.ts";
-import { clientOf, freePort, makeDataDir, startCluster } from "./cluster.ts";
+import { clientOf, HOLLOW, withCluster } from "./cluster.ts";
 import { systemTest, toolPath } from "./tools.ts";
 
 function check(items: readonly DataItem[], rows: number): void {
@@ -29,11 +29,8 @@ systemTest("bench apiserver", ["h2load"], async () => {
 systemTest(
   "bench apiserver against a peer: both sides in turn, and their ratio",
   ["h2load"],
-  async () => {
-    const dataDir = await makeDataDir();
-    const flags = ["--cri", "none", "--hollow-nodes", "0"];
-    const peer = await startCluster({ dataDir, port: freePort(), flags });
-    try {
+  () =>
+    withCluster([...HOLLOW, "--hollow-nodes", "0"], async (peer) => {
       const said: string[] = [];
       const items = await benchApiserver({
         scale: QUICK_API,
@@ -56,11 +53,7 @@ systemTest(
       const left = await client.list(pods, { namespace: "balsa-bench" });
       assert.equal(left.items.length, 0, "the peer is left as it was found");
       client.close();
-    } finally {
-      await peer.stop();
-      await Deno.remove(dataDir, { recursive: true });
-    }
-  },
+    }),
 );
 
 systemTest("bench store", ["h2load", "etcd-3.5"], async () => {

@@ -62,6 +62,27 @@ export async function startCluster(options: {
   return { dataDir, kubeconfig: join(dataDir, "kubeconfig"), ...await startBalsa(args) };
 }
 
+/** On hollow nodes, whatever runs on the machine; three unless `--hollow-nodes` says otherwise. */
+export const HOLLOW = ["--cri", "none"] as const;
+
+/**
+ * Runs something against `balsa up` on a folder of its own, which must stop as it should after it.
+ * @param flags beside folder and port
+ */
+export async function withCluster(
+  flags: readonly string[],
+  run: (cluster: TestCluster) => Promise<void>,
+): Promise<void> {
+  const dataDir = await makeDataDir();
+  const cluster = await startCluster({ dataDir, port: freePort(), flags });
+  try {
+    await run(cluster);
+  } finally {
+    assert.equal(await cluster.stop(), 0);
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
 /**
  * Starts a `balsa` command and waits until it says that it is ready.
  * Errors: rejects with what it printed when it exits or does not get ready.

@@ -1,6 +1,6 @@
 /** Who may do what, as the real kubectl asks it, both versions. */
 import assert from "node:assert/strict";
-import { freePort, Kubectl, makeDataDir, startCluster } from "./cluster.ts";
+import { HOLLOW, Kubectl, withCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const ROLES = `apiVersion: rbac.authorization.k8s.io/v1
@@ -18,16 +18,11 @@ subjects:
 `;
 
 for (const version of ["kubectl-1.32", "kubectl-1.36"] as const) {
-  systemTest(`${version}: auth and roles`, [version], async (test) => {
-    const dataDir = await makeDataDir();
-    const cluster = await startCluster({ dataDir, port: freePort(), flags: ["--cri", "none"] });
-    try {
-      await walk(test, new Kubectl(version, cluster));
-    } finally {
-      assert.equal(await cluster.stop(), 0);
-      await Deno.remove(dataDir, { recursive: true });
-    }
-  });
+  systemTest(
+    `${version}: auth and roles`,
+    [version],
+    (test) => withCluster(HOLLOW, (cluster) => walk(test, new Kubectl(version, cluster))),
+  );
 }
 
 async function walk(test: Deno.TestContext, kubectl: Kubectl) {

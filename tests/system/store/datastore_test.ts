@@ -1,12 +1,10 @@
 /** `balsa up` on an etcd that runs already, and its own store seen by etcdctl. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { balsa, freePort, Kubectl, startCluster } from "../cluster.ts";
+import { balsa, freePort, HOLLOW, Kubectl, startCluster } from "../cluster.ts";
 import { walk } from "../kubectl_walk.ts";
 import { systemTest } from "../tools.ts";
 import { Etcdctl, startAlone, withFolder } from "./member_process.ts";
-
-const HOLLOW = ["--cri", "none"];
 
 systemTest(
   "kubectl walks a cluster whose store is Debian's etcd",

@@ -1,6 +1,6 @@
 /** Snapshots both ways: real etcd restores ours and serves it, ours restores real etcd's. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BoltReader } from "../../../store/bolt/reader.ts";
 import { decodeRevision } from "../../../store/bolt/revision_walk.ts";
 import { projectRoot } from "../../source_tree.ts";
@@ -67,6 +67,22 @@ async function revisionOf(etcdctl: Etcdctl): Promise<number> {
 
 async function save(member: MemberProcess, file: string, version: "3.4" | "3.5" = "3.5") {
   await new Etcdctl(version, member.url).ok(["snapshot", "save", file]);
+}
+
+/** Leaves a snapshot of a filled member beside its data. @returns what the member showed */
+async function filledAndSaved(
+  kind: Parameters<typeof startAlone>[0],
+  file: string,
+  version: "3.4" | "3.5" = "3.5",
+): Promise<string> {
+  const source = await startAlone(kind, join(dirname(file), "source"));
+  try {
+    await fill(source);
+    await save(source, file, version);
+    return await seen(source);
+  } finally {
+    await source.stop();
+  }
 }
 
 /** Restores with the program of `kind`, under flags that both sides know. */
@@ -141,15 +157,7 @@ for (
     () =>
       withFolder(async (folder) => {
         const file = join(folder, "snapshot.db");
-        const source = await startAlone(from, join(folder, "source"));
-        let expected: string;
-        try {
-          await fill(source);
-          await save(source, file, to === "etcd-3.4" ? "3.4" : "3.5");
-          expected = await seen(source);
-        } finally {
-          await source.stop();
-        }
+        const expected = await filledAndSaved(from, file, to === "etcd-3.4" ? "3.4" : "3.5");
         const restored = await restore(to, file, join(folder, "restored"));
         try {
           assert.equal(await seen(restored), expected);
@@ -174,15 +182,7 @@ for (
     () =>
       withFolder(async (folder) => {
         const file = join(folder, "snapshot.db");
-        const source = await startAlone(from, join(folder, "source"));
-        let expected: string;
-        try {
-          await fill(source);
-          await save(source, file);
-          expected = await seen(source);
-        } finally {
-          await source.stop();
-        }
+        const expected = await filledAndSaved(from, file);
         const members = await restoreThree(to, file, folder);
         try {
           const all = new Etcdctl("3.5", members.map(({ url }) => url));

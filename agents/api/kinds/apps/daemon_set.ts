@@ -8,9 +8,10 @@ import type { FieldError, Rules } from "../../resource.ts";
 import type { DaemonSet, DaemonSetSpec } from "../../schema/generated/apps_v1.ts";
 import { formatLabelSet } from "../../selector.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { ownStatus } from "../prepare.ts";
 import { setPodTemplateDefaults } from "../pod/defaults.ts";
 import { Problems } from "../problems.ts";
-import { selectorCell, validateSelectorAndTemplate } from "./replica_set.ts";
+import { selectorCell, validateSelectorAndTemplate, validateSelectorKept } from "./replica_set.ts";
 import { type ReplicaCounts, validateReplicaCounts } from "../replica_counts.ts";
 
 export type { DaemonSet, DaemonSetSpec, DaemonSetStatus } from "../../schema/generated/apps_v1.ts";
@@ -59,24 +60,15 @@ const COUNTS: ReplicaCounts = {
 
 export const daemonSetRules: Rules = {
   setDefaults,
-  prepareForCreate: (draft) => {
-    draft.status = {
-      currentNumberScheduled: 0,
-      numberMisscheduled: 0,
-      desiredNumberScheduled: 0,
-      numberReady: 0,
-    };
-  },
-  prepareForUpdate: (draft, old) => {
-    draft.status = old.status;
-  },
+  ...ownStatus(() => ({
+    currentNumberScheduled: 0,
+    numberMisscheduled: 0,
+    desiredNumberScheduled: 0,
+    numberReady: 0,
+  })),
   validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
-  validateUpdate: (draft, old) => {
-    const problems = new Problems();
-    problems.immutable("spec.selector", draft.spec?.selector, old.spec?.selector);
-    return problems.errors;
-  },
+  validateUpdate: validateSelectorKept,
   defaultPropagation: "Background",
   columns: [
     nameColumn,

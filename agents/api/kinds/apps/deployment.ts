@@ -8,9 +8,10 @@ import { checkPercent } from "../../names.ts";
 import type { FieldError, Rules } from "../../resource.ts";
 import type { Deployment, DeploymentSpec } from "../../schema/generated/apps_v1.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { ownStatus } from "../prepare.ts";
 import { setPodTemplateDefaults } from "../pod/defaults.ts";
 import { Problems } from "../problems.ts";
-import { selectorCell, validateSelectorAndTemplate } from "./replica_set.ts";
+import { selectorCell, validateSelectorAndTemplate, validateSelectorKept } from "./replica_set.ts";
 
 export type {
   Deployment,
@@ -98,12 +99,6 @@ function validate(draft: KubeObject): FieldError[] {
   return problems.errors;
 }
 
-function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
-  const problems = new Problems();
-  problems.immutable("spec.selector", draft.spec?.selector, old.spec?.selector);
-  return problems.errors;
-}
-
 const COUNTS: ReplicaCounts = {
   counts: [
     "observedGeneration",
@@ -120,15 +115,10 @@ const COUNTS: ReplicaCounts = {
 
 export const deploymentRules: Rules = {
   setDefaults,
-  prepareForCreate: (draft) => {
-    draft.status = {};
-  },
-  prepareForUpdate: (draft, old) => {
-    draft.status = old.status;
-  },
+  ...ownStatus(),
   validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
-  validateUpdate,
+  validateUpdate: validateSelectorKept,
   defaultPropagation: "Background",
   columns: [
     nameColumn,

@@ -10,6 +10,7 @@ import { formatLabelSelector, fromLabelSelector, matchesLabelSelector } from "..
 import type { ReplicaSet } from "../../schema/generated/apps_v1.ts";
 import type { PodTemplateSpec } from "../../schema/generated/core_v1.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { ownStatus } from "../prepare.ts";
 import { setPodTemplateDefaults } from "../pod/defaults.ts";
 import { validatePodTemplate } from "../pod/validate.ts";
 import { Problems } from "../problems.ts";
@@ -80,7 +81,8 @@ function validate(draft: KubeObject): FieldError[] {
   return problems.errors;
 }
 
-function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
+/** Whose pods are its own can't change. */
+export function validateSelectorKept(draft: KubeObject, old: KubeObject): FieldError[] {
   const problems = new Problems();
   problems.immutable("spec.selector", draft.spec?.selector, old.spec?.selector);
   return problems.errors;
@@ -105,15 +107,10 @@ export const replicaSetRules: Rules = {
     set.spec.replicas ??= 1;
     setPodTemplateDefaults(set.spec.template);
   },
-  prepareForCreate: (draft) => {
-    draft.status = { replicas: 0 };
-  },
-  prepareForUpdate: (draft, old) => {
-    draft.status = old.status;
-  },
+  ...ownStatus(() => ({ replicas: 0 })),
   validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
-  validateUpdate,
+  validateUpdate: validateSelectorKept,
   selectableFields: { "status.replicas": (set) => String(set.status?.replicas ?? 0) },
   defaultPropagation: "Background",
   columns: [

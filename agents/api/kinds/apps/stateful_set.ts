@@ -7,6 +7,7 @@ import type { KubeObject } from "../../meta.ts";
 import type { FieldError, Rules } from "../../resource.ts";
 import type { StatefulSet, StatefulSetSpec } from "../../schema/generated/apps_v1.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { ownStatus } from "../prepare.ts";
 import { setPodTemplateDefaults } from "../pod/defaults.ts";
 import { Problems, sameJson } from "../problems.ts";
 import { validateSelectorAndTemplate } from "./replica_set.ts";
@@ -113,12 +114,7 @@ const COUNTS: ReplicaCounts = {
 
 export const statefulSetRules: Rules = {
   setDefaults,
-  prepareForCreate: (draft) => {
-    draft.status = { replicas: 0 };
-  },
-  prepareForUpdate: (draft, old) => {
-    draft.status = old.status;
-  },
+  ...ownStatus(() => ({ replicas: 0 })),
   validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
   validateUpdate,

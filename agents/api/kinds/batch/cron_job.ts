@@ -9,6 +9,7 @@ import type { CronJob, CronJobSpec } from "../../schema/generated/batch_v1.ts";
 import { ageSince } from "../../time.ts";
 import { selectorCell } from "../apps/replica_set.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { ownStatus } from "../prepare.ts";
 import { Problems } from "../problems.ts";
 import { setJobSpecDefaults, validateJobSpec } from "./job.ts";
 
@@ -67,12 +68,7 @@ function validate(draft: KubeObject): FieldError[] {
 
 export const cronJobRules: Rules = {
   setDefaults,
-  prepareForCreate: (draft) => {
-    draft.status = {};
-  },
-  prepareForUpdate: (draft, old) => {
-    draft.status = old.status;
-  },
+  ...ownStatus(),
   validate,
   defaultPropagation: "Background",
   columns: [

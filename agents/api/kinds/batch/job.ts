@@ -11,6 +11,7 @@ import type { Job, JobSpec } from "../../schema/generated/batch_v1.ts";
 import { formatAge, parseMillis } from "../../time.ts";
 import { selectorCell } from "../apps/replica_set.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../columns.ts";
+import { ownStatus } from "../prepare.ts";
 import { setPodTemplateDefaults } from "../pod/defaults.ts";
 import { validatePodTemplate } from "../pod/validate.ts";
 import { Problems } from "../problems.ts";
@@ -159,10 +160,8 @@ function durationCell(object: KubeObject, nowMillis: number): string {
 
 export const jobRules: Rules = {
   setDefaults,
+  ...ownStatus(),
   prepareForCreate,
-  prepareForUpdate: (draft, old) => {
-    draft.status = old.status;
-  },
   validate,
   validateUpdate,
   selectableFields: { "status.successful": (job) => String(job.status?.succeeded ?? 0) },

@@ -9,6 +9,7 @@ import { validateLabelSelector } from "../../object_meta.ts";
 import type { FieldError, Rules } from "../../resource.ts";
 import type { PodDisruptionBudget } from "../../schema/generated/policy_v1.ts";
 import { ageColumn, column, nameColumn } from "../columns.ts";
+import { ownStatus } from "../prepare.ts";
 import { Problems } from "../problems.ts";
 
 export type { PodDisruptionBudget } from "../../schema/generated/policy_v1.ts";
@@ -36,17 +37,12 @@ function validate(draft: KubeObject): FieldError[] {
 const share = (field: string) => (budget: KubeObject) => String(budget.spec?.[field] ?? "N/A");
 
 export const disruptionBudgetRules: Rules = {
-  prepareForCreate: (draft) => {
-    draft.status = {
-      disruptionsAllowed: 0,
-      currentHealthy: 0,
-      desiredHealthy: 0,
-      expectedPods: 0,
-    };
-  },
-  prepareForUpdate: (draft, old) => {
-    draft.status = old.status;
-  },
+  ...ownStatus(() => ({
+    disruptionsAllowed: 0,
+    currentHealthy: 0,
+    desiredHealthy: 0,
+    expectedPods: 0,
+  })),
   validate,
   columns: [
     nameColumn,
