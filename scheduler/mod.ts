@@ -6,11 +6,17 @@
 
 export { account } from "./account.ts";
 export type { Account, FilterAccount, NodeAccount, Relaxation, ScoreAccount } from "./account.ts";
+export { deviceId, NO_CONDITIONS, READY } from "./devices/device_row.ts";
 export type {
+  AllocatedDevice,
   Allocation,
   Alternative,
+  BindingConditions,
+  CapacityRow,
+  ClaimReadiness,
   ClaimRow,
   ClassRow,
+  Consumption,
   CounterAmount,
   DeviceMatcher,
   DeviceRow,

@@ -41,6 +41,12 @@ export interface PluginArgs {
   readonly PodTopologySpread?: SpreadArgs;
   readonly InterPodAffinity?: InterPodAffinityArgs;
   readonly VolumeBinding?: VolumeBindingArgs;
+  readonly DynamicResources?: DynamicResourcesArgs;
+}
+
+export interface DynamicResourcesArgs {
+  /** How long a placed pod waits for its devices. Default 600,000 ms. */
+  readonly bindTimeoutMs?: number;
 }
 
 export interface VolumeBindingArgs {
@@ -49,6 +55,10 @@ export interface VolumeBindingArgs {
 }
 
 const BIND_TIMEOUT_MS = 600_000;
+
+function deviceTimeoutOf({ DynamicResources: args }: PluginArgs): number {
+  return args?.bindTimeoutMs ?? BIND_TIMEOUT_MS;
+}
 
 interface PluginEntry {
   readonly name: string;
@@ -88,7 +98,7 @@ export const PLUGINS: readonly PluginEntry[] = [
   {
     name: DYNAMIC_RESOURCES,
     weight: 2,
-    create: (_args, devices) => createDynamicResources(devices),
+    create: (args, devices) => createDynamicResources(devices, deviceTimeoutOf(args)),
   },
   { name: "DefaultPreemption", weight: 0 },
   {
@@ -135,6 +145,8 @@ export interface Profile {
   readonly deallocation: boolean;
   /** How long a placed pod waits for its volumes, milliseconds. */
   readonly bindTimeoutMs: number;
+  /** How long it waits for its devices, milliseconds. */
+  readonly deviceTimeoutMs: number;
   readonly byName: ReadonlyMap<string, Plugin>;
 }
 
@@ -171,6 +183,7 @@ export function buildProfile(
     preemption: config.preemption ?? true,
     deallocation: config.deallocation ?? true,
     bindTimeoutMs: args.VolumeBinding?.bindTimeoutMs ?? BIND_TIMEOUT_MS,
+    deviceTimeoutMs: deviceTimeoutOf(args),
     byName,
   };
 }

@@ -287,6 +287,7 @@ export class Scheduler {
    */
   plan(nowMs: number, limit: number): Action[] {
     this.queue.tick(nowMs);
+    this.devices.nowMs = nowMs;
     const actions: Action[] = [];
     while (actions.length < limit) {
       const entry = this.#takeTorn() ?? this.queue.pop();
@@ -458,7 +459,7 @@ export class Scheduler {
   /** @returns a claim of the pod that idles on nodes where it can't go, "" = none. */
   #idleClaim({ pod, profile }: QueuedPod, { plugins }: Diagnosis): string {
     const isInTheWay = profile.deallocation && plugins.has(DYNAMIC_RESOURCES);
-    return isInTheWay ? this.devices.idleClaim(pod, this.table.nodes) : "";
+    return isInTheWay ? this.devices.idleClaim(pod, this.table.nodes, profile.deviceTimeoutMs) : "";
   }
 
   /** What the plugin of devices says after a refusal, before eviction is tried. */

@@ -151,7 +151,7 @@ export function canonicalQuantity(text: string | number): string | null {
 const nanosCache = new Map<string | number, bigint>();
 
 /** The amount in nanos of text that validation has let through; 0 for anything else. */
-function nanosOf(text: string | number | undefined): bigint {
+export function nanosOf(text: string | number | undefined): bigint {
   if (text === undefined) return 0n;
   const cached = nanosCache.get(text);
   if (cached !== undefined) return cached;

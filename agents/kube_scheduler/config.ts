@@ -9,6 +9,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { buildProfile, PLUGINS } from "../../scheduler/mod.ts";
 import type { PluginArgs, ProfileConfig, SchedulerConfig } from "../../scheduler/mod.ts";
+import { parseDuration } from "../api/time.ts";
 import { encodeNodeTerm } from "./encode.ts";
 import type { NodeSelectorTerm } from "./kinds.ts";
 
@@ -157,12 +158,18 @@ const preemptionArgs = z.strictObject({
   minCandidateNodesPercentage: z.int().min(0).max(100).optional(),
   minCandidateNodesAbsolute: z.int().min(0).optional(),
 });
-/** A search for devices ends after so many steps instead, and no device is waited for. */
+const duration = z.string().transform((text, context) => {
+  const nanos = parseDuration(text);
+  if (nanos === null) context.addIssue(`invalid duration ${JSON.stringify(text)}`);
+  return (nanos ?? 0) / 1e6;
+});
+/** A search for devices ends after so many steps instead of after a time. */
 const devicesArgs = z.strictObject({
   ...header,
-  filterTimeout: z.string().optional(),
-  bindingTimeout: z.string().optional(),
-});
+  filterTimeout: duration.refine((millis) => millis >= 0, "must be zero or positive").optional(),
+  bindingTimeout: duration.refine((millis) => millis >= 1000, "must be at least 1 second")
+    .optional(),
+}).transform(({ bindingTimeout }) => ({ bindTimeoutMs: bindingTimeout }));
 
 const ARGS = {
   NodeAffinity: nodeAffinityArgs,

@@ -25,12 +25,8 @@ import type { Client } from "../client/client.ts";
 import { Scheduler } from "../../scheduler/mod.ts";
 import type { PodRow, SchedulerConfig } from "../../scheduler/mod.ts";
 import { DeviceSelector } from "./devices/device_selector.ts";
-import {
-  encodeClaim,
-  encodeClass,
-  encodeSlice,
-  keyOf as claimKeyOf,
-} from "./devices/encode_devices.ts";
+import { encodeClaim, keyOf as claimKeyOf } from "./devices/encode_claims.ts";
+import { encodeClass, encodeSlice } from "./devices/encode_devices.ts";
 import { type ClaimLookup, resolveClaims } from "./devices/pod_claims.ts";
 import { encodeGroup, encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
 import { resolveVolumes } from "./encode_volumes.ts";

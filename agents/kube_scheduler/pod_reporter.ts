@@ -61,6 +61,15 @@ export class PodReporter {
     return object?.metadata.uid === pod.uid ? object : undefined;
   }
 
+  announceWait(pod: PodRow, schedulerName: string, nodeName: string): void {
+    this.#recorder(schedulerName).record({
+      about: aboutPod(pod),
+      type: "Normal",
+      reason: "BindingConditionsPending",
+      message: `waiting for binding conditions for device on node ${nodeName}`,
+    });
+  }
+
   announceBound(pod: PodRow, schedulerName: string, nodeName: string): void {
     const { namespace } = pod.template.spec;
     this.#recorder(schedulerName).record({

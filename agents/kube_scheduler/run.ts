@@ -120,6 +120,8 @@ class Runner implements RunningKubeScheduler {
       volumes: this.#binder,
       devices: this.#deviceBinder,
       lookUp: (pod) => this.#reporter.lookUp(pod),
+      announceWait: ({ entry: { pod, profile }, nodeName }) =>
+        this.#reporter.announceWait(pod, profile.schedulerName, nodeName),
     });
     this.#cohorts = new WaitingCohorts(this.#preparation);
     const { templates } = this.scheduler;

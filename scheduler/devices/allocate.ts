@@ -9,12 +9,16 @@
 
 import type { NodeRow } from "../node_row.ts";
 import type { NodeTerm, Requirement } from "../pod_row.ts";
+import { consumptionOf, Shares } from "./capacity.ts";
+import { AttributeRules } from "./constraints.ts";
+import { Counters } from "./counters.ts";
 import {
   type AllocatedDevice,
   type Allocation,
   type Alternative,
   type ClaimRow,
   type ClassRow,
+  type Consumption,
   type DeviceMatcher,
   type DeviceRow,
   type DeviceToleration,
@@ -30,8 +34,10 @@ export interface AllocateInput {
   readonly views: readonly PoolView[];
   readonly classes: ReadonlyMap<string, ClassRow>;
   readonly matches: DeviceMatcher;
-  /** Whether someone holds a device, by its id. */
+  /** Whether someone holds a device alone, by its id. */
   readonly isTaken: (id: string) => boolean;
+  /** Parts of devices that others hold. */
+  readonly shares: Shares;
 }
 
 export type AllocateOutcome =
@@ -48,14 +54,6 @@ class Problem extends Error {}
 interface Candidate {
   readonly device: DeviceRow;
   readonly pool: Pool;
-}
-
-/** Equal values among the devices of some requests of one claim. */
-interface Matching {
-  readonly requests: readonly string[];
-  readonly attribute: string;
-  value: string;
-  count: number;
 }
 
 interface Taken {
@@ -80,24 +78,25 @@ function keepsOff(device: DeviceRow, tolerations: readonly DeviceToleration[]): 
 class Search {
   readonly #input: AllocateInput;
   readonly #candidates: readonly Candidate[];
-  readonly #matchings: Matching[][];
+  readonly #rules: readonly AttributeRules[];
   /** Devices taken by this search, in order; and by id, by how many claims. */
   readonly #taken: Taken[] = [];
   readonly #holders = new Map<string, Set<number>>();
+  /** Parts taken by this search. */
+  readonly #shares = new Shares();
   readonly #results: number[];
-  readonly #consumed = new Map<Pool, Map<string, number>>();
-  readonly #left = new Map<Pool, Map<string, number>>();
-  readonly #verdicts = new Map<Alternative, Map<DeviceRow, boolean>>();
+  readonly #counters: Counters;
+  /** What a request takes of a device, null = it may not have it. */
+  readonly #wishes = new Map<Alternative, Map<DeviceRow, Consumption | null>>();
   readonly #all = new Map<Alternative, readonly Candidate[]>();
   #steps = 0;
 
   constructor(input: AllocateInput) {
     this.#input = input;
-    this.#candidates = input.views.filter(({ pool }) => !pool.isIncomplete && !pool.isInvalid)
+    this.#candidates = input.views.filter(({ pool, isInvalid }) => !pool.isIncomplete && !isInvalid)
       .flatMap(({ pool, devices }) => devices.map((device) => ({ device, pool })));
-    this.#matchings = input.claims.map(({ constraints }) =>
-      constraints.map(({ requests, attribute }) => ({ requests, attribute, value: "", count: 0 }))
-    );
+    this.#rules = input.claims.map(({ constraints }) => new AttributeRules(constraints));
+    this.#counters = new Counters((id) => input.isTaken(id) || input.shares.has(id));
     this.#results = input.claims.map(() => 0);
   }
 
@@ -109,32 +108,45 @@ class Search {
       if (!(error instanceof Problem)) throw error;
       return { kind: "problem", reason: error.message };
     }
-    const isInvalid = this.#input.views.some(({ pool }) => pool.isInvalid);
+    const isInvalid = this.#input.views.some((view) => view.isInvalid);
     return isInvalid ? { kind: "problem", reason: INVALID_POOLS } : { kind: "none" };
   }
 
   /** Requests for all devices must know all of them before anything is taken. */
   #gatherAll(): void {
     for (const claim of this.#input.claims) {
+      let least = 0;
       for (const { alternatives } of claim.requests) {
-        for (const alternative of alternatives) {
-          if (alternative.mode !== "All") continue;
-          const own = alternative.name.slice(alternative.name.indexOf("/") + 1);
-          for (const { pool } of this.#input.views) {
-            if (!pool.isIncomplete && !pool.isInvalid) continue;
-            const state = pool.isIncomplete ? "being updated" : "invalid";
-            throw new Problem(
-              `claim ${claim.key}, request ${own}: asks for all devices, but resource pool ` +
-                `${pool.id} is currently ${state}`,
-            );
-          }
-          const wanted = this.#candidates.filter(({ device }) =>
-            this.#isSelected(claim, alternative, device)
-          );
-          this.#all.set(alternative, wanted);
-        }
+        const counts = alternatives.map((alternative) =>
+          alternative.mode === "All" ? this.#gather(claim, alternative) : alternative.count
+        );
+        least += Math.min(...counts);
       }
+      if (least <= MOST_RESULTS) continue;
+      throw new Problem(
+        `claim ${claim.key}: number of requested devices ${least} exceeds the claim limit of ` +
+          `${MOST_RESULTS}`,
+      );
     }
+  }
+
+  /** @returns how many devices a request for all of them means. */
+  #gather(claim: ClaimRow, alternative: Alternative): number {
+    const own = alternative.name.slice(alternative.name.indexOf("/") + 1);
+    for (const { pool, isInvalid } of this.#input.views) {
+      if (!pool.isIncomplete && !isInvalid) continue;
+      const state = pool.isIncomplete ? "being updated" : "invalid";
+      throw new Problem(
+        `claim ${claim.key}, request ${own}: asks for all devices, but resource pool ` +
+          `${pool.id} is currently ${state}`,
+      );
+    }
+    const wanted = this.#candidates.filter(({ device }) => {
+      const wish = this.#wishFor(claim, alternative, device);
+      return wish !== null && this.#hasRoom(device, wish);
+    });
+    this.#all.set(alternative, wanted);
+    return wanted.length;
   }
 
   #place(claim: number, request: number): boolean {
@@ -161,8 +173,6 @@ class Search {
       }
       const candidate = this.#candidates[i];
       if (this.#isInUse(at, candidate.device)) continue;
-      const claim = this.#input.claims[at.claim];
-      if (!this.#isSelected(claim, at.alternative, candidate.device)) continue;
       if (this.#take(at, candidate) !== "taken") continue;
       if (this.#pick(at, i + 1, left - 1)) return true;
       this.#putBack();
@@ -194,18 +204,27 @@ class Search {
     return (holders?.size ?? 0) > 0 || this.#input.isTaken(id);
   }
 
-  #isSelected(claim: ClaimRow, alternative: Alternative, device: DeviceRow): boolean {
-    let verdicts = this.#verdicts.get(alternative);
-    if (verdicts === undefined) this.#verdicts.set(alternative, verdicts = new Map());
-    let verdict = verdicts.get(device);
-    if (verdict === undefined) {
+  /** @returns what the request takes of a device; null where it does not select it. */
+  #wishFor(claim: ClaimRow, alternative: Alternative, device: DeviceRow): Consumption | null {
+    let wishes = this.#wishes.get(alternative);
+    if (wishes === undefined) this.#wishes.set(alternative, wishes = new Map());
+    let wish = wishes.get(device);
+    if (wish === undefined) {
       const ofClass = this.#input.classes.get(alternative.className);
-      verdict = device.isUsable && ofClass !== undefined &&
+      const isSelected = ofClass !== undefined &&
         this.#matchAll(`class ${ofClass.name}`, ofClass.selectors, device) &&
         this.#matchAll(`claim ${claim.key}`, alternative.selectors, device);
-      verdicts.set(device, verdict);
+      wish = isSelected ? consumptionOf(alternative.capacities, device.capacities) : null;
+      wishes.set(device, wish);
     }
-    return verdict;
+    return wish;
+  }
+
+  #hasRoom({ id, capacities }: DeviceRow, wish: Consumption): boolean {
+    return capacities.every(({ name, amount }) => {
+      const taken = this.#input.shares.taken(id, name) + this.#shares.taken(id, name);
+      return taken + wish.get(name)! <= amount;
+    });
   }
 
   #matchAll(owner: string, selectors: readonly string[], device: DeviceRow): boolean {
@@ -218,88 +237,56 @@ class Search {
 
   #take(at: Place, { device, pool }: Candidate): "taken" | "refused" | "mismatch" {
     const { claim, alternative } = at;
-    if (device.consumes.length > 0 && !this.#hasCounters(device, pool)) return "refused";
+    const wish = this.#wishFor(this.#input.claims[claim], alternative, device);
+    if (wish === null || !this.#hasRoom(device, wish)) return "refused";
     if (keepsOff(device, alternative.tolerations)) return "refused";
-    const matchings = this.#matchingsOf(claim, alternative);
-    for (const { attribute, value, count } of matchings) {
-      const own = device.attributes.get(attribute);
-      if (own === undefined || (count > 0 && own !== value)) return "mismatch";
-    }
-    for (const matching of matchings) {
-      matching.value = device.attributes.get(matching.attribute)!;
-      matching.count++;
-    }
-    const { driver, pool: poolName, name } = device;
     const { name: request, adminAccess } = alternative;
-    const result = { request, driver, pool: poolName, device: name, adminAccess };
+    const isFirst = !this.#isShared(device);
+    if (isFirst && !this.#counters.take(device, pool)) return "refused";
+    if (!this.#rules[claim].add(request, device)) {
+      if (isFirst) this.#counters.putBack(device, pool);
+      return "mismatch";
+    }
+    const { driver, pool: poolName, name, conditions, isShareable } = device;
+    const share = isShareable ? wish : null;
+    const result = {
+      request,
+      driver,
+      pool: poolName,
+      device: name,
+      adminAccess,
+      share,
+      conditions,
+    };
     this.#taken.push({ claim, device, pool, result });
     this.#results[claim]++;
-    const holders = this.#holders.get(device.id);
-    if (holders === undefined) this.#holders.set(device.id, new Set([claim]));
-    else holders.add(claim);
-    this.#consume(device, pool, 1);
+    if (share !== null) this.#shares.add(device.id, share);
+    else {
+      const holders = this.#holders.get(device.id);
+      if (holders === undefined) this.#holders.set(device.id, new Set([claim]));
+      else holders.add(claim);
+    }
     return "taken";
+  }
+
+  /** Whether a part of the device is in use, so that its counters are taken already. */
+  #isShared({ id, isShareable }: DeviceRow): boolean {
+    return isShareable && (this.#input.shares.has(id) || this.#shares.has(id));
   }
 
   #putBack(): void {
     const { claim, device, pool, result } = this.#taken.pop()!;
-    for (const matching of this.#matchings[claim]) {
-      if (isAbout(matching.requests, result.request)) matching.count--;
-    }
+    this.#rules[claim].removeLast(result.request);
     this.#results[claim]--;
-    this.#holders.get(device.id)!.delete(claim);
-    this.#consume(device, pool, -1);
-  }
-
-  #matchingsOf(claim: number, { name }: Alternative): Matching[] {
-    return this.#matchings[claim].filter(({ requests }) => isAbout(requests, name));
-  }
-
-  #consume(device: DeviceRow, pool: Pool, sign: 1 | -1): void {
-    if (device.consumes.length === 0) return;
-    let consumed = this.#consumed.get(pool);
-    if (consumed === undefined) this.#consumed.set(pool, consumed = new Map());
-    for (const { set, counter, amount } of device.consumes) {
-      const key = `${set}/${counter}`;
-      consumed.set(key, (consumed.get(key) ?? 0) + sign * amount);
-    }
-  }
-
-  #hasCounters(device: DeviceRow, pool: Pool): boolean {
-    const left = this.#leftOf(pool);
-    const consumed = this.#consumed.get(pool);
-    const wanted = new Map<string, number>();
-    for (const { set, counter, amount } of device.consumes) {
-      const key = `${set}/${counter}`;
-      wanted.set(key, (wanted.get(key) ?? 0) + amount);
-    }
-    for (const [key, amount] of wanted) {
-      if (amount + (consumed?.get(key) ?? 0) > (left.get(key) ?? 0)) return false;
-    }
-    return true;
-  }
-
-  /** What others leave of the counters of a pool. */
-  #leftOf(pool: Pool): Map<string, number> {
-    let left = this.#left.get(pool);
-    if (left === undefined) {
-      left = new Map(pool.counters);
-      for (const device of pool.slices.flatMap(({ devices }) => devices)) {
-        if (device.consumes.length === 0 || !this.#input.isTaken(device.id)) continue;
-        for (const { set, counter, amount } of device.consumes) {
-          const key = `${set}/${counter}`;
-          left.set(key, (left.get(key) ?? 0) - amount);
-        }
-      }
-      this.#left.set(pool, left);
-    }
-    return left;
+    if (result.share !== null) this.#shares.remove(device.id, result.share);
+    else this.#holders.get(device.id)!.delete(claim);
+    if (!this.#isShared(device)) this.#counters.putBack(device, pool);
   }
 
   #allocations(): Allocation[] {
     return this.#input.claims.map((_, claim) => {
       const own = this.#taken.filter((taken) => taken.claim === claim);
-      return { devices: own.map(({ result }) => result), terms: termsOf(own) };
+      return { devices: own.map(({ result }) => result), terms: termsOf(own, this.#input.node) };
     });
   }
 }
@@ -310,27 +297,20 @@ interface Place {
   readonly alternative: Alternative;
 }
 
-/** @param name "request" or "request/alternative"; a list's own name means all in it */
-function isAbout(requests: readonly string[], name: string): boolean {
-  if (requests.length === 0 || requests.includes(name)) return true;
-  const slash = name.indexOf("/");
-  return slash > 0 && requests.includes(name.slice(0, slash));
-}
-
 function reachOf({ device, pool }: Taken): NodeReach | null {
   const slice = pool.slices.find((it: SliceRow) => it.devices.includes(device));
   return slice?.reach ?? device.reach;
 }
 
-/** One device of one node ties the claim to it; terms of others are all to be met. */
-function termsOf(taken: readonly Taken[]): readonly NodeTerm[] | null {
+/** One device of one node, or bound to it, ties the claim to it; other terms all have to hold. */
+function termsOf(taken: readonly Taken[], node: NodeRow): readonly NodeTerm[] | null {
   const expressions: Requirement[] = [];
   const fields: Requirement[] = [];
   for (const one of taken) {
     const reach = reachOf(one);
     if (reach === null) continue;
-    if (reach.nodeName !== "") {
-      const name: Requirement = { key: "metadata.name", operator: "In", values: [reach.nodeName] };
+    if (reach.nodeName !== "" || one.device.bindsToNode) {
+      const name: Requirement = { key: "metadata.name", operator: "In", values: [node.name] };
       return [{ expressions: [], fields: [name] }];
     }
     for (const term of reach.terms) {

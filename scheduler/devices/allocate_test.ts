@@ -4,12 +4,14 @@
  */
 
 import assert from "node:assert/strict";
-import type { ClaimRow, ClassRow, SliceRow } from "./device_row.ts";
+import { NO_CONDITIONS } from "./device_row.ts";
+import type { Alternative, ClaimRow, ClassRow, SliceRow } from "./device_row.ts";
 import { DeviceLedger } from "./ledger.ts";
 import {
   ask,
   attributes,
   byAttribute,
+  capacity,
   claim,
   device,
   nodeNamed,
@@ -42,10 +44,12 @@ function tell(ledger: DeviceLedger, claims: readonly ClaimRow[], node = nodeName
   ).join(" | ");
 }
 
+const ALONE = { share: null, conditions: NO_CONDITIONS };
+
 /** A claim that was given a device. */
 function holding(name: string): ClaimRow {
   const { driver, pool } = device(name);
-  const devices = [{ request: "r", driver, pool, device: name, adminAccess: false }];
+  const devices = [{ request: "r", driver, pool, device: name, adminAccess: false, ...ALONE }];
   return claim("held", [ask("r")], { allocation: { devices, terms: null } });
 }
 
@@ -100,23 +104,108 @@ Deno.test("matchAttribute makes the devices of its requests agree", () => {
   const attribute = "gpu.example.com/root";
   const pair = [ask("r", { className: "big" }), ask("q")];
   const bound = (requests: readonly string[]) =>
-    claim("a", pair, { constraints: [{ requests, attribute }] });
+    claim("a", pair, { constraints: [{ requests, attribute, isDistinct: false }] });
   assert.equal(tell(ledger, [bound([])]), "r:g1 q:g0");
   const two = claim("a", [ask("r", { className: "big", count: 2 })], {
-    constraints: [{ requests: ["r"], attribute }],
+    constraints: [{ requests: ["r"], attribute, isDistinct: false }],
   });
   assert.equal(tell(ledger, [two]), "r:g2 r:g3");
   const absent = claim("a", [ask("r")], {
-    constraints: [{ requests: [], attribute: "x.example.com/y" }],
+    constraints: [{ requests: [], attribute: "x.example.com/y", isDistinct: false }],
   });
   assert.equal(tell(ledger, [absent]), "none");
   const all = claim("a", [ask("r", { mode: "All" })], {
-    constraints: [{ requests: [], attribute }],
+    constraints: [{ requests: [], attribute, isDistinct: false }],
   });
   assert.match(
     tell(ledger, [all]),
     /request r: cannot add device .*\/g2 because a claim constrain/,
   );
+});
+
+Deno.test("distinctAttribute keeps devices of its requests apart", () => {
+  const ledger = ledgerOf([slice(mixed)]);
+  const attribute = "gpu.example.com/root";
+  const apart = (
+    asks: readonly Alternative[],
+    requests: readonly string[] = [],
+  ) => [claim("a", asks, { constraints: [{ requests, attribute, isDistinct: true }] })];
+  assert.equal(tell(ledger, apart([ask("r", { count: 2 })])), "r:g0 r:g2");
+  assert.equal(tell(ledger, apart([ask("r", { count: 3 })])), "none");
+  assert.equal(tell(ledger, apart([ask("r"), ask("q", { className: "big" })])), "r:g0 q:g2");
+  assert.equal(tell(ledger, apart([ask("r"), ask("q")], ["q"])), "r:g0 q:g1");
+  const all = apart([ask("r", { mode: "All" })]);
+  assert.match(tell(ledger, all), /cannot add device .*\/g1 because a claim constraint/);
+});
+
+Deno.test("a device that allows it is shared until its capacity is used up", () => {
+  const shared = device("s0", { isShareable: true, capacities: [capacity("memory", 10n)] });
+  const whole = device("w0", { capacities: [capacity("memory", 4n)] });
+  const ledger = ledgerOf([slice([shared, whole])]);
+  const part = (amount: bigint) => ask("r", { capacities: new Map([["memory", amount]]) });
+  const two = (
+    first: bigint,
+    second: bigint,
+  ) => [claim("a", [part(first)]), claim("b", [part(second)])];
+  assert.equal(tell(ledger, two(6n, 4n)), "r:s0 | r:s0");
+  assert.equal(tell(ledger, two(7n, 4n)), "r:s0 | r:w0");
+  assert.equal(tell(ledger, two(7n, 5n)), "none");
+  assert.equal(tell(ledger, [claim("a", [ask("r"), ask("q")])]), "r:s0 q:w0");
+  assert.equal(tell(ledger, [claim("a", [ask("r", { count: 2 })])]), "r:s0 r:w0");
+
+  const { driver, pool } = shared;
+  const share = new Map([["memory", 6n]]);
+  const given = { request: "r", driver, pool, device: "s0", adminAccess: false, ...ALONE, share };
+  const held = claim("held", [part(6n)], { allocation: { devices: [given], terms: null } });
+  ledger.setClaim(held.key, held);
+  assert.equal(tell(ledger, [claim("a", [part(5n)])]), "none");
+  assert.equal(tell(ledger, two(4n, 1n)), "r:s0 | r:w0");
+  const all = ask("r", { mode: "All", capacities: new Map([["memory", 5n]]) });
+  assert.equal(tell(ledger, [claim("a", [all])]), "none");
+  ledger.setClaim(held.key, null);
+  assert.equal(tell(ledger, [claim("a", [all])]), "r:s0");
+});
+
+Deno.test("shares of a partition take its counters once", () => {
+  const consumes = [{ set: "mem", counter: "gb", amount: 30n }];
+  const parted = (name: string) =>
+    device(name, { consumes, isShareable: true, capacities: [capacity("links", 2n)] });
+  const counters = [{ set: "mem", counter: "gb", amount: 40n }];
+  const ledger = ledgerOf([
+    slice([parted("a"), parted("b")], { sliceCount: 2 }),
+    slice([], { name: "counters", sliceCount: 2, reach: null, counters, pool: "pool" }),
+  ]);
+  const link = (name: string) => ask(name, { capacities: new Map([["links", 1n]]) });
+  assert.equal(tell(ledger, [claim("a", [link("r"), link("q")])]), "r:a q:a");
+  assert.equal(tell(ledger, [claim("a", [link("r"), link("q"), link("p")])]), "none");
+});
+
+Deno.test("devices that must be waited for come last, and may bind their claim to the node", () => {
+  const conditions = { awaited: ["Attached"], failing: [] };
+  const fabric = device("f", { pool: "a", conditions, bindsToNode: true });
+  const slices = [
+    slice([fabric], { name: "fabric", pool: "a", reach: { ...NOWHERE, all: true } }),
+    slice([device("x", { pool: "b" })], { name: "local", pool: "b" }),
+  ];
+  const ledger = ledgerOf(slices);
+  assert.equal(tell(ledger, [claim("a", [ask("r")])]), "r:x");
+  const outcome = ledger.tryOn([claim("a", [ask("r")])], nodeNamed("n9"));
+  assert(outcome.kind === "allocated");
+  const [{ devices: [given], terms }] = outcome.allocations;
+  assert.deepEqual(given.conditions, conditions);
+  const name = { key: "metadata.name", operator: "In", values: ["n9"] };
+  assert.deepEqual(terms, [{ expressions: [], fields: [name] }]);
+});
+
+Deno.test("a name that a node reaches twice spoils the pool there, and there alone", () => {
+  const ledger = ledgerOf([
+    slice([device("g")], { name: "one", sliceCount: 3 }),
+    slice([device("g")], { name: "two", sliceCount: 3 }),
+    slice([device("g")], { name: "three", sliceCount: 3, reach: onNode("n2") }),
+  ]);
+  const one = [claim("a", [ask("r")])];
+  assert.equal(tell(ledger, one), "invalid resource pools were encountered");
+  assert.equal(tell(ledger, one, nodeNamed("n2")), "r:g");
 });
 
 Deno.test("what others hold is taken, but may be watched with admin access", () => {
@@ -145,9 +234,13 @@ Deno.test("tainted devices are for those that tolerate them", () => {
 });
 
 Deno.test("partitions share the counters of their pool", () => {
-  const take = (amount: number) => ({ consumes: [{ set: "mem", counter: "gb", amount }] });
-  const devices = [device("whole", take(40)), device("half", take(20)), device("half2", take(20))];
-  const counters = [{ set: "mem", counter: "gb", amount: 40 }];
+  const take = (amount: bigint) => ({ consumes: [{ set: "mem", counter: "gb", amount }] });
+  const devices = [
+    device("whole", take(40n)),
+    device("half", take(20n)),
+    device("half2", take(20n)),
+  ];
+  const counters = [{ set: "mem", counter: "gb", amount: 40n }];
   const slices = [
     slice(devices, { sliceCount: 2 }),
     slice([], { name: "counters", sliceCount: 2, reach: null, counters, pool: "pool" }),
@@ -159,7 +252,7 @@ Deno.test("partitions share the counters of their pool", () => {
   const held = holding("half");
   ledger.setClaim(held.key, held);
   assert.equal(tell(ledger, [claim("a", [ask("r")])]), "r:half2");
-  const unknown = device("odd", { consumes: [{ set: "x", counter: "y", amount: 1 }] });
+  const unknown = device("odd", { consumes: [{ set: "x", counter: "y", amount: 1n }] });
   const invalid = ledgerOf([slice([unknown])]);
   assert.equal(
     tell(invalid, [claim("a", [ask("r")])]),
@@ -226,12 +319,14 @@ Deno.test("only the newest generation of a pool counts, and only once it is whol
 Deno.test("a claim holds 32 devices at most, and a hopeless search ends", () => {
   const devices = Array.from({ length: 40 }, (_, i) => device(`g${String(i).padStart(2, "0")}`));
   const ledger = ledgerOf([slice(devices)]);
-  assert.equal(tell(ledger, [claim("a", [ask("r", { count: 33 })])]), "none");
-  assert.equal(tell(ledger, [claim("a", [ask("r", { mode: "All" })])]), "none");
+  const tooMany = (count: number) =>
+    `claim default/a: number of requested devices ${count} exceeds the claim limit of 32`;
+  assert.equal(tell(ledger, [claim("a", [ask("r", { count: 33 })])]), tooMany(33));
+  assert.equal(tell(ledger, [claim("a", [ask("r", { mode: "All" })])]), tooMany(40));
   const bits = devices.map((it, i) => ({ ...it, attributes: attributes({ root: `${i % 20}` }) }));
   const odd = ledgerOf([slice(bits)]);
   const hopeless = claim("a", [ask("r", { count: 8 }), ask("q", { count: 8 })], {
-    constraints: [{ requests: ["q"], attribute: "gpu.example.com/root" }],
+    constraints: [{ requests: ["q"], attribute: "gpu.example.com/root", isDistinct: false }],
   });
   assert.equal(tell(odd, [hopeless]), "node n1: timed out trying to allocate devices");
 });

@@ -28,7 +28,26 @@ export interface CounterAmount {
   /** Names of the counter set and the counter. */
   readonly set: string;
   readonly counter: string;
-  readonly amount: number;
+  /** Billionths. */
+  readonly amount: bigint;
+}
+
+/** What a device has of something, and which parts of it may be taken; amounts in billionths. */
+export interface CapacityRow {
+  /** As its slice writes it; requests name it in the same way. */
+  readonly name: string;
+  readonly amount: bigint;
+  /** Taken by a request that names no amount; null = all there is. */
+  readonly usual: bigint | null;
+  /** The only amounts that may be taken, ascending; empty = any. */
+  readonly values: readonly bigint[];
+  readonly range: CapacityRange | null;
+}
+
+export interface CapacityRange {
+  readonly min: bigint;
+  readonly max: bigint | null;
+  readonly step: bigint | null;
 }
 
 export interface DeviceRow {
@@ -43,9 +62,24 @@ export interface DeviceRow {
   readonly consumes: readonly CounterAmount[];
   /** Set where the slice leaves it to each device. */
   readonly reach: NodeReach | null;
-  /** Devices that nobody here can prepare are never chosen. */
-  readonly isUsable: boolean;
+  /** By name, ascending. */
+  readonly capacities: readonly CapacityRow[];
+  /** Whether several requests may have a part of it. */
+  readonly isShareable: boolean;
+  readonly conditions: BindingConditions;
+  /** Whether, once allocated, it can be used on that node only. */
+  readonly bindsToNode: boolean;
 }
+
+/** Conditions that decide, once a device is allocated, whether its pod may be bound. */
+export interface BindingConditions {
+  /** All have to be true; empty = nothing is waited for. */
+  readonly awaited: readonly string[];
+  /** Any that is true gives the allocation up. */
+  readonly failing: readonly string[];
+}
+
+export const NO_CONDITIONS: BindingConditions = { awaited: [], failing: [] };
 
 /** One slice of a pool: devices, or the counters that devices of the pool share. */
 export interface SliceRow {
@@ -83,6 +117,8 @@ export interface Alternative {
   readonly count: number;
   readonly adminAccess: boolean;
   readonly tolerations: readonly DeviceToleration[];
+  /** Capacity -> what each device has to give of it at least, billionths. */
+  readonly capacities: ReadonlyMap<string, bigint>;
 }
 
 export interface RequestRow {
@@ -92,11 +128,16 @@ export interface RequestRow {
   readonly isList: boolean;
 }
 
-/** All devices of the requests (none named = of all) have the same value of an attribute. */
-export interface MatchConstraint {
+/** Values of an attribute among all devices of the requests; none named = of all requests. */
+export interface AttributeConstraint {
   readonly requests: readonly string[];
   readonly attribute: string;
+  /** Whether no two may be equal; otherwise all have to be. */
+  readonly isDistinct: boolean;
 }
+
+/** Capacity -> what was taken of it, billionths. */
+export type Consumption = ReadonlyMap<string, bigint>;
 
 export interface AllocatedDevice {
   /** Name of the request or alternative. */
@@ -105,6 +146,9 @@ export interface AllocatedDevice {
   readonly pool: string;
   readonly device: string;
   readonly adminAccess: boolean;
+  /** What is taken of a device that others may share; null = it is had alone. */
+  readonly share: Consumption | null;
+  readonly conditions: BindingConditions;
 }
 
 export interface Allocation {
@@ -118,13 +162,26 @@ export interface ClaimRow {
   readonly key: string;
   readonly uid: string;
   readonly requests: readonly RequestRow[];
-  readonly constraints: readonly MatchConstraint[];
+  readonly constraints: readonly AttributeConstraint[];
   /** What it asks for that can't be given here, "" = nothing. */
   readonly unsupported: string;
   readonly allocation: Allocation | null;
   /** Uids of those it is reserved for. */
   readonly reservedFor: readonly string[];
+  readonly readiness: ClaimReadiness;
 }
+
+/** How far the devices of an allocated claim are. */
+export interface ClaimReadiness {
+  /** Whether every condition that is awaited is true. */
+  readonly isReady: boolean;
+  /** In words that and why it never will be, "" = it may be. */
+  readonly failure: string;
+  /** When the wait began, milliseconds; null = nothing is waited for, or it is not known. */
+  readonly allocatedMs: number | null;
+}
+
+export const READY: ClaimReadiness = { isReady: true, failure: "", allocatedMs: null };
 
 /** @returns true or false, or in words why the selector can't be evaluated on the device. */
 export type DeviceMatcher = (device: DeviceRow, selector: string) => boolean | string;

@@ -84,12 +84,15 @@ function faultOf(ledger: DeviceLedger, { key, requests, unsupported }: ClaimRow)
 
 /** Asks each node once, for filter and score alike. */
 class Answers {
+  readonly #isGivenUp: boolean;
   readonly #ledger: DeviceLedger;
   readonly #table: NodeTable;
   readonly #wanted: Wanted;
   readonly #byRow = new Map<number, NodeAnswer>();
 
-  constructor(ledger: DeviceLedger, table: NodeTable, wanted: Wanted) {
+  /** @param isGivenUp whether an allocated claim of the pod can't be used on any node */
+  constructor(ledger: DeviceLedger, table: NodeTable, wanted: Wanted, isGivenUp: boolean) {
+    this.#isGivenUp = isGivenUp;
     this.#ledger = ledger;
     this.#table = table;
     this.#wanted = wanted;
@@ -112,7 +115,8 @@ class Answers {
       if (outcome.kind === "problem") return { reason: outcome.reason, allocations };
       allocations = outcome.allocations;
     }
-    const isReachable = allocated.every(({ allocation }) => isUsableOn(allocation, node));
+    const isReachable = !this.#isGivenUp &&
+      allocated.every(({ allocation }) => isUsableOn(allocation, node));
     return { reason: isReachable ? "" : UNAVAILABLE, allocations };
   }
 }
@@ -147,8 +151,11 @@ function filterOf(answers: Answers): FilterRun {
   };
 }
 
-/** @param ledger shared by all profiles; it also knows what was promised a moment ago */
-export function createDynamicResources(ledger: DeviceLedger): Plugin {
+/**
+ * @param ledger shared by all profiles; it also knows what was promised a moment ago
+ * @param timeoutMs how long the devices of a claim may take to be ready
+ */
+export function createDynamicResources(ledger: DeviceLedger, timeoutMs: number): Plugin {
   /** The cycle that was inspected last, so that the score need not ask every node again. */
   let last: { readonly cycle: Cycle; readonly wanted: Wanted; readonly answers: Answers } | null =
     null;
@@ -157,7 +164,8 @@ export function createDynamicResources(ledger: DeviceLedger): Plugin {
     if (last?.cycle === cycle) return last;
     const wanted = inspect(ledger, cycle.pod);
     if ("reject" in wanted) return wanted;
-    last = { cycle, wanted, answers: new Answers(ledger, cycle.table, wanted) };
+    const isGivenUp = wanted.allocated.some(({ claim }) => ledger.isGivenUp(claim, timeoutMs));
+    last = { cycle, wanted, answers: new Answers(ledger, cycle.table, wanted, isGivenUp) };
     return last;
   }
 

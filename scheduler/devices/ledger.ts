@@ -9,6 +9,7 @@
 import type { NodeRow } from "../node_row.ts";
 import type { PodRow } from "../pod_row.ts";
 import { allocate, type AllocateOutcome } from "./allocate.ts";
+import { Shares } from "./capacity.ts";
 import {
   type Allocation,
   type ClaimRow,
@@ -55,10 +56,13 @@ export class DeviceLedger {
   /** Uid of a pod -> claims in whose pending allocations it has a part. */
   readonly #usedBy = new Map<string, string[]>();
   readonly #bindings = new Map<string, readonly ClaimBinding[]>();
-  /** Device id -> how many claims hold it. */
+  /** Device id -> how many claims hold it alone; what they hold parts of. */
   readonly #taken = new Map<string, number>();
+  readonly #shares = new Shares();
   /** Group whose attempt is under way, "" = none. */
   group = "";
+  /** Time of the decisions that are made, milliseconds. */
+  nowMs = 0;
 
   /** @param matches what selectors mean; without one, no device is ever selected */
   constructor(matches: DeviceMatcher = () => false) {
@@ -122,18 +126,31 @@ export class DeviceLedger {
       classes: this.#classes,
       matches: this.#matches,
       isTaken: (id) => this.#taken.has(id),
+      shares: this.#shares,
     });
   }
 
   /**
-   * @param nodes all there are; undefined where a row is empty
-   * @returns a claim of the pod that nobody else uses and that some node can't reach, "" = none
+   * @param timeoutMs how long its devices may take to be ready
+   * @returns whether a claim holds devices that are of no use to it
    */
-  idleClaim(pod: PodRow, nodes: readonly (NodeRow | undefined)[]): string {
+  isGivenUp({ readiness: { isReady, failure, allocatedMs } }: ClaimRow, timeoutMs: number) {
+    if (failure !== "") return true;
+    return !isReady && allocatedMs !== null && allocatedMs + timeoutMs < this.nowMs;
+  }
+
+  /**
+   * @param nodes all there are; undefined where a row is empty
+   * @param timeoutMs how long devices may take to be ready
+   * @returns a claim of the pod that nobody else uses and that some node can't reach, or that is
+   * given up, "" = none
+   */
+  idleClaim(pod: PodRow, nodes: readonly (NodeRow | undefined)[], timeoutMs: number): string {
     const found = pod.template.spec.devices.claims.find((key) => {
       const claim = this.#claims.get(key);
       if (!claim?.allocation || claim.reservedFor.some((uid) => uid !== pod.uid)) return false;
       const { allocation } = claim;
+      if (this.isGivenUp(claim, timeoutMs)) return true;
       return nodes.some((node) => node !== undefined && !isUsableOn(allocation, node));
     });
     return found ?? "";
@@ -210,6 +227,11 @@ export class DeviceLedger {
     for (const device of devices) {
       if (device.adminAccess) continue;
       const id = deviceId(device);
+      if (device.share !== null) {
+        if (sign === 1) this.#shares.add(id, device.share);
+        else this.#shares.remove(id, device.share);
+        continue;
+      }
       const count = (this.#taken.get(id) ?? 0) + sign;
       if (count === 0) this.#taken.delete(id);
       else this.#taken.set(id, count);

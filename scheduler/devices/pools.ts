@@ -14,17 +14,23 @@ export interface Pool {
   readonly id: string;
   /** Its driver is about to publish the rest: nothing of it may be taken. */
   readonly isIncomplete: boolean;
-  /** Contradicts itself: nothing of it may be taken. */
+  /** Its counters contradict themselves: nothing of it may be taken. */
   readonly isInvalid: boolean;
+  readonly driver: string;
+  readonly name: string;
   readonly slices: readonly SliceRow[];
-  /** "set/counter" -> what there is of it. */
-  readonly counters: ReadonlyMap<string, number>;
+  /** "set/counter" -> what there is of it, billionths. */
+  readonly counters: ReadonlyMap<string, bigint>;
 }
 
 /** What a node can use of a pool. */
 export interface PoolView {
   readonly pool: Pool;
   readonly devices: readonly DeviceRow[];
+  /** Whether the pool, or what the node reaches of it, contradicts itself. */
+  readonly isInvalid: boolean;
+  /** Pools with devices that have to be waited for come after all others. */
+  readonly isLast: boolean;
 }
 
 /** @param slices all that exist of one pool, of any generation; at least one */
@@ -33,46 +39,51 @@ export function buildPool(id: string, slices: Iterable<SliceRow>): Pool {
   const generation = Math.max(...all.map((slice) => slice.generation));
   const newest = all.filter((slice) => slice.generation === generation)
     .sort((a, b) => a.name < b.name ? -1 : 1);
-  const counters = new Map<string, number>();
+  const counters = new Map<string, bigint>();
+  const sets = new Set<string>();
   let isInvalid = false;
   for (const { counters: offered } of newest) {
-    const sets = new Set<string>();
-    for (const { set, counter, amount } of offered) {
-      const key = `${set}/${counter}`;
-      if (counters.has(key)) isInvalid = true;
-      counters.set(key, amount);
+    const own = new Set(offered.map(({ set }) => set));
+    for (const set of own) {
+      if (sets.has(set)) isInvalid = true;
       sets.add(set);
     }
+    for (const { set, counter, amount } of offered) counters.set(`${set}/${counter}`, amount);
   }
-  const names = new Set<string>();
-  for (const { devices } of newest) {
-    for (const { name, consumes } of devices) {
-      if (names.has(name)) isInvalid = true;
-      names.add(name);
-      if (consumes.some(({ set, counter }) => !counters.has(`${set}/${counter}`))) isInvalid = true;
-    }
-  }
+  isInvalid ||= newest.some(({ devices }) =>
+    devices.some(({ consumes }) =>
+      consumes.some(({ set, counter }) => !counters.has(`${set}/${counter}`))
+    )
+  );
   const isIncomplete = newest.length !== newest[0].sliceCount;
-  return { id, isIncomplete, isInvalid, slices: newest, counters };
+  const { driver, pool: name } = newest[0];
+  return { id, driver, name, isIncomplete, isInvalid, slices: newest, counters };
 }
 
-function viewOf(pool: Pool, node: NodeRow): PoolView | null {
+/** @returns what a node can use of a pool, null = nothing of it is meant for the node. */
+export function viewOf(pool: Pool, node: NodeRow): PoolView | null {
+  const reached: SliceRow[] = [];
   const devices: DeviceRow[] = [];
-  let isReached = false;
   for (const slice of pool.slices) {
-    if (slice.reach !== null) {
-      if (!reaches(slice.reach, node)) continue;
-      isReached = true;
-      devices.push(...slice.devices);
-    } else {
-      for (const device of slice.devices) {
-        if (device.reach === null || !reaches(device.reach, node)) continue;
-        isReached = true;
-        devices.push(device);
-      }
-    }
+    const usable = slice.reach !== null
+      ? reaches(slice.reach, node) ? slice.devices : null
+      : slice.devices.filter(({ reach }) => reach !== null && reaches(reach, node));
+    if (usable === null || (slice.reach === null && usable.length === 0)) continue;
+    reached.push(slice);
+    devices.push(...usable);
   }
-  return isReached ? { pool, devices } : null;
+  if (reached.length === 0) return null;
+  const names = new Set<string>();
+  const all = reached.flatMap((slice) => slice.devices);
+  const isAmbiguous = all.some(({ name }) => names.size === names.add(name).size);
+  const isLast = all.some(({ conditions }) => conditions.awaited.length > 0);
+  return { pool, devices, isInvalid: pool.isInvalid || isAmbiguous, isLast };
+}
+
+function comesFirst(a: PoolView, b: PoolView): boolean {
+  if (a.isLast !== b.isLast) return b.isLast;
+  if (a.pool.driver !== b.pool.driver) return a.pool.driver < b.pool.driver;
+  return a.pool.name < b.pool.name;
 }
 
 /** @returns the one node that reaches the pool, "" when there may be several. */
@@ -132,14 +143,14 @@ export class Pools {
     neighbours.set(id, pool);
   }
 
-  /** @returns what a node reaches, in the order of the pools' ids. */
+  /** @returns what a node reaches, in the order in which it is tried. */
   on(node: NodeRow): readonly PoolView[] {
     let views = this.#views.get(node);
     if (views === undefined) {
       const near = [this.#byHome.get(node.name), this.#byHome.get("")];
       views = near.flatMap((pools) => [...pools?.values() ?? []])
         .flatMap((pool) => viewOf(pool, node) ?? [])
-        .sort((a, b) => a.pool.id < b.pool.id ? -1 : 1);
+        .sort((a, b) => comesFirst(a, b) ? -1 : 1);
       this.#views.set(node, views);
     }
     return views;

@@ -6,13 +6,16 @@
 
 import type { NodeRow } from "../node_row.ts";
 import { EMPTY_NODE } from "../node_row.ts";
-import type {
-  Alternative,
-  ClaimRow,
-  DeviceMatcher,
-  DeviceRow,
-  NodeReach,
-  SliceRow,
+import {
+  type Alternative,
+  type CapacityRow,
+  type ClaimRow,
+  type DeviceMatcher,
+  type DeviceRow,
+  NO_CONDITIONS,
+  type NodeReach,
+  READY,
+  type SliceRow,
 } from "./device_row.ts";
 
 export const NOWHERE: NodeReach = { nodeName: "", terms: [], all: false };
@@ -40,7 +43,10 @@ export function device(
     taints: [],
     consumes: [],
     reach: null,
-    isUsable: true,
+    capacities: [],
+    isShareable: false,
+    conditions: NO_CONDITIONS,
+    bindsToNode: false,
     ...parts,
   };
 }
@@ -68,6 +74,7 @@ export function ask(name: string, parts: Partial<Alternative> = {}): Alternative
     count: 1,
     adminAccess: false,
     tolerations: [],
+    capacities: new Map(),
     ...parts,
   };
 }
@@ -91,6 +98,7 @@ export function claim(
     unsupported: "",
     allocation: null,
     reservedFor: [],
+    readiness: READY,
     ...parts,
   };
 }
@@ -101,6 +109,14 @@ export const byAttribute: DeviceMatcher = ({ attributes }, selector) => {
   const [key, value] = selector.split("=");
   return attributes.get(`${DRIVER}/${key}`) === value;
 };
+
+export function capacity(
+  name: string,
+  amount: bigint,
+  parts: Partial<CapacityRow> = {},
+): CapacityRow {
+  return { name, amount, usual: null, values: [], range: null, ...parts };
+}
 
 /** Attributes of the driver's own domain. */
 export function attributes(values: Record<string, string>): ReadonlyMap<string, string> {

@@ -19,8 +19,14 @@ export interface Preparation {
   needs(action: BindAction): boolean;
   /** Starts it. Errors: rejects with ApiError or BindingFault. */
   start(action: BindAction): Promise<void>;
-  /** Whether it is all there, once `start` has ended. Errors: throws when it never will be. */
-  isComplete(action: BindAction): boolean;
+  /**
+   * Whether it is all there, once `start` has ended.
+   *
+   * Errors: throws BindingFault when it never will be, or takes longer than the profile allows.
+   */
+  isComplete(action: BindAction, waitedMillis: number): boolean;
+  /** @returns after how many milliseconds it must be looked at, as time alone may have ended it */
+  timeouts(action: BindAction): readonly number[];
   /** Gives back what was started for a pod that will not be bound. */
   undo(action: BindAction): Promise<void>;
 }
@@ -29,7 +35,8 @@ export interface Preparation {
 export interface Cohort {
   readonly actions: readonly BindAction[];
   readonly startedMillis: number;
-  readonly dueMillis: number;
+  /** When time alone may end the wait, ascending; those to come. */
+  due: readonly number[];
   /** Uids of those whose preparation was started and has not been found complete. */
   readonly waiting: Set<string>;
   /** Preparations under way. */
@@ -61,7 +68,8 @@ export function toCohorts(
   const cohorts = together.map((members) => ({
     actions: members,
     startedMillis: nowMillis,
-    dueMillis: nowMillis + members[0].entry.profile.bindTimeoutMs,
+    due: preparation.timeouts(members[0]).map((millis) => nowMillis + millis)
+      .sort((a, b) => a - b),
     waiting: new Set<string>(),
     underWay: 0,
     error: null,
@@ -77,11 +85,11 @@ export class WaitingCohorts {
     this.#preparation = preparation;
   }
 
-  /** When the first of them has waited for too long, milliseconds; Infinity = never. */
+  /** When the first of them may have waited for too long, milliseconds; Infinity = never. */
   get dueMillis(): number {
-    let due = Infinity;
-    for (const { dueMillis } of this.#cohorts) due = Math.min(due, dueMillis);
-    return due;
+    let first = Infinity;
+    for (const { due } of this.#cohorts) first = Math.min(first, due[0] ?? Infinity);
+    return first;
   }
 
   /**
@@ -125,17 +133,14 @@ export class WaitingCohorts {
       const { uid } = action.entry.pod;
       if (!cohort.waiting.has(uid)) continue;
       try {
-        if (this.#preparation.isComplete(action)) cohort.waiting.delete(uid);
+        const waitedMillis = nowMillis - cohort.startedMillis;
+        if (this.#preparation.isComplete(action, waitedMillis)) cohort.waiting.delete(uid);
       } catch (error) {
         if (!(error instanceof BindingFault)) throw error;
         cohort.error = error;
         return;
       }
     }
-    if (cohort.waiting.size > 0 && nowMillis >= cohort.dueMillis) {
-      cohort.error = new BindingFault(
-        'running PreBind plugin "VolumeBinding": timed out waiting for volumes to be bound',
-      );
-    }
+    cohort.due = cohort.due.filter((millis) => millis > nowMillis);
   }
 }

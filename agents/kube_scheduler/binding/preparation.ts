@@ -11,12 +11,17 @@ import type { Pod } from "../kinds.ts";
 import type { VolumeBinder } from "../volume_binder.ts";
 import { type BindAction, BindingFault, type Preparation } from "./cohorts.ts";
 
+/** Claims tell full seconds of when they were allocated, and have to be beyond their time. */
+const CLAIM_TIME_STEP_MS = 1001;
+
 export interface PreparationParts {
   readonly scheduler: Scheduler;
   readonly volumes: VolumeBinder;
   readonly devices: DeviceBinder;
   /** The pod as last seen, undefined when it is gone. */
   readonly lookUp: (pod: PodRow) => Pod | undefined;
+  /** Told of each pod that waits for its devices. */
+  readonly announceWait: (action: BindAction) => void;
 }
 
 function waitsForVolumes({ entry }: BindAction): boolean {
@@ -38,7 +43,7 @@ async function step(plugin: string, work: Promise<unknown>): Promise<void> {
 }
 
 export function createPreparation(
-  { scheduler, volumes, devices, lookUp }: PreparationParts,
+  { scheduler, volumes, devices, lookUp, announceWait }: PreparationParts,
 ): Preparation {
   const podOf = ({ entry: { pod } }: BindAction): Pod => {
     const object = lookUp(pod);
@@ -53,6 +58,15 @@ export function createPreparation(
     }
   }
 
+  const devicesReady = ({ entry: { pod, profile } }: BindAction): boolean => {
+    try {
+      return devices.readinessOf(pod, profile.deviceTimeoutMs) === "ready";
+    } catch (error) {
+      if (!(error instanceof BindingFault)) throw error;
+      throw new BindingFault(`running PreBind plugin "DynamicResources": ${error.message}`);
+    }
+  };
+
   return {
     needs: (action) => waitsForVolumes(action) || claimsOf(action).length > 0,
     async start(action) {
@@ -62,8 +76,22 @@ export function createPreparation(
       if (node === undefined) throw new BindingFault(`node ${action.nodeName} is gone`);
       if (waitsForVolumes(action)) await step("VolumeBinding", volumes.reserve(pod, node));
       await step("DynamicResources", bindClaims(action));
+      if (!devicesReady(action)) announceWait(action);
     },
-    isComplete: (action) => volumes.isComplete(podOf(action)),
+    isComplete(action, waitedMillis) {
+      const { bindTimeoutMs } = action.entry.profile;
+      const areBound = volumes.isComplete(podOf(action));
+      if (!areBound && waitedMillis >= bindTimeoutMs) {
+        throw new BindingFault(
+          'running PreBind plugin "VolumeBinding": timed out waiting for volumes to be bound',
+        );
+      }
+      return devicesReady(action) && areBound;
+    },
+    timeouts: ({ entry: { profile } }) => [
+      profile.bindTimeoutMs,
+      profile.deviceTimeoutMs + CLAIM_TIME_STEP_MS,
+    ],
     async undo(action) {
       for (const key of claimsOf(action)) await devices.unreserve(action.entry.pod, key);
     },

@@ -14,9 +14,10 @@ import type { Client } from "../../client/client.ts";
 import type { Clock } from "../../client/clock.ts";
 import type { InformerSet } from "../../client/informer_set.ts";
 import type { Lister } from "../../client/lister.ts";
-import type { ClaimBinding, PodRow } from "../../../scheduler/mod.ts";
+import { deviceId } from "../../../scheduler/mod.ts";
+import type { AllocatedDevice, ClaimBinding, PodRow } from "../../../scheduler/mod.ts";
 import { BindingFault } from "../binding/cohorts.ts";
-import { encodeClaim, formatAllocation } from "./encode_devices.ts";
+import { encodeClaim, formatAllocation, readinessOf } from "./encode_claims.ts";
 
 const FINALIZER = "resource.kubernetes.io/delete-protection";
 const STRATEGIC = "application/strategic-merge-patch+json";
@@ -77,10 +78,13 @@ export class DeviceBinder {
         throw new BindingFault(`claim ${key} got deallocated elsewhere in the meantime`);
       }
       current = await this.#protect(claim);
-      const classOf = (name: string) => this.#classes.get({ name });
+      const parts = {
+        classOf: (name: string) => this.#classes.get({ name }),
+        newShareId: () => crypto.randomUUID(),
+      };
       const allocationTimestamp = formatTime(this.#clock.nowMillis());
       allocation = {
-        ...formatAllocation(claim, binding.allocation, classOf),
+        ...formatAllocation(claim, binding.allocation, parts),
         allocationTimestamp,
       };
     }
@@ -97,6 +101,28 @@ export class DeviceBinder {
     if (finalizers.includes(FINALIZER)) return Promise.resolve(claim);
     const metadata = { ...claim.metadata, finalizers: [...finalizers, FINALIZER] };
     return this.#client.update(resourceClaims, { ...claim, metadata });
+  }
+
+  /**
+   * @param timeoutMs how long a claim may wait for its conditions
+   * @returns what is awaited of the pod's claims
+   *
+   * Errors: throws BindingFault where it failed, or took too long.
+   */
+  readinessOf(pod: PodRow, timeoutMs: number): "ready" | "waiting" {
+    for (const key of pod.template.spec.devices.claims) {
+      const [namespace, name] = key.split("/");
+      const claim = this.#claims.get({ namespace, name });
+      if (claim?.status?.allocation === undefined) continue;
+      const { isReady, failure, allocatedMs } = readinessOf(claim);
+      if (failure !== "") throw new BindingFault(failure);
+      if (isReady) continue;
+      if (allocatedMs !== null && allocatedMs + timeoutMs < this.#clock.nowMillis()) {
+        throw new BindingFault(`device binding timeout: claim=${name}`);
+      }
+      return "waiting";
+    }
+    return "ready";
   }
 
   /** Takes a pod out of those that a claim is reserved for. Errors: rejects with ApiError. */
@@ -140,8 +166,9 @@ export class DeviceBinder {
 
 /** Whether a claim holds just the devices that were decided; another pod of the gang wrote them. */
 function isSame(claim: ResourceClaim, { allocation }: ClaimBinding): boolean {
-  return JSON.stringify(encodeClaim(claim).allocation?.devices) ===
-    JSON.stringify(allocation?.devices);
+  const told = (devices: readonly AllocatedDevice[] = []) =>
+    devices.map(({ request, ...device }) => `${request} ${deviceId(device)}`).join();
+  return told(encodeClaim(claim).allocation?.devices) === told(allocation?.devices);
 }
 
 function ignoreStale(error: unknown): void {

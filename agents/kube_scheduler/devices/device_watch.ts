@@ -18,7 +18,8 @@ import type { InformerSet } from "../../client/informer_set.ts";
 import type { ClusterEvent, DeviceLedger } from "../../../scheduler/mod.ts";
 import type { Pod } from "../kinds.ts";
 import { DeviceSelector } from "./device_selector.ts";
-import { encodeClaim, encodeClass, encodeSlice, keyOf } from "./encode_devices.ts";
+import { encodeClaim, keyOf } from "./encode_claims.ts";
+import { encodeClass, encodeSlice } from "./encode_devices.ts";
 import { type ClaimLookup, claimNames, usesDevices } from "./pod_claims.ts";
 
 /** What a change is told to. */

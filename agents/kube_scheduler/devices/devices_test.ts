@@ -7,10 +7,12 @@ import type {
   ResourceClaim,
   ResourceSlice,
 } from "../../api/schema/generated/resource_v1.ts";
+import { NO_CONDITIONS } from "../../../scheduler/mod.ts";
 import type { DeviceRow } from "../../../scheduler/mod.ts";
 import type { Pod } from "../kinds.ts";
 import { DeviceSelector } from "./device_selector.ts";
-import { encodeClaim, encodeSlice, formatAllocation } from "./encode_devices.ts";
+import { encodeClaim, formatAllocation } from "./encode_claims.ts";
+import { encodeSlice } from "./encode_devices.ts";
 import { resolveClaims } from "./pod_claims.ts";
 
 const DRIVER = "gpu.example.com";
@@ -78,7 +80,9 @@ Deno.test("a slice says whence its devices are reached, or leaves it to each", (
   assert.deepEqual(local.reach, { nodeName: "n1", terms: [], all: false });
   assert.equal(local.devices[0].attributes.get(`${DRIVER}/model`), "string A100");
   assert.equal(local.devices[0].attributes.get("driver.example.com/version"), "version 12.4.1");
-  assert.deepEqual(local.devices[0].consumes, [{ set: "mem", counter: "gb", amount: 40 }]);
+  assert.deepEqual(local.devices[0].consumes, [
+    { set: "mem", counter: "gb", amount: 40_000_000_000n },
+  ]);
   const each = encodeSlice(
     sliceOf([{ name: "d", allNodes: true }], { nodeName: undefined, perDeviceNodeSelection: true }),
     ignore,
@@ -89,9 +93,9 @@ Deno.test("a slice says whence its devices are reached, or leaves it to each", (
     sliceOf([], { sharedCounters: [{ name: "mem", counters: { gb: { value: "40" } } }] }),
     ignore,
   );
-  assert.deepEqual(counters.counters, [{ set: "mem", counter: "gb", amount: 40 }]);
+  assert.deepEqual(counters.counters, [{ set: "mem", counter: "gb", amount: 40_000_000_000n }]);
   const waiting = encodeSlice(sliceOf([{ name: "d", bindingConditions: ["Attached"] }]), ignore);
-  assert.equal(waiting.devices[0].isUsable, false);
+  assert.deepEqual(waiting.devices[0].conditions, { awaited: ["Attached"], failing: [] });
 });
 
 function claimOf(devices: object, status: object = {}): ResourceClaim {
@@ -102,14 +106,10 @@ Deno.test("what can't be given is named, not left out", () => {
   const exactly = { deviceClassName: "gpu" };
   const cases: readonly [object, string][] = [
     [{ requests: [{ name: "r", exactly }] }, ""],
-    [
-      { requests: [{ name: "r", exactly: { ...exactly, capacity: {} } }] },
-      "request r: capacity requirements are not supported",
-    ],
     [{ requests: [{ name: "r" }] }, "request r: unknown request type"],
     [
-      { requests: [{ name: "r", exactly }], constraints: [{ distinctAttribute: "a/b" }] },
-      "constraint #0: distinctAttribute is not supported",
+      { requests: [{ name: "r", exactly }], constraints: [{}] },
+      "constraint #0: empty constraint (unsupported constraint type?)",
     ],
   ];
   for (const [devices, expected] of cases) {
@@ -130,18 +130,36 @@ Deno.test("an allocation names alternatives, tolerations, settings and the nodes
       requests: ["l/y"],
     }],
   });
-  const device = { driver: DRIVER, pool: "p", adminAccess: false };
+  const conditions = { awaited: ["Attached"], failing: ["Broken"] };
+  const plain = { driver: DRIVER, pool: "p", adminAccess: false };
+  const device = { ...plain, share: null, conditions: NO_CONDITIONS };
+  const share = new Map([["memory", 2_147_483_648_000_000_000n]]);
   const name = { key: "metadata.name", operator: "In" as const, values: ["n1"] };
   const allocation = {
-    devices: [{ ...device, request: "r", device: "a" }, { ...device, request: "l/x", device: "b" }],
+    devices: [
+      { ...device, request: "r", device: "a" },
+      { ...plain, request: "l/x", device: "b", share, conditions },
+    ],
     terms: [{ expressions: [], fields: [name] }],
   };
-  const classOf = () => ({ metadata: { name: "gpu" }, spec: { config: [opaque("class")] } });
-  assert.deepEqual(formatAllocation(claim, allocation, classOf), {
+  const parts = {
+    classOf: () => ({ metadata: { name: "gpu" }, spec: { config: [opaque("class")] } }),
+    newShareId: () => "share",
+  };
+  assert.deepEqual(formatAllocation(claim, allocation, parts), {
     devices: {
       results: [
         { request: "r", driver: DRIVER, pool: "p", device: "a", tolerations },
-        { request: "l/x", driver: DRIVER, pool: "p", device: "b" },
+        {
+          request: "l/x",
+          driver: DRIVER,
+          pool: "p",
+          device: "b",
+          bindingConditions: ["Attached"],
+          bindingFailureConditions: ["Broken"],
+          shareID: "share",
+          consumedCapacity: { memory: "2Gi" },
+        },
       ],
       config: [
         { ...opaque("class"), source: "FromClass", requests: ["r", "l/x"] },
@@ -151,7 +169,7 @@ Deno.test("an allocation names alternatives, tolerations, settings and the nodes
     },
     nodeSelector: { nodeSelectorTerms: [{ matchFields: [name] }] },
   });
-  const status = { allocation: formatAllocation(claim, allocation, classOf) };
+  const status = { allocation: formatAllocation(claim, allocation, parts) };
   assert.deepEqual(encodeClaim({ ...claim, status }).allocation, allocation);
 });
 

@@ -3,66 +3,19 @@
  * reservations and bindings out.
  */
 import assert from "node:assert/strict";
-import type { KubeObject } from "../../../agents/api/meta.ts";
 import { controllerRows, runControllerManager } from "../../../agents/controller_manager/run.ts";
-import { schedulingTest, type SchedulingWorld } from "../../fakes/scheduling_world.ts";
-
-const GROUP = "/apis/resource.k8s.io/v1";
-const CLAIMS = `${GROUP}/namespaces/default/resourceclaims`;
-const DRIVER = "gpu.example.com";
-
-async function makeClass(world: SchedulingWorld): Promise<void> {
-  const expression = `device.driver == "${DRIVER}"`;
-  const parameters = { mode: "shared" };
-  await world.post(`${GROUP}/deviceclasses`, {
-    metadata: { name: "gpu" },
-    spec: {
-      selectors: [{ cel: { expression } }],
-      config: [{ opaque: { driver: DRIVER, parameters } }],
-    },
-  });
-}
-
-async function makeSlice(
-  world: SchedulingWorld,
-  nodeName: string,
-  devices: readonly string[],
-): Promise<void> {
-  const memory = (name: string) => ({
-    memory: { value: name.startsWith("big") ? "80Gi" : "40Gi" },
-  });
-  await world.post(`${GROUP}/resourceslices`, {
-    metadata: { name: `slice-${nodeName}` },
-    spec: {
-      driver: DRIVER,
-      pool: { name: nodeName, generation: 1, resourceSliceCount: 1 },
-      nodeName,
-      devices: devices.map((name) => ({ name, capacity: memory(name) })),
-    },
-  });
-}
-
-async function makeClaim(world: SchedulingWorld, name: string, more: object = {}): Promise<void> {
-  const exactly = { deviceClassName: "gpu", ...more };
-  await world.post(CLAIMS, {
-    metadata: { name },
-    spec: { devices: { requests: [{ name: "r", exactly }] } },
-  });
-}
-
-async function makePod(world: SchedulingWorld, name: string, claim: string, more: object = {}) {
-  const resourceClaims = [{ name: "gpu", resourceClaimName: claim }];
-  await world.pod(name, { resourceClaims, ...more }, "100m");
-}
-
-function given({ status }: KubeObject): string[] {
-  return (status?.allocation?.devices.results ?? [])
-    .map(({ pool, device }: { pool: string; device: string }) => `${pool}/${device}`);
-}
-
-function consumers({ status }: KubeObject): string[] {
-  return (status?.reservedFor ?? []).map(({ name }: { name: string }) => name).sort();
-}
+import {
+  CLAIMS,
+  consumers,
+  DRIVER,
+  given,
+  GROUP,
+  makeClaim,
+  makeClass,
+  makePod,
+  makeSlice,
+} from "../../fakes/device_objects.ts";
+import { schedulingTest } from "../../fakes/scheduling_world.ts";
 
 schedulingTest(
   "a pod goes where its claim can be allocated, and the claim says so",
