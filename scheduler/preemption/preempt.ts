@@ -60,19 +60,23 @@ function ineligibility(input: PreemptInput): string {
   return clearing ? "not eligible due to a terminating pod on the nominated node." : "";
 }
 
-/** @returns the rows that eviction may help, in order of rows: the first `count` of an array. */
-function helpableRows({ table, filtering, verdicts }: PreemptInput) {
+/**
+ * Lists the rows that eviction may help, in order of rows.
+ *
+ * @param rows `Int32Array[rows]` to write into
+ * @returns how many there are
+ */
+function listHelpable({ table, filtering, verdicts }: PreemptInput, rows: Int32Array): number {
   const { alive } = table;
   const length = filtering.rejection === "" ? table.rows : 0;
-  const rows = new Int32Array(length);
   let count = 0;
   for (let row = 0; row < length; row++) {
     const verdict = verdicts[row];
-    if (verdict !== FEASIBLE && (verdict & UNRESOLVABLE) === 0 && alive[row] !== 0) {
-      rows[count++] = row;
-    }
+    // Written always and kept if it counts, as a branch here would be mispredicted.
+    rows[count] = row;
+    count += (verdict !== FEASIBLE ? 1 : 0) & ((verdict & UNRESOLVABLE) === 0 ? 1 : 0) & alive[row];
   }
-  return { rows, count };
+  return count;
 }
 
 /**
@@ -105,9 +109,10 @@ export function preempt(input: PreemptInput): Preemption {
 
 function tryRows(input: PreemptInput): Preemption {
   const { table } = input;
-  const { rows, count } = helpableRows(input);
-  const enough = Math.max(LEAST_CANDIDATES, Math.floor((count * LEAST_CANDIDATE_PERCENT) / 100));
   const tried = TriedRows.of(input, input.memory);
+  const { rows } = tried;
+  const count = listHelpable(input, rows);
+  const enough = Math.max(LEAST_CANDIDATES, Math.floor((count * LEAST_CANDIDATE_PERCENT) / 100));
   let best = -1;
   let bestCost = NO_CANDIDATE;
   let candidates = 0;

@@ -20,6 +20,8 @@ const UNTRIED = -1;
 const MOST_COSTS = 1024;
 
 export class TriedRows {
+  /** `Int32Array[rows]` for whoever searches; what it holds is good for one search. */
+  readonly rows: Int32Array;
   readonly #tried: Tried[] = [];
   /** Number of the cost of each row's candidate, from 1. */
   readonly #costs: Int32Array;
@@ -32,6 +34,7 @@ export class TriedRows {
   #seen: number;
 
   private constructor({ table, budgets }: TrialInput) {
+    this.rows = new Int32Array(table.rows);
     this.#costs = new Int32Array(table.rows).fill(UNTRIED);
     this.#verdicts = new Uint32Array(table.rows);
     this.#budgets = budgets;

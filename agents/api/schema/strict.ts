@@ -270,18 +270,28 @@ function checkSpecial(field: Field, value: Json, found: string, refuse: () => ne
   }
 }
 
+/** Times met lately, as they are kept: an object's conditions share few, and objects share them. */
+const knownTimes = new Map<string, string>();
+const KNOWN_TIMES = 1024;
+const LONGEST_KNOWN_TIME = 40;
+
 function checkTime(field: Field, value: string): string {
+  const isTime = field.kind === "Time";
+  const known = isTime ? knownTimes.get(value) : undefined;
+  if (known !== undefined) return known;
   const instant = parseTime(value);
   if (instant === null) {
     const quoted = JSON.stringify(value);
-    const layout = field.kind === "Time"
-      ? "2006-01-02T15:04:05Z07:00"
-      : "2006-01-02T15:04:05.000000Z07:00";
+    const layout = isTime ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00";
     throw new DecodeError(
       `parsing time ${quoted} as "${layout}": cannot parse ${quoted} as "2006"`,
     );
   }
-  return formatInstant(instant, field.kind === "Time" ? 0 : 6);
+  const kept = formatInstant(instant, isTime ? 0 : 6);
+  if (!isTime || value.length > LONGEST_KNOWN_TIME) return kept;
+  if (knownTimes.size >= KNOWN_TIMES) knownTimes.clear();
+  knownTimes.set(value, kept);
+  return kept;
 }
 
 function checkBase64(value: string): string {

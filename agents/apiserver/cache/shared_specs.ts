@@ -14,9 +14,14 @@ const encoder = new TextEncoder();
 /** JSON of shared specs; other objects that hold a shared spec find it here too. */
 const encoded = new WeakMap<object, KnownSpec>();
 
-/** @returns the JSON of a spec that is shared, undefined for any other. */
+/** @returns the JSON of a spec where it is known. */
 export function sharedJson(spec: unknown): KnownSpec | undefined {
   return typeof spec === "object" && spec !== null ? encoded.get(spec) : undefined;
+}
+
+/** Keeps the JSON of a spec that only one object holds, for its next writes. @param spec final */
+export function keepJson(spec: object, json: KnownSpec): void {
+  encoded.set(spec, json);
 }
 
 export class SharedSpecs {

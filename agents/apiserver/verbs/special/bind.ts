@@ -10,7 +10,7 @@ import type { Condition, KubeObject, UserInfo } from "../../../api/meta.ts";
 import { pods } from "../../../api/resources.ts";
 import { badRequest, conflict, success, uidConflict } from "../../../api/status.ts";
 import { type AdmissionRequest, admit, validate } from "../../admission/admission.ts";
-import { sharedJson } from "../../cache/shared_specs.ts";
+import { keepJson, sharedJson } from "../../cache/shared_specs.ts";
 import { encodeStored, type KnownSpec } from "../../registry.ts";
 import { commitBytes } from "../commit.ts";
 import { type Core, type VerbAnswer, waitFresh } from "../core.ts";
@@ -102,7 +102,10 @@ async function bindOne(
     }
     if (labels !== undefined) draft.metadata.labels = { ...pod.metadata.labels, ...labels };
     const parts = { resource: pods, key: stored.key, draft, expectedRevision: stored.revision };
-    const value = encodeStored(draft, boundSpec(pod, nodeName));
+    const spec = boundSpec(pod, nodeName);
+    const value = encodeStored(draft, spec);
+    // Whoever reports on the pod's status later writes the same spec once more.
+    if (spec !== undefined) keepJson(draft.spec, spec);
     if (await commitBytes(core, parts, value) !== null) return;
     if (attempt === MAX_ATTEMPTS) throw conflict(BINDING, name);
   }
