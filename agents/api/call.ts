@@ -3,7 +3,7 @@
  * In: nothing. Out: types only. HTTP decodes into an ApiCall; the in-process client makes one
  * directly and hands over objects without encoding. Never: headers, media types, sockets.
  */
-import type { KubeObject, ListMeta, UserInfo, WatchEvent } from "./meta.ts";
+import type { Condition, KubeObject, ListMeta, UserInfo, WatchEvent } from "./meta.ts";
 import type { Resource } from "./resource.ts";
 
 export type PatchType =
@@ -93,6 +93,19 @@ export interface Binding {
   readonly nodeName: string;
 }
 
+/** What a scheduler says of one pod. */
+export interface PodReport {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Takes the place of the pod's condition of this type; absent = none does. */
+  readonly condition?: Condition;
+  /** Node promised to the pod; "" takes a promise back, absent leaves it. */
+  readonly nominatedNodeName?: string;
+  /** Whether the pod is deleted once the rest is written. */
+  readonly evicts: boolean;
+}
+
 /** A running watch. Batches keep the store's order; none is empty. */
 export interface WatchStream<T extends KubeObject = KubeObject>
   extends AsyncIterable<readonly WatchEvent<T>[]> {
@@ -107,4 +120,6 @@ export interface ApiPort {
   watch(target: CallTarget, options: WatchOptions): Promise<WatchStream>;
   /** Binds many pods in one store proposal; each binding has an outcome of its own, in order. */
   bindMany(user: UserInfo, bindings: readonly Binding[]): Promise<readonly (null | Error)[]>;
+  /** Writes into the status of many pods, and evicts; each report has an outcome, in order. */
+  reportMany(user: UserInfo, reports: readonly PodReport[]): Promise<readonly (null | Error)[]>;
 }

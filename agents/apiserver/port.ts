@@ -9,6 +9,7 @@ import type {
   ApiPort,
   Binding,
   CallTarget,
+  PodReport,
   WatchOptions,
   WatchStream,
 } from "../api/call.ts";
@@ -21,6 +22,7 @@ import { copyJson } from "./registry.ts";
 import { perform } from "./verbs/call.ts";
 import { type Core, toApiAnswer } from "./verbs/core.ts";
 import { bindMany } from "./verbs/special/bind.ts";
+import { reportMany } from "./verbs/special/report.ts";
 import { watchObjects } from "./verbs/watch.ts";
 import { servedStream } from "./cache/served_stream.ts";
 
@@ -50,6 +52,18 @@ export function createPort(core: Core): ApiPort {
       const target = { resource: pods, subresource: "binding", namespace: "", name: "", user };
       authorizeCall(core, target, "create");
       return bindMany(core, user, bindings);
+    },
+
+    reportMany(
+      user: UserInfo,
+      reports: readonly PodReport[],
+    ): Promise<readonly (null | Error)[]> {
+      const target = { resource: pods, namespace: "", name: "", user };
+      authorizeCall(core, { ...target, subresource: "status" }, "patch");
+      if (reports.some(({ evicts }) => evicts)) {
+        authorizeCall(core, { ...target, subresource: "" }, "delete");
+      }
+      return reportMany(core, user, reports);
     },
   };
 }

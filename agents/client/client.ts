@@ -8,6 +8,7 @@ import type {
   DeleteOptions,
   ListOptions,
   PatchType,
+  PodReport,
   WatchOptions,
   WatchStream,
   WriteOptions,
@@ -61,4 +62,6 @@ export interface Client {
   ): Promise<void>;
   /** Outcome per binding, in order: null when bound, the failure otherwise. */
   bindMany(bindings: readonly Binding[]): Promise<readonly (null | Error)[]>;
+  /** Outcome per report, in order: null when written, the failure otherwise. */
+  reportMany(reports: readonly PodReport[]): Promise<readonly (null | Error)[]>;
 }

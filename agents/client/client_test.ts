@@ -113,6 +113,27 @@ const cases: Record<string, (world: World) => Promise<void>> = {
     while (api.watcherCount > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   },
 
+  "a report is written, and who has to go goes; each has an outcome": async ({ client, api }) => {
+    const [stays, goes] = await Promise.all(
+      ["a", "b"].map((name) => client.create(pods, pod(name))),
+    );
+    const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable" } as const;
+    const of = ({ metadata: { name, uid } }: KubeObject) =>
+      ({ namespace: "default", name: name!, uid: uid!, evicts: false }) as const;
+    const outcomes = await client.reportMany([
+      { ...of(stays), condition, nominatedNodeName: "n1" },
+      { ...of(goes), condition, evicts: true },
+      { ...of(goes), name: "none", condition },
+    ]);
+    assert.deepEqual(outcomes.slice(0, 2), [null, null]);
+    assert.match(String(outcomes[2]), /"none" not found/);
+    const [left, ...others] = api.all("pods");
+    assert.equal(others.length, 0);
+    assert.deepEqual(left.status, { conditions: [condition], nominatedNodeName: "n1" });
+    await client.reportMany([{ ...of(stays), nominatedNodeName: "" }]);
+    assert.equal(api.all("pods")[0].status.nominatedNodeName ?? null, null);
+  },
+
   "an expired watch is refused": async ({ client, api }) => {
     await client.create(pods, pod("a"));
     api.compact();

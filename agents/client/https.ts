@@ -3,12 +3,13 @@
  * In: the server's address, trust, a client certificate or a token. Out: a Client.
  * Never: retries, caches, or logs a credential. A broken connection reads as an ApiError with 503.
  */
-import type { Binding, DeleteOptions, WatchStream } from "../api/call.ts";
+import type { Binding, DeleteOptions, PodReport, WatchStream } from "../api/call.ts";
 import type { KubeList, KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { pods } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "./client.ts";
+import { reportPods } from "./report_pods.ts";
 import { openTransport } from "./transport/https.ts";
 import type { Transport, TransportOptions } from "./transport/transport.ts";
 
@@ -141,6 +142,10 @@ class HttpsClient implements Client {
     const workers = Math.min(this.#bindConcurrency, bindings.length);
     await Promise.all(Array.from({ length: workers }, work));
     return outcomes;
+  }
+
+  reportMany(reports: readonly PodReport[]): Promise<readonly (null | Error)[]> {
+    return reportPods(this, reports);
   }
 
   close(): void {

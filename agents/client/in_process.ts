@@ -9,6 +9,7 @@ import type {
   Binding,
   CallTarget,
   DeleteOptions,
+  PodReport,
   WatchStream,
 } from "../api/call.ts";
 import type { KubeList, KubeObject, UserInfo } from "../api/meta.ts";
@@ -144,6 +145,10 @@ class InProcessClient implements Client {
 
   bindMany(bindings: readonly Binding[]): Promise<readonly (null | Error)[]> {
     return this.#port.bindMany(this.#user, bindings);
+  }
+
+  reportMany(reports: readonly PodReport[]): Promise<readonly (null | Error)[]> {
+    return this.#port.reportMany(this.#user, reports);
   }
 
   #at(resource: Resource, place: Place): CallTarget {

@@ -4,8 +4,9 @@
  * Never: decides. A pod that is gone by now, or changed in between, needs no word.
  * Source: Kubernetes v1.36 schedule_one.go (handleSchedulingFailure), preemption/executor.go.
  */
+import type { PodReport } from "../api/call.ts";
 import type { KubeObject } from "../api/meta.ts";
-import { events, podGroups, pods } from "../api/resources.ts";
+import { events, podGroups } from "../api/resources.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
 import type { Clock } from "../client/clock.ts";
@@ -14,7 +15,7 @@ import type { Lister } from "../client/lister.ts";
 import { truncateNote } from "../../scheduler/mod.ts";
 import type { GroupVerdict, PodRow } from "../../scheduler/mod.ts";
 import type { Pod, PodGroup } from "./kinds.ts";
-import { type ConditionWish, planGroupPatch, planStatusPatch } from "./pod_status.ts";
+import { type ConditionWish, planGroupPatch, planReport } from "./pod_status.ts";
 
 /** Why a pod has no node. */
 export interface Explanation {
@@ -22,13 +23,6 @@ export interface Explanation {
   readonly message: string;
   /** Node promised to the pod; "" clears an earlier promise, null leaves it. */
   readonly nominatedNode: string | null;
-}
-
-/** For whom a pod has to go. */
-export interface Preemptor {
-  readonly uid: string;
-  readonly schedulerName: string;
-  readonly nodeName: string;
 }
 
 const STRATEGIC = "application/strategic-merge-patch+json";
@@ -80,36 +74,53 @@ export class PodReporter {
     });
   }
 
-  /** Errors: rejects with ApiError when the API refuses the patch of a pod that is there. */
-  async explain(pod: PodRow, schedulerName: string, why: Explanation): Promise<void> {
+  /**
+   * Tells why a pod has no node, marks those that have to go for it as disrupted and deletes them.
+   *
+   * Errors: rejects with ApiError when the API refuses what it is told of a pod that is there; what
+   * it is told of the others is written all the same.
+   */
+  async explain(
+    pod: PodRow,
+    schedulerName: string,
+    why: Explanation,
+    victims: readonly PodRow[] = [],
+  ): Promise<void> {
     const { reason, message, nominatedNode } = why;
-    this.#recorder(schedulerName).record({
+    const recorder = this.#recorder(schedulerName);
+    recorder.record({
       about: aboutPod(pod),
       type: "Warning",
       reason: "FailedScheduling",
       message: truncateNote(message),
     });
+    const staying = victims.filter(({ terminating }) => !terminating);
     const wish = { type: "PodScheduled", status: "False", reason, message } as const;
-    await this.#patchStatus(pod, wish, nominatedNode);
+    const own = this.#report(pod, wish, nominatedNode);
+    const reports = staying.map((victim) => this.#eviction(victim, schedulerName));
+    if (own !== null) reports.unshift(own);
+    if (reports.length === 0) return;
+    const outcomes = await this.#client.reportMany(reports);
+    const evictions = own === null ? outcomes : outcomes.slice(1);
+    for (let i = 0; i < staying.length; i++) {
+      if (evictions[i] !== null) continue;
+      recorder.record({
+        about: aboutPod(staying[i]),
+        type: "Normal",
+        reason: "Preempted",
+        message: `Preempted by pod ${pod.uid} on node ${nominatedNode}`,
+      });
+    }
+    if (own !== null && !isGone(outcomes[0])) throw outcomes[0];
+    const failed = evictions.find((outcome) => outcome !== null && !isMissing(outcome));
+    if (failed !== undefined) throw failed;
   }
 
-  /** Marks a pod as disrupted, then deletes it. Errors: as `explain`. */
-  async evict(victim: PodRow, by: Preemptor): Promise<void> {
-    if (victim.terminating) return;
-    const message = `${by.schedulerName}: preempting to accommodate a higher priority pod`;
+  #eviction(victim: PodRow, schedulerName: string): PodReport {
+    const message = `${schedulerName}: preempting to accommodate a higher priority pod`;
     const reason = "PreemptionByScheduler";
     const wish = { type: "DisruptionTarget", status: "True", reason, message } as const;
-    await this.#patchStatus(victim, wish, null);
-    const { namespace } = victim.template.spec;
-    await this.#client.delete(pods, { namespace, name: victim.name }, {
-      preconditions: { uid: victim.uid },
-    }).catch(ignoreGone);
-    this.#recorder(by.schedulerName).record({
-      about: aboutPod(victim),
-      type: "Normal",
-      reason: "Preempted",
-      message: `Preempted by pod ${by.uid} on node ${by.nodeName}`,
-    });
+    return { ...this.#report(victim, wish, null) ?? nameOf(victim), evicts: true };
   }
 
   /**
@@ -126,14 +137,12 @@ export class PodReporter {
     await this.#client.patch(podGroups, target, { type: STRATEGIC, body }).catch(ignoreGone);
   }
 
-  async #patchStatus(pod: PodRow, wish: ConditionWish, nominatedNode: string | null) {
+  /** @returns null when the pod is gone, or says so already. */
+  #report(pod: PodRow, wish: ConditionWish, nominatedNode: string | null): PodReport | null {
     const object = this.lookUp(pod);
-    if (object === undefined) return;
-    const body = planStatusPatch(object, wish, nominatedNode, this.#clock.nowMillis());
-    if (body === null) return;
-    const { namespace } = pod.template.spec;
-    const target = { namespace, name: pod.name, subresource: "status" };
-    await this.#client.patch(pods, target, { type: STRATEGIC, body }).catch(ignoreGone);
+    if (object === undefined) return null;
+    const words = planReport(object, wish, nominatedNode, this.#clock.nowMillis());
+    return words === null ? null : { ...nameOf(pod), ...words, evicts: false };
   }
 
   #recorder(component: string): EventRecorder {
@@ -153,9 +162,20 @@ function aboutPod(pod: PodRow): KubeObject {
   return { apiVersion: "v1", kind: "Pod", metadata };
 }
 
+function nameOf({ name, uid, template: { spec: { namespace } } }: PodRow) {
+  return { namespace, name, uid };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof ApiError && error.reason === "NotFound";
+}
+
+/** Whether a write did what it could: the object is gone, or changed in between. */
+function isGone(error: unknown): boolean {
+  return error === null || isMissing(error) ||
+    error instanceof ApiError && error.reason === "Conflict";
+}
+
 function ignoreGone(error: unknown): void {
-  if (error instanceof ApiError && (error.reason === "NotFound" || error.reason === "Conflict")) {
-    return;
-  }
-  throw error;
+  if (!isGone(error)) throw error;
 }

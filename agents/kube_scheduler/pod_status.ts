@@ -1,12 +1,14 @@
 /**
- * Status patches that tell the owner of a pod or a group why it waits or must go.
- * In: a pod, a condition, a nominated node; a group and what became of it. Out: a strategic merge
- * patch, or null when it would change nothing.
+ * What is written into the status of a pod or a group to tell its owner why it waits or must go.
+ * In: a pod, a condition, a nominated node; a group and what became of it. Out: what a report of
+ * the pod says, a strategic merge patch of the group; null when it would change nothing.
  * Source: Kubernetes v1.36 podutil.UpdatePodCondition and scheduler updatePod.
  */
+import type { PodReport } from "../api/call.ts";
+import type { Condition } from "../api/meta.ts";
 import { formatTime } from "../api/time.ts";
 import type { GroupVerdict } from "../../scheduler/mod.ts";
-import type { Pod, PodCondition, PodGroup } from "./kinds.ts";
+import type { Pod, PodGroup } from "./kinds.ts";
 
 /** What a condition is to say. */
 export interface ConditionWish {
@@ -17,7 +19,7 @@ export interface ConditionWish {
 }
 
 /** @returns the condition as it should be, null when it is so already. */
-function updated(pod: Pod, wish: ConditionWish, nowMillis: number): PodCondition | null {
+function updated(pod: Pod, wish: ConditionWish, nowMillis: number): Condition | null {
   const generation = pod.metadata.generation;
   const before = pod.status?.conditions?.find(({ type }) => type === wish.type);
   const same = before !== undefined && before.status === wish.status &&
@@ -34,27 +36,20 @@ function updated(pod: Pod, wish: ConditionWish, nowMillis: number): PodCondition
   };
 }
 
-/**
- * @param nominatedNode "" clears the nomination, null leaves it.
- * @returns the body of a strategic merge patch of the status subresource.
- */
-export function planStatusPatch(
+/** @param nominatedNode "" clears the nomination, null leaves it. */
+export function planReport(
   pod: Pod,
   wish: ConditionWish,
   nominatedNode: string | null,
   nowMillis: number,
-): { readonly metadata: { readonly uid?: string }; readonly status: object } | null {
+): Pick<PodReport, "condition" | "nominatedNodeName"> | null {
   const condition = updated(pod, wish, nowMillis);
   const nominates = nominatedNode !== null &&
     nominatedNode !== (pod.status?.nominatedNodeName ?? "");
   if (condition === null && !nominates) return null;
   return {
-    // A pod of the same name that came since is not meant.
-    metadata: { uid: pod.metadata.uid },
-    status: {
-      ...(condition === null ? {} : { conditions: [condition] }),
-      ...(nominates ? { nominatedNodeName: nominatedNode === "" ? null : nominatedNode } : {}),
-    },
+    ...(condition === null ? {} : { condition }),
+    ...(nominates ? { nominatedNodeName: nominatedNode } : {}),
   };
 }
 

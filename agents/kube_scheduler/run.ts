@@ -447,12 +447,10 @@ class Runner implements RunningKubeScheduler {
     const { pod, profile: { schedulerName } } = entry;
     const reason = isError ? "SchedulerError" : "Unschedulable";
     const why = { reason, message, nominatedNode } as const;
-    const by = { uid: pod.uid, schedulerName, nodeName: nominatedNode ?? "" };
     let isComplete = false;
     try {
-      await this.#reporter.explain(pod, schedulerName, why);
+      await this.#reporter.explain(pod, schedulerName, why, victims);
       if (idleClaim !== "") await this.#deviceBinder.deallocate(idleClaim);
-      await Promise.all(victims.map((victim) => this.#reporter.evict(victim, by)));
       isComplete = true;
     } finally {
       this.scheduler.evicted(pod.uid, isComplete);

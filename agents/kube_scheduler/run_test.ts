@@ -2,11 +2,12 @@
  * The runner against a cluster in memory: what it binds, refuses, explains and evicts.
  */
 import assert from "node:assert/strict";
-import type { Binding } from "../api/call.ts";
+import type { Binding, PodReport } from "../api/call.ts";
 import type { KubeObject, WatchEvent } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
+import { reportPods } from "../client/report_pods.ts";
 import type { Clock } from "../client/clock.ts";
 import type { Pod } from "./kinds.ts";
 import { runKubeScheduler } from "./run.ts";
@@ -100,6 +101,9 @@ class FakeCluster {
         const last = { ...object, metadata: { ...object.metadata, resourceVersion } };
         for (const pipe of this.#pipes.get(plural) ?? []) pipe({ type: "DELETED", object: last });
         return Promise.resolve(object);
+      },
+      reportMany(reports: readonly PodReport[]) {
+        return reportPods(this as unknown as Client, reports);
       },
       bindMany: (bindings: readonly Binding[]) =>
         Promise.resolve(bindings.map((binding) => this.#bind(binding))),

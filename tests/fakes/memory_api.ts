@@ -11,6 +11,7 @@ import type {
   CallTarget,
   DeleteOptions,
   ListOptions,
+  PodReport,
   WatchOptions,
   WatchStream,
 } from "../../agents/api/call.ts";
@@ -19,6 +20,7 @@ import { ApiError, type StatusReason } from "../../agents/api/status.ts";
 import type { Client } from "../../agents/client/client.ts";
 import type { Clock } from "../../agents/client/clock.ts";
 import { createInProcessClient } from "../../agents/client/in_process.ts";
+import { reportPods } from "../../agents/client/report_pods.ts";
 import { WatchPipe } from "../../agents/client/watch_pipe.ts";
 
 interface LoggedEvent {
@@ -157,6 +159,10 @@ export class MemoryApi implements ApiPort {
     }
     this.#watchers.add(watcher);
     return pipe;
+  }
+
+  reportMany(user: UserInfo, reports: readonly PodReport[]): Promise<readonly (null | Error)[]> {
+    return reportPods(this.client(user.name), reports);
   }
 
   async bindMany(user: UserInfo, bindings: readonly Binding[]): Promise<readonly (null | Error)[]> {

@@ -99,3 +99,57 @@ Deno.test("componentstatuses tell how the parts are, with a word that they are o
     await api.close();
   }
 });
+
+apiTest(
+  "reports keep to the one pod that is meant, and to all else that stands there",
+  async (api) => {
+    const made = await api.ask("POST", PODS, podNamed("p"));
+    const user = { name: "system:kube-scheduler", groups: [] };
+    await api.server.port.bindMany(user, [{ namespace: "default", name: "p", nodeName: "n" }]);
+    const before = (await api.ask("GET", `${PODS}/p`)).json;
+    const meant = { namespace: "default", name: "p", uid: made.json.metadata.uid, evicts: false };
+    const told = { type: "DisruptionTarget", status: "True", reason: "Preempted" } as const;
+    const report = { ...meant, condition: told, nominatedNodeName: "n2" };
+    const [stranger, written] = await api.server.port.reportMany(user, [
+      { ...report, uid: "another" },
+      report,
+    ]);
+    assert.match(stranger!.message, /Precondition failed: UID in precondition: another/);
+    assert.equal(written, null);
+    const { json } = await api.ask("GET", `${PODS}/p`);
+    assert.deepEqual(json.spec, before.spec);
+    assert.deepEqual(json.status, {
+      ...before.status,
+      conditions: [...before.status.conditions, told],
+      nominatedNodeName: "n2",
+    });
+    const again = { ...report, condition: { ...told, reason: "Other" }, nominatedNodeName: "" };
+    await api.server.port.reportMany(user, [{ ...again, evicts: true }]);
+    const doomed = (await api.ask("GET", `${PODS}/p`)).json;
+    assert.equal(doomed.metadata.deletionGracePeriodSeconds, 30);
+    assert.deepEqual(doomed.status.conditions.slice(1), [{ ...told, reason: "Other" }]);
+    assert.equal(doomed.status.nominatedNodeName, undefined);
+  },
+);
+
+apiTest("who may report on pods may not evict them for that", async (api) => {
+  const rights = {
+    metadata: { name: "reporter" },
+    rules: [{ apiGroups: [""], resources: ["pods/status"], verbs: ["patch"] }],
+  };
+  const rbac = "/apis/rbac.authorization.k8s.io/v1";
+  await api.ask("POST", `${rbac}/clusterroles`, rights);
+  await api.ask("POST", `${rbac}/clusterrolebindings`, {
+    metadata: { name: "reporter" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "reporter" },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "ann" }],
+  });
+  const ann = { name: "ann", groups: ["system:authenticated"] };
+  const report = { namespace: "default", name: "p", uid: "u", evicts: false };
+  const [missing] = await api.server.port.reportMany(ann, [{ ...report, nominatedNodeName: "n" }]);
+  assert.match(missing!.message, /"p" not found/);
+  assert.throws(
+    () => api.server.port.reportMany(ann, [{ ...report, evicts: true }]),
+    /cannot delete resource "pods"/,
+  );
+});
