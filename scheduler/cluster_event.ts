@@ -2,7 +2,8 @@
  * What happened in the cluster, as far as it may make a rejected pod schedulable.
  * In: old and new rows. Out: events, each naming one kind of change.
  * Never: decides; the plugins' hints judge an event, the queue moves pods.
- * Source: Kubernetes v1.36 scheduler framework events.
+ * Source: Kubernetes v1.36 scheduler framework events. Changes of a node's conditions and
+ * annotations are left out: no plugin here asks for them.
  */
 
 import type { NodeRow } from "./node_row.ts";
@@ -12,9 +13,9 @@ export type NodeChange =
   | "add"
   | "delete"
   | "allocatable"
+  | "attachLimits"
   | "labels"
   | "taints"
-  | "images"
   | "features";
 export type PodChange =
   | "add"
@@ -23,7 +24,35 @@ export type PodChange =
   | "scaleDown"
   | "gatesEliminated"
   | "tolerations"
+  | "generatedClaims"
   | "update";
+
+/** A change of what volumes are made of, with what the hints want to know of it. */
+export type StorageEvent =
+  | {
+    readonly resource: "persistentVolumeClaim";
+    readonly change: "add" | "update";
+    /** Uids of the waiting pods that name the claim; nobody else is asked. */
+    readonly users: ReadonlySet<string>;
+  }
+  | {
+    readonly resource: "persistentVolume";
+    readonly change: "add" | "update";
+    /** Whether its labels of zones and regions are new or others than before. */
+    readonly movesZones: boolean;
+  }
+  | {
+    readonly resource: "storageClass";
+    readonly change: "add" | "update";
+    /** Whether its claims wait for their first pod. */
+    readonly bindsLate: boolean;
+    /** Whether the class is new or allows other places than before. */
+    readonly movesTopology: boolean;
+  }
+  /** A driver stopped to keep count of its room. */
+  | { readonly resource: "csiDriver"; readonly change: "update" }
+  /** There is more room for volumes somewhere. */
+  | { readonly resource: "csiStorageCapacity"; readonly change: "add" | "update" };
 
 export type ClusterEvent =
   | {
@@ -39,9 +68,11 @@ export type ClusterEvent =
     readonly after: PodRow | null;
     /** Whether the pod holds a node, by binding or by nomination. */
     readonly assigned: boolean;
+    /** Set where the pod stood in the way of pods up to this priority only. */
+    readonly upToPriority?: number;
   }
-  /** A claim, volume, class or pod group changed: pods rejected by the plugin try again. */
-  | { readonly resource: "volume" }
+  | StorageEvent
+  /** A group came or changed, or one more of its pods did. */
   | { readonly resource: "podGroup"; readonly group: string }
   /** A claim to devices came or changed; `freed` = it gave its devices back. */
   | { readonly resource: "claim"; readonly key: string; readonly freed: boolean }
@@ -49,6 +80,55 @@ export type ClusterEvent =
   | { readonly resource: "devices" }
   /** Tries everything. */
   | { readonly resource: "any"; readonly label: string };
+
+const NODE_LABELS: Readonly<Record<NodeChange, string>> = {
+  add: "NodeAdd",
+  delete: "NodeDelete",
+  allocatable: "NodeUpdateNodeAllocatable",
+  attachLimits: "storage.k8s.io/CSINodeUpdate",
+  labels: "NodeUpdateNodeLabel",
+  taints: "NodeUpdateNodeTaint",
+  features: "NodeUpdateNodeDeclaredFeature",
+};
+
+const POD_LABELS: Readonly<Record<PodChange, string>> = {
+  add: "Add",
+  delete: "Delete",
+  labels: "UpdatePodLabel",
+  scaleDown: "UpdatePodScaleDown",
+  gatesEliminated: "UpdatePodSchedulingGatesEliminated",
+  tolerations: "UpdatePodToleration",
+  generatedClaims: "UpdatePodGeneratedResourceClaim",
+  update: "Update",
+};
+
+const STORAGE_KINDS: Readonly<Record<StorageEvent["resource"], string>> = {
+  persistentVolumeClaim: "PersistentVolumeClaim",
+  persistentVolume: "PersistentVolume",
+  storageClass: "storage.k8s.io/StorageClass",
+  csiDriver: "storage.k8s.io/CSIDriver",
+  csiStorageCapacity: "storage.k8s.io/CSIStorageCapacity",
+};
+
+/** @returns the name of the event in metrics. */
+export function eventLabel(event: ClusterEvent): string {
+  switch (event.resource) {
+    case "node":
+      return NODE_LABELS[event.change];
+    case "pod":
+      return `${event.assigned ? "Assigned" : "Unschedulable"}Pod${POD_LABELS[event.change]}`;
+    case "podGroup":
+      return "scheduling.k8s.io/PodGroupAdd";
+    case "claim":
+      return "resource.k8s.io/ResourceClaimUpdate";
+    case "devices":
+      return "resource.k8s.io/ResourceSliceUpdate";
+    case "any":
+      return event.label;
+    default:
+      return STORAGE_KINDS[event.resource] + (event.change === "add" ? "Add" : "Update");
+  }
+}
 
 function sameJson(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
@@ -68,9 +148,9 @@ export function nodeEvents(before: NodeRow, after: NodeRow): ClusterEvent[] {
   const changes: NodeChange[] = [];
   if (before.unschedulable && !after.unschedulable) changes.push("taints");
   if (
-    !sameJson(before.allocatable, after.allocatable) || before.allowedPods !== after.allowedPods ||
-    !sameJson(before.attachLimits, after.attachLimits)
+    !sameJson(before.allocatable, after.allocatable) || before.allowedPods !== after.allowedPods
   ) changes.push("allocatable");
+  if (!sameJson(before.attachLimits, after.attachLimits)) changes.push("attachLimits");
   if (!sameLabels(before.labels, after.labels)) changes.push("labels");
   if (!sameJson(before.taints, after.taints)) changes.push("taints");
   if (!sameJson(before.declaredFeatures, after.declaredFeatures)) changes.push("features");
@@ -98,6 +178,7 @@ export function podEvents(before: PodRow, after: PodRow, assigned: boolean): Clu
     changes.push("gatesEliminated");
   }
   if (a.tolerations.length !== b.tolerations.length) changes.push("tolerations");
+  if (a.devices !== b.devices && !sameJson(a.devices, b.devices)) changes.push("generatedClaims");
   if (changes.length === 0) changes.push("update");
   return changes.map((change) => ({ resource: "pod", change, before, after, assigned }));
 }

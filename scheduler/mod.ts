@@ -26,8 +26,9 @@ export type {
 } from "./devices/device_row.ts";
 export { DeviceLedger } from "./devices/ledger.ts";
 export type { ClaimBinding } from "./devices/ledger.ts";
+export type { Action, GroupVerdict } from "./action.ts";
 export { nodeEvents, podEvents } from "./cluster_event.ts";
-export type { ClusterEvent } from "./cluster_event.ts";
+export type { ClusterEvent, StorageEvent } from "./cluster_event.ts";
 export type { Diagnosis } from "./decide.ts";
 export { explain, truncateNote } from "./explain.ts";
 export type { GroupPolicy } from "./gangs/gangs.ts";
@@ -68,5 +69,5 @@ export { buildProfile, PLUGINS } from "./profile.ts";
 export type { PluginArgs, ProfileConfig } from "./profile.ts";
 export type { QueueConfig, QueuedPod, QueueSizes } from "./queue.ts";
 export { Scheduler } from "./scheduler.ts";
-export type { Action, GroupVerdict, SchedulerConfig } from "./scheduler.ts";
+export type { SchedulerConfig } from "./scheduler.ts";
 export { matchesLabels, matchesNodeTerm } from "./selector.ts";

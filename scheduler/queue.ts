@@ -7,17 +7,29 @@
  */
 
 import type { ClusterEvent } from "./cluster_event.ts";
-import { podEvents } from "./cluster_event.ts";
+import { eventLabel, podEvents } from "./cluster_event.ts";
 import type { NodeTable } from "./node_table.ts";
 import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
 import { goesFirst } from "./plugins/priority_sort.ts";
 import type { PodRow } from "./pod_row.ts";
 import type { Profile } from "./profile.ts";
+import { countRejections, QueueCounts } from "./queueing/queue_counts.ts";
+import type { RejectionCount } from "./queueing/queue_counts.ts";
 import { KeyedHeap } from "./structures/heap.ts";
 import { ParkedPods } from "./sharing/parked_pods.ts";
 
 /** Backoffs end at whole windows, so that pods of one window come out by priority. */
 const WINDOW_MS = 1000;
+
+/** What brings a pod into a queue, where it is no event of the cluster. */
+const ARRIVALS = {
+  added: "UnschedulablePodAdd",
+  failed: "ScheduleAttemptFailure",
+  backoffOver: "BackoffComplete",
+  backoffSkipped: "PopFromBackoffQ",
+  patienceOver: "UnschedulableTimeout",
+  released: "ForceActivate",
+} as const;
 
 export interface QueueConfig {
   /** First backoff. Default 1000 ms, as podInitialBackoffSeconds. */
@@ -34,8 +46,8 @@ export interface QueuedPod {
   readonly profile: Profile;
   readonly priority: number;
   readonly sequence: number;
-  /** When it came in, milliseconds. */
-  readonly enteredMs: number;
+  /** When it first could be tried, milliseconds; null = a gate has held it back ever since. */
+  readonly triableMs: number | null;
   /** When it came in or last failed, milliseconds. */
   readonly sinceMs: number;
   /** Times it was taken out to be tried. */
@@ -46,6 +58,10 @@ export interface QueuedPod {
   readonly rejectedBy: ReadonlySet<string>;
   /** Why it is held back, "" when it is not. */
   readonly gate: string;
+  /** The plugin that holds it back, "" when none does. */
+  readonly gatedBy: string;
+  /** Whether it was tried last, or is to be, for having waited too long without an event. */
+  readonly outOfPatience: boolean;
 }
 
 type Place = "active" | "backoff" | "unschedulable";
@@ -69,6 +85,7 @@ export class SchedulingQueue {
   /** After errors; not popped before their time. */
   readonly #errorBackoff: KeyedHeap<QueuedPod>;
   readonly #parked = new ParkedPods();
+  readonly #counts = new QueueCounts();
   readonly #groupGate: (pod: PodRow) => string;
   /** Held back by name, whatever happens. */
   readonly #held = new Map<string, QueuedPod>();
@@ -101,6 +118,22 @@ export class SchedulingQueue {
     };
   }
 
+  /** Pods that came into each queue so far, by the label of what brought them. */
+  get arrivals(): QueueCounts["arrivals"] {
+    return this.#counts.arrivals;
+  }
+
+  /** @returns how many waiting pods each plugin rejected. */
+  rejections(): readonly RejectionCount[] {
+    return countRejections([
+      ...this.#active.items(),
+      ...this.#backoff.items(),
+      ...this.#errorBackoff.items(),
+      ...this.#parked.items(),
+      ...this.#held.values(),
+    ]);
+  }
+
   /** @returns where a pod waits, undefined when it does not. */
   find(uid: string): { readonly place: Place; readonly entry: QueuedPod } | undefined {
     const active = this.#active.get(uid);
@@ -114,19 +147,22 @@ export class SchedulingQueue {
   /** Takes in a pod that was never tried. */
   add(pod: PodRow, profile: Profile, nowMs: number): void {
     this.remove(pod.uid);
-    this.#activate({
+    const entry = {
       pod,
       profile,
       priority: pod.template.spec.priority,
       sequence: this.#sequence++,
-      enteredMs: nowMs,
+      triableMs: null,
       sinceMs: nowMs,
       attempts: 0,
       unschedulableCount: 0,
       errorCount: 0,
-      rejectedBy: new Set(),
+      rejectedBy: new Set<string>(),
       gate: "",
-    });
+      gatedBy: "",
+      outOfPatience: false,
+    };
+    this.#activate(entry, nowMs, ARRIVALS.added);
   }
 
   /** Replaces what is known of a waiting pod. @returns false when it does not wait here. */
@@ -136,13 +172,13 @@ export class SchedulingQueue {
     const { place, entry } = found;
     const updated = { ...entry, pod, priority: pod.template.spec.priority };
     if (place === "active") this.#active.add(updated);
-    else if (place === "backoff") this.#toBackoff(updated);
+    else if (place === "backoff") this.#backoffOf(updated).add(updated);
     else if (this.#held.has(pod.uid)) this.#held.set(pod.uid, updated);
     else {
       this.#parked.replace(updated);
       for (const event of podEvents(entry.pod, pod, false)) {
         if (this.#isWorthRetrying(updated, event)) {
-          this.#requeue(updated, nowMs);
+          this.#requeue(updated, nowMs, eventLabel(event));
           break;
         }
       }
@@ -173,7 +209,7 @@ export class SchedulingQueue {
     if (entry === undefined) return;
     this.#held.delete(uid);
     const free = { ...entry, gate: "" };
-    if (isUrgent) this.#activate(free);
+    if (isUrgent) this.#activate(free, free.sinceMs, ARRIVALS.released);
     else this.#parked.park(free);
   }
 
@@ -183,13 +219,19 @@ export class SchedulingQueue {
     if (entry === undefined || this.#held.has(uid)) return undefined;
     if (this.#gateOf(entry) !== null) return undefined;
     this.remove(uid);
-    return { ...entry, gate: "", attempts: entry.attempts + 1 };
+    return { ...entry, gate: "", gatedBy: "", attempts: entry.attempts + 1 };
   }
 
   /** @returns the next pod to try; with none active, one that backs off though it need not. */
   pop(): QueuedPod | undefined {
-    const entry = this.#active.pop() ?? this.#backoff.pop();
+    const entry = this.#active.pop() ?? this.#popBackoff();
     return entry === undefined ? undefined : { ...entry, attempts: entry.attempts + 1 };
+  }
+
+  #popBackoff(): QueuedPod | undefined {
+    const entry = this.#backoff.pop();
+    if (entry !== undefined) this.#counts.arrive("active", ARRIVALS.backoffSkipped);
+    return entry;
   }
 
   /**
@@ -205,24 +247,32 @@ export class SchedulingQueue {
       rejectedBy,
       unschedulableCount: entry.unschedulableCount + (isError ? 0 : 1),
       errorCount: isError ? entry.errorCount + 1 : 0,
+      outOfPatience: false,
     };
-    if (isError) this.#requeue(failed, nowMs);
-    else this.#parked.park(failed);
+    if (isError) this.#requeue(failed, nowMs, ARRIVALS.failed);
+    else this.#park(failed, ARRIVALS.failed);
   }
 
   /** Moves the pods that an event may help. @returns how many moved. */
   notify(event: ClusterEvent, nowMs: number): number {
+    const label = eventLabel(event);
     let moved = 0;
-    for (const uids of this.#parked.alike()) {
+    for (const uids of this.#asked(event)) {
       // Pods that are alike ask the same of an event, so one answer is enough.
       const [first] = uids;
       if (!this.#isWorthRetrying(this.#parked.get(first)!, event)) continue;
       for (const uid of [...uids]) {
-        this.#requeue(this.#parked.get(uid)!, nowMs);
+        this.#requeue(this.#parked.get(uid)!, nowMs, label);
         moved++;
       }
     }
     return moved;
+  }
+
+  /** @returns groups of parked pods that all answer the event alike; what concerns few asks few. */
+  *#asked(event: ClusterEvent): Iterable<Iterable<string>> {
+    if (event.resource !== "persistentVolumeClaim") return yield* this.#parked.alike();
+    for (const uid of event.users) if (this.#parked.get(uid) !== undefined) yield [uid];
   }
 
   /** Ends backoffs and patience that are over. */
@@ -231,13 +281,14 @@ export class SchedulingQueue {
       for (let entry = heap.peek(); entry !== undefined; entry = heap.peek()) {
         if (this.#isBackingOff(entry, nowMs)) break;
         heap.pop();
+        this.#counts.arrive("active", ARRIVALS.backoffOver);
         this.#active.add(entry);
       }
     }
     for (;;) {
       const oldest = this.#parked.oldest();
       if (oldest === undefined || nowMs - oldest.sinceMs <= this.#patienceMs) break;
-      this.#requeue(oldest, nowMs);
+      this.#requeue({ ...oldest, outOfPatience: true }, nowMs, ARRIVALS.patienceOver);
     }
   }
 
@@ -267,35 +318,47 @@ export class SchedulingQueue {
   }
 
   #isWorthRetrying(entry: QueuedPod, event: ClusterEvent): boolean {
-    if (entry.gate !== "" && event.resource === "any") return false;
-    if (entry.rejectedBy.size === 0 || event.resource === "any") return true;
-    for (const name of entry.rejectedBy) {
-      if (entry.profile.byName.get(name)?.hint?.(entry.pod, event, this.#table)) return true;
-    }
+    const { pod, profile, priority } = entry;
+    if (event.resource === "any") return entry.gate === "";
+    if (event.resource === "pod" && priority > (event.upToPriority ?? Infinity)) return false;
+    const mayHelp = (name: string) => profile.byName.get(name)?.hint?.(pod, event, this.#table);
+    // What does not open the gate helps nobody behind it.
+    if (entry.gatedBy !== "") return mayHelp(entry.gatedBy) === true;
+    if (entry.rejectedBy.size === 0) return true;
+    for (const name of entry.rejectedBy) if (mayHelp(name)) return true;
     return false;
   }
 
-  #requeue(entry: QueuedPod, nowMs: number): void {
+  #requeue(entry: QueuedPod, nowMs: number, label: string): void {
     this.#parked.take(entry.pod.uid);
-    if (this.#isBackingOff(entry, nowMs)) this.#toBackoff(entry);
-    else this.#activate(entry);
+    if (!this.#isBackingOff(entry, nowMs)) return this.#activate(entry, nowMs, label);
+    if (this.#holdBack(entry, label)) return;
+    this.#counts.arrive("backoff", label);
+    const free = { ...entry, gate: "", gatedBy: "" };
+    this.#backoffOf(free).add(free);
   }
 
-  #toBackoff(entry: QueuedPod): void {
-    if (this.#holdBack(entry)) return;
-    (entry.rejectedBy.size === 0 ? this.#errorBackoff : this.#backoff).add(entry);
+  #backoffOf({ rejectedBy }: QueuedPod): KeyedHeap<QueuedPod> {
+    return rejectedBy.size === 0 ? this.#errorBackoff : this.#backoff;
   }
 
-  #activate(entry: QueuedPod): void {
-    if (!this.#holdBack(entry)) this.#active.add({ ...entry, gate: "" });
+  #activate(entry: QueuedPod, nowMs: number, label: string): void {
+    if (this.#holdBack(entry, label)) return;
+    this.#counts.arrive("active", label);
+    this.#active.add({ ...entry, gate: "", gatedBy: "", triableMs: entry.triableMs ?? nowMs });
+  }
+
+  #park(entry: QueuedPod, label: string): void {
+    this.#counts.arrive("unschedulable", label);
+    this.#parked.park(entry);
   }
 
   /** Parks a pod that a gate holds back. */
-  #holdBack(entry: QueuedPod): boolean {
+  #holdBack(entry: QueuedPod, label: string): boolean {
     const held = this.#gateOf(entry);
     if (held === null) return false;
     const rejectedBy = new Set([...entry.rejectedBy, held.by]);
-    this.#parked.park({ ...entry, gate: held.gate, rejectedBy });
+    this.#park({ ...entry, gate: held.gate, gatedBy: held.by, rejectedBy }, label);
     return true;
   }
 

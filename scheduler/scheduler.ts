@@ -6,6 +6,8 @@
  * Source: the scheduling loop of Kubernetes v1.36 (schedule_one, event handlers).
  */
 
+import { SCHEDULED, unscheduled } from "./action.ts";
+import type { Action, GroupVerdict } from "./action.ts";
 import { BatchDecider } from "./batch.ts";
 import { nodeEvents, podEvents } from "./cluster_event.ts";
 import type { ClusterEvent } from "./cluster_event.ts";
@@ -46,46 +48,6 @@ export interface SchedulerConfig {
   readonly matchDevice?: DeviceMatcher;
   /** 32-bit number that all ties hang on. Default 1. */
   readonly seed?: number;
-}
-
-export type Action =
-  | {
-    readonly kind: "bind";
-    readonly entry: QueuedPod;
-    readonly nodeName: string;
-    /** Name of the group that this binding starts with others, "" = it stands for itself. */
-    readonly gang: string;
-  }
-  | {
-    readonly kind: "reject";
-    readonly entry: QueuedPod;
-    /** Text of the event and of the PodScheduled condition. */
-    readonly message: string;
-    /** Node promised to the pod, "" = none, null = as it was. */
-    readonly nominatedNode: string | null;
-    /** Pods to delete, so that the promise can be kept. */
-    readonly victims: readonly PodRow[];
-    /** "namespace/name" of a claim whose devices nobody uses and that stands in the pod's way. */
-    readonly idleClaim?: string;
-    /** Set when nothing was decided, as the pod can't be tried as it is. */
-    readonly isError?: true;
-  };
-
-/** Whether the pods of a group could be placed, for the group's own status. */
-export interface GroupVerdict {
-  readonly scheduled: boolean;
-  /** "" when they could. */
-  readonly reason: "" | "Unschedulable" | "SchedulerError";
-  readonly message: string;
-}
-
-const SCHEDULED: GroupVerdict = { scheduled: true, reason: "", message: "" };
-
-function unscheduled(
-  message: string,
-  reason: "Unschedulable" | "SchedulerError" = "Unschedulable",
-): GroupVerdict {
-  return { scheduled: false, reason, message };
 }
 
 /**
@@ -132,6 +94,7 @@ export class Scheduler {
   readonly #refused = new WeakMap<Outcome, TriedPreemption>();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
   readonly #assumed = new Map<string, QueuedPod>();
+  #skipped: QueuedPod[] = [];
   readonly #groupVerdicts = new Map<string, GroupVerdict>();
   readonly #gangPorts: GangPorts = {
     decide: (entry) => this.#decide(entry),
@@ -200,12 +163,17 @@ export class Scheduler {
   /** A pod without a node that names one of our profiles. */
   setPending(pod: PodRow, schedulerName: string, nowMs: number): void {
     const profile = this.profiles.get(schedulerName);
-    if (profile === undefined || this.#assumed.has(pod.uid)) return;
+    if (profile === undefined) return;
+    const placed = this.#assumed.get(pod.uid);
+    if (placed !== undefined) return this.#recall(placed, pod, nowMs);
     // A promise of ours may not have reached the API yet.
     const promised = this.queue.find(pod.uid)?.entry.pod.nominatedNode ?? "";
     const row = pod.nominatedNode === "" && promised !== ""
       ? { ...pod, nominatedNode: promised }
       : pod;
+    if (promised !== row.nominatedNode) {
+      this.#breakPromise({ ...pod, nominatedNode: promised }, nowMs);
+    }
     this.#gangs.wait(row);
     if (!this.queue.update(row, nowMs)) {
       this.queue.add(row, profile, nowMs);
@@ -215,6 +183,28 @@ export class Scheduler {
       }
     }
     this.#nominated.set(row, row.nominatedNode);
+  }
+
+  /** A pod on its way out gives its place back, whether or not its binding still comes through. */
+  #recall(placed: QueuedPod, pod: PodRow, nowMs: number): void {
+    if (!pod.terminating || placed.pod.terminating) return;
+    this.#assumed.set(pod.uid, { ...placed, pod });
+    if (this.#take(pod.uid)) this.#tellFreed(nowMs);
+    this.#tellGone(pod, nowMs);
+  }
+
+  /** What was promised to a pod is free for its equals and those below, as if it had left. */
+  #breakPromise(pod: PodRow, nowMs: number): void {
+    if (pod.nominatedNode !== "") this.#tellGone(pod, nowMs, pod.template.spec.priority);
+  }
+
+  #tellGone(pod: PodRow, nowMs: number, upToPriority?: number): void {
+    const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
+    this.queue.notify({ ...event, assigned: true, upToPriority }, nowMs);
+  }
+
+  #tellFreed(nowMs: number): void {
+    this.queue.notify({ resource: "claim", key: "", freed: true }, nowMs);
   }
 
   /** A pod that the API says is on a node: ours confirmed, or anyone's. */
@@ -251,10 +241,9 @@ export class Scheduler {
     const pod = known ?? waiting;
     if (pod === undefined) return;
     this.#take(uid);
-    const assigned = known !== undefined || pod.nominatedNode !== "";
     this.#nominated.set(pod, "");
-    const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
-    this.queue.notify({ ...event, assigned }, nowMs);
+    if (known !== undefined) this.#tellGone(pod, nowMs);
+    else this.#breakPromise(pod, nowMs);
   }
 
   /** The evictions for a pod have been asked for. @param isComplete false when one failed */
@@ -292,8 +281,8 @@ export class Scheduler {
     while (actions.length < limit) {
       const entry = this.#takeTorn() ?? this.queue.pop();
       if (entry === undefined) break;
-      if (entry.pod.terminating) continue;
-      if (this.#gangs.missing(entry.pod.group) > 0) {
+      if (entry.pod.terminating) this.#skipped.push(entry);
+      else if (this.#gangs.missing(entry.pod.group) > 0) {
         actions.push(...this.#decideGang(entry, nowMs));
       } else actions.push(this.#decideOne(entry, nowMs));
     }
@@ -306,11 +295,17 @@ export class Scheduler {
     if (entry === undefined) return;
     this.#assumed.delete(uid);
     const { pod } = entry;
-    if (this.#take(uid)) this.queue.notify({ resource: "claim", key: "", freed: true }, nowMs);
+    if (this.#take(uid)) this.#tellFreed(nowMs);
     this.#gangs.wait(pod);
-    const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
-    this.queue.notify({ ...event, assigned: true }, nowMs);
-    this.queue.failed(entry, new Set(), nowMs);
+    this.#tellGone(pod, nowMs);
+    this.queue.failed(withoutPromise(entry), new Set(), nowMs);
+  }
+
+  /** @returns pods that were not tried since this was asked last, as they are on their way out. */
+  takeSkipped(): readonly QueuedPod[] {
+    const skipped = this.#skipped;
+    if (skipped.length > 0) this.#skipped = [];
+    return skipped;
   }
 
   /** @returns what became of groups since this was asked last, by name. */
@@ -357,6 +352,7 @@ export class Scheduler {
   #rejectMember(tried: TriedPod, rejectedBy: Iterable<string>, nowMs: number): Action {
     const { entry, nodeName, victims, message } = tried;
     const promised = { ...entry.pod, nominatedNode: nodeName };
+    if (nodeName !== entry.pod.nominatedNode) this.#breakPromise(entry.pod, nowMs);
     this.queue.failed({ ...entry, pod: promised }, new Set(rejectedBy), nowMs);
     this.#nominated.set(promised, nodeName);
     return { kind: "reject", entry, message, nominatedNode: nodeName, victims };
@@ -368,7 +364,7 @@ export class Scheduler {
       `set, got: ${names.join(" and ")}`;
     this.#groupVerdicts.set(stranger.pod.group, unscheduled(message, "SchedulerError"));
     return entries.map((entry): Action => {
-      this.queue.failed(entry, new Set(), nowMs);
+      this.#takeBack(entry, new Set(), nowMs);
       return { kind: "reject", entry, message, nominatedNode: "", victims: [], isError: true };
     });
   }
@@ -418,7 +414,7 @@ export class Scheduler {
         return this.#assume(entry, decision.nodeName);
       case "noNodes": {
         // Nothing rejected it, yet only a node can help: the name plugin's hint is just that.
-        this.queue.failed(entry, new Set(["NodeName"]), nowMs);
+        this.#takeBack(entry, new Set(["NodeName"]), nowMs);
         const message = NO_NODES_MESSAGE;
         return { kind: "reject", entry, message, nominatedNode: "", victims: [] };
       }
@@ -435,25 +431,32 @@ export class Scheduler {
     const idleClaim = this.#idleClaim(entry, diagnosis);
     const rejected = { kind: "reject", entry, victims: [], idleClaim } as const;
     if (!profile.preemption) {
-      this.queue.failed(entry, diagnosis.plugins, nowMs);
+      this.#takeBack(entry, diagnosis.plugins, nowMs);
       const message = explain(diagnosis, this.#idleClaimWords(entry, diagnosis));
       return { ...rejected, message, nominatedNode: "" };
     }
     const { preemption, message } = this.#preempt(entry, outcome);
     if (preemption.nodeName === "") {
-      const nominatedNode = preemption.keepsNomination ? null : "";
-      this.queue.failed(entry, diagnosis.plugins, nowMs);
-      if (nominatedNode !== null) this.#nominated.set(pod, nominatedNode);
-      return { ...rejected, message, nominatedNode };
+      if (preemption.keepsNomination) this.queue.failed(entry, diagnosis.plugins, nowMs);
+      else this.#takeBack(entry, diagnosis.plugins, nowMs);
+      return { ...rejected, message, nominatedNode: preemption.keepsNomination ? null : "" };
     }
     const nominatedNode = preemption.nodeName;
     const promised = { ...pod, nominatedNode };
+    if (nominatedNode !== pod.nominatedNode) this.#breakPromise(pod, nowMs);
     this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs);
     this.#nominated.set(promised, nominatedNode);
     const { victims } = preemption;
     // Tried again before they leave, it might choose more of them elsewhere.
     if (this.#evictions.begin(pod.uid, victims)) this.queue.hold(pod.uid, WAITING_FOR_EVICTIONS);
     return { ...rejected, message, nominatedNode, victims };
+  }
+
+  /** Takes back a pod that no node is promised to any more. */
+  #takeBack(entry: QueuedPod, rejectedBy: ReadonlySet<string>, nowMs: number): void {
+    this.#nominated.set(entry.pod, "");
+    this.#breakPromise(entry.pod, nowMs);
+    this.queue.failed(withoutPromise(entry), rejectedBy, nowMs);
   }
 
   /** @returns a claim of the pod that idles on nodes where it can't go, "" = none. */
@@ -496,4 +499,9 @@ export class Scheduler {
     if (preemption.nodeName === "") this.#refused.set(outcome, refused);
     return refused;
   }
+}
+
+function withoutPromise(entry: QueuedPod): QueuedPod {
+  const { pod } = entry;
+  return pod.nominatedNode === "" ? entry : { ...entry, pod: { ...pod, nominatedNode: "" } };
 }

@@ -89,6 +89,14 @@ function claimName(pod: Pod, volume: Volume): string | null {
   return volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : null;
 }
 
+/** @returns "namespace/name" of each claim behind the pod's volumes. */
+export function claimKeys(pod: Pod): string[] {
+  return (pod.spec.volumes ?? []).flatMap((volume) => {
+    const name = claimName(pod, volume);
+    return name === null ? [] : [`${pod.metadata.namespace}/${name}`];
+  });
+}
+
 /** @returns whether any volume of the pod is a claim. */
 export function usesClaims(pod: Pod): boolean {
   return (pod.spec.volumes ?? []).some((volume) => claimName(pod, volume) !== null);
@@ -103,7 +111,8 @@ export function termsOf(volume: PersistentVolume): NodeTerm[] {
   return (volume.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []).map(encodeNodeTerm);
 }
 
-function zonesOf(volume: PersistentVolume): VolumeNeeds["zones"] {
+/** @returns where the labels of a volume allow it to be used. */
+export function zonesOf(volume: PersistentVolume): VolumeNeeds["zones"] {
   const labels = volume.metadata.labels ?? {};
   return ZONE_KEYS.filter((key) => labels[key] !== undefined)
     .map((key) => ({ key, values: labels[key].split("__") }));

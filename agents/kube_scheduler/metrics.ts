@@ -122,9 +122,9 @@ export class SchedulerMetrics {
     this.#attemptSeconds.observe(labels, millis / 1000);
   }
 
-  bound({ attempts, enteredMs }: Entry, nowMillis: number): void {
+  bound({ attempts, triableMs }: Entry, nowMillis: number): void {
     const shown = attempts >= MOST_ATTEMPTS ? `${MOST_ATTEMPTS}+` : `${attempts}`;
-    this.#untilBound.observe(`attempts="${shown}"`, (nowMillis - enteredMs) / 1000);
+    this.#untilBound.observe(`attempts="${shown}"`, (nowMillis - (triableMs ?? nowMillis)) / 1000);
     this.#attemptsUntilBound.observe("", attempts);
   }
 

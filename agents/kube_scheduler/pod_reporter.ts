@@ -74,6 +74,16 @@ export class PodReporter {
     });
   }
 
+  announceSkipped(pod: PodRow, schedulerName: string): void {
+    const { namespace } = pod.template.spec;
+    this.#recorder(schedulerName).record({
+      about: aboutPod(pod),
+      type: "Warning",
+      reason: "FailedScheduling",
+      message: `skip schedule deleting pod: ${namespace}/${pod.name}`,
+    });
+  }
+
   /**
    * Tells why a pod has no node, marks those that have to go for it as disrupted and deletes them.
    *

@@ -25,8 +25,8 @@ import { SchedulerMetrics } from "./metrics.ts";
 import { PodEncoder } from "./pod_encoder.ts";
 import { PodReporter } from "./pod_reporter.ts";
 import type { Selectors } from "./spread_selector.ts";
-import { usesClaims } from "./encode_volumes.ts";
-import { CSI_NODES, VOLUME_RESOURCES, VolumeBinder } from "./volume_binder.ts";
+import { StorageWatch } from "./storage/storage_watch.ts";
+import { CSI_NODES, VolumeBinder } from "./volume_binder.ts";
 
 /** Decisions between two looks at the clock. */
 const CHUNK = 32;
@@ -82,9 +82,7 @@ class Runner implements RunningKubeScheduler {
   readonly #binder: VolumeBinder;
   readonly #devices: DeviceWatch;
   readonly #deviceBinder: DeviceBinder;
-  /** Waiting pods with claims, by uid; a change of any volume may change what they demand. */
-  readonly #claimants = new Map<string, Pod>();
-  #volumesChanged = false;
+  readonly #storage = new StorageWatch();
   readonly #preparation: Preparation;
   /** Placed pods that wait for volumes, and the gangs that wait with them. */
   readonly #cohorts: WaitingCohorts;
@@ -143,9 +141,7 @@ class Runner implements RunningKubeScheduler {
     for (const resource of this.#selecting()) {
       this.#on<Selecting>(resource, (change) => this.#observeSelecting(change));
     }
-    for (const resource of Object.values(VOLUME_RESOURCES)) {
-      this.#on(resource, () => this.#volumesChanged = true);
-    }
+    for (const [resource, observe] of this.#storage.handlers()) this.#on(resource, observe);
     this.#on(CSI_NODES, ({ object: { metadata } }) => {
       const object = this.#informers.of<Node>(nodes).lister.get({ name: metadata.name ?? "" });
       if (object !== undefined) this.#observeNode({ type: "add", object });
@@ -255,7 +251,7 @@ class Runner implements RunningKubeScheduler {
   #observePod({ type, object, old }: Change<Pod>): void {
     const nowMillis = this.#clock.nowMillis();
     const uid = object.metadata.uid ?? "";
-    this.#claimants.delete(uid);
+    this.#storage.forget(uid);
     this.#devices.forget(uid);
     if (type === "delete" || isFinished(object)) return this.scheduler.removePod(uid, nowMillis);
     const { nodeName = "", schedulerName = "default-scheduler" } = object.spec;
@@ -264,7 +260,7 @@ class Runner implements RunningKubeScheduler {
       const row = this.#encoder.assigned(object, old, known);
       this.scheduler.setAssigned(row, nodeName, nowMillis);
     } else if (this.scheduler.profiles.has(schedulerName)) {
-      if (usesClaims(object)) this.#claimants.set(uid, object);
+      this.#storage.waits(object);
       this.#devices.waits(object);
       this.scheduler.setPending(this.#encoder.waiting(object), schedulerName, nowMillis);
     }
@@ -302,10 +298,9 @@ class Runner implements RunningKubeScheduler {
   /** Looks again at everything that hangs on claims and volumes. */
   #revolume(nowMillis: number): void {
     for (const object of this.#devices.takeChanged()) this.#observePod({ type: "add", object });
-    if (!this.#volumesChanged) return;
-    this.#volumesChanged = false;
-    for (const object of [...this.#claimants.values()]) this.#observePod({ type: "add", object });
-    this.scheduler.notify({ resource: "volume" }, nowMillis);
+    const { pods: changed, events } = this.#storage.takeChanged();
+    for (const object of changed) this.#observePod({ type: "add", object });
+    for (const event of events) this.scheduler.notify(event, nowMillis);
   }
 
   // ---- plan
@@ -368,6 +363,9 @@ class Runner implements RunningKubeScheduler {
     for (const [name, verdict] of this.scheduler.takeGroupVerdicts()) {
       this.#metrics.groupTried(verdict);
       this.#write(this.#reporter.reportGroup(name, verdict));
+    }
+    for (const { pod, profile } of this.scheduler.takeSkipped()) {
+      this.#reporter.announceSkipped(pod, profile.schedulerName);
     }
     for (const action of actions) {
       if (action.kind !== "reject") continue;

@@ -211,9 +211,12 @@ function isHelpful({ uid, template: { spec } }: PodRow, event: ClusterEvent): bo
     case "devices":
       return true;
     case "claim":
-      return event.freed || spec.devices.claims.includes(event.key);
+      // A pod that lacks a claim is not helped by what another claim gives back.
+      return spec.devices.rejection === "" &&
+        (event.freed || spec.devices.claims.includes(event.key));
     case "pod":
-      return event.after?.uid === uid && spec.devices.rejection === "";
+      return event.change === "generatedClaims" && event.after?.uid === uid &&
+        spec.devices.rejection === "";
     default:
       return false;
   }

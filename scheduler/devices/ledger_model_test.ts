@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { Dice } from "../model/generate.ts";
 import { EMPTY_SPEC } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
-import type { Action } from "../scheduler.ts";
+import type { Action } from "../action.ts";
 import { type Allocation, type ClaimRow, deviceId } from "./device_row.ts";
 import { ask, claim, device, nodeNamed, onNode, slice } from "./testing.ts";
 

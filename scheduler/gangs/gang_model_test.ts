@@ -9,7 +9,7 @@ import { Dice } from "../model/generate.ts";
 import { EMPTY_NODE } from "../node_row.ts";
 import { EMPTY_SPEC } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
-import type { Action } from "../scheduler.ts";
+import type { Action } from "../action.ts";
 
 const CASES = 150;
 const STEPS = 40;

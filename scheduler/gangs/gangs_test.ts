@@ -8,7 +8,7 @@ import { EMPTY_NODE } from "../node_row.ts";
 import { EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
-import type { Action } from "../scheduler.ts";
+import type { Action } from "../action.ts";
 
 const GROUP = "default/team";
 const PROFILE = "default-scheduler";

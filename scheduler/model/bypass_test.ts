@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { EMPTY_NODE } from "../node_row.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
-import type { Action } from "../scheduler.ts";
+import type { Action } from "../action.ts";
 import { Dice, randomNode, randomSpec, withOwnVolumes } from "./generate.ts";
 
 const PROFILE = "default-scheduler";

@@ -314,37 +314,58 @@ function scoreRun(table: NodeTable, summed: ScoreSums): ScoreRun {
   };
 }
 
-/** @returns whether a pod's coming, going or relabelling bears on a required term of the pod. */
+/**
+ * A single pod must satisfy all affinity terms at once, while one anti-affinity term is enough to
+ * keep a pod away. Upstream asks for all terms of the latter too, and so leaves a pod with several
+ * waiting until its patience ends; here it is tried.
+ *
+ * @returns whether a pod's coming, going or relabelling bears on a required term of the pod
+ */
 function podMatters(pod: PodRow, event: ClusterEvent & { resource: "pod" }, table: NodeTable) {
   const { spec } = pod.template;
-  const { before, after, change } = event;
+  const { before, after, change, assigned } = event;
   if (change !== "add" && change !== "delete" && change !== "labels") return false;
   if (after?.uid === pod.uid) return change === "labels";
-  const meant = (row: PodRow | null, terms: readonly PodTerm[]) =>
-    row !== null && terms.some((term) => ownTermMatches(table, term, row.template.spec));
-  const gained = meant(after, spec.requiredAffinity) && !meant(before, spec.requiredAffinity);
-  const lost = meant(before, spec.requiredAntiAffinity) && !meant(after, spec.requiredAntiAffinity);
-  if (gained || lost) return true;
+  if (!assigned) return false;
+  const likes = (row: PodRow | null) =>
+    row !== null && matchesAll(table, spec.requiredAffinity, row.template.spec);
+  if (likes(after) && !likes(before)) return true;
+  if (before === null) return false;
+  const isLost = spec.requiredAntiAffinity.some((term) =>
+    ownTermMatches(table, term, before.template.spec) &&
+    (after === null || !ownTermMatches(table, term, after.template.spec))
+  );
+  if (isLost) return true;
   const labels = namespaceLabels(table, spec.namespace);
-  return change === "delete" && before !== null &&
+  return change === "delete" &&
     before.template.spec.requiredAntiAffinity.some((term) => matchesTerm(term, spec, labels));
 }
 
-function nodeMatters(pod: PodRow, event: ClusterEvent & { resource: "node" }): boolean {
-  const { before, after, change } = event;
-  if (after === null || (change !== "add" && change !== "labels" && change !== "taints")) {
-    return false;
-  }
-  const { requiredAffinity, requiredAntiAffinity } = pod.template.spec;
-  for (const { topologyKey } of requiredAffinity) {
-    const value = labelOf(after.labels, topologyKey);
-    if (value === undefined) return false;
-    if (before === null || labelOf(before.labels, topologyKey) !== value) return true;
-  }
-  if (before === null) return true;
-  return requiredAntiAffinity.some(({ topologyKey }) =>
-    labelOf(before.labels, topologyKey) !== labelOf(after.labels, topologyKey)
+/**
+ * A node that comes, or moves to another domain, matters to whoever other pods keep away, too;
+ * upstream looks at the pod's own terms alone.
+ */
+function nodeMatters(
+  { template: { spec } }: PodRow,
+  { before, after, change }: ClusterEvent & { resource: "node" },
+  table: NodeTable,
+): boolean {
+  if (after === null || (change !== "add" && change !== "labels")) return false;
+  const hasMoved = (key: string): boolean =>
+    labelOf(before!.labels, key) !== labelOf(after.labels, key);
+  const mayLike = spec.requiredAffinity.some(({ topologyKey: key }) =>
+    labelOf(after.labels, key) !== undefined && (before === null || hasMoved(key))
   );
+  if (mayLike) return true;
+  const isAverse = spec.requiredAntiAffinity.length > 0;
+  if (before === null) return isAverse || spec.requiredAffinity.length === 0;
+  const leaves = (key: string) => labelOf(before.labels, key) !== undefined && hasMoved(key);
+  if (spec.requiredAntiAffinity.some(({ topologyKey }) => leaves(topologyKey))) return true;
+  const labels = namespaceLabels(table, spec.namespace);
+  for (const { kind, term } of table.index.termsMeaning(spec, labels)) {
+    if (kind === "requiredAnti" && leaves(term.topologyKey)) return true;
+  }
+  return false;
 }
 
 export function createInterPodAffinity(args: InterPodAffinityArgs = {}): Plugin {
@@ -367,7 +388,7 @@ export function createInterPodAffinity(args: InterPodAffinityArgs = {}): Plugin 
       return [...summed.sums.keys()].length === 0 ? null : scoreRun(table, summed);
     },
     hint(pod, event, table) {
-      if (event.resource === "node") return nodeMatters(pod, event);
+      if (event.resource === "node") return nodeMatters(pod, event, table);
       return event.resource === "pod" && podMatters(pod, event, table);
     },
   };

@@ -30,9 +30,13 @@ export function createNodeDeclaredFeatures(): Plugin {
         reasons: () => REASONS,
       };
     },
-    hint: (pod, event) =>
-      event.resource === "node"
-        ? event.change === "add" || event.change === "features"
-        : event.resource === "pod" && event.after?.uid === pod.uid,
+    hint(pod, event) {
+      if (event.resource === "node") return event.change === "add" || event.change === "features";
+      if (event.resource !== "pod" || event.after?.uid !== pod.uid) return false;
+      const [before, after] = [event.before, event.after].map((it) =>
+        it?.template.spec.requiredFeatures
+      );
+      return before?.join() !== after?.join();
+    },
   };
 }

@@ -286,7 +286,9 @@ export function createPodTopologySpread(args: SpreadArgs = {}): Plugin {
 
   function nodeMatters(pod: PodRow, event: ClusterEvent & { resource: "node" }): boolean {
     const { before, after, change } = event;
-    if (change === "allocatable" || change === "images") return false;
+    if (change === "allocatable" || change === "attachLimits" || change === "features") {
+      return false;
+    }
     const constraints = constraintsOf(pod.template.spec, "DoNotSchedule");
     const matches = (labels: Readonly<Record<string, string>> | undefined) =>
       labels !== undefined &&
@@ -295,7 +297,7 @@ export function createPodTopologySpread(args: SpreadArgs = {}): Plugin {
     const is = matches(after?.labels);
     if (before === null || after === null || was !== is) return was || is;
     if (!is) return false;
-    return change === "taints" ||
+    return JSON.stringify(before.taints) !== JSON.stringify(after.taints) ||
       constraints.some(({ topologyKey }) =>
         labelOf(before.labels, topologyKey) !== labelOf(after.labels, topologyKey)
       );

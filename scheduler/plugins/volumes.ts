@@ -10,6 +10,7 @@ import { ABSENT } from "../intern.ts";
 import { isAttached } from "../attachment_index.ts";
 import type { DriverColumns } from "../attachment_index.ts";
 import type { ClusterEvent } from "../cluster_event.ts";
+import type { NodeRow } from "../node_row.ts";
 import type { NodeTable } from "../node_table.ts";
 import type { NodeTerm, PodRow } from "../pod_row.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
@@ -34,9 +35,9 @@ function sharedClaims(pod: PodRow, claims: readonly string[]): number {
   return count;
 }
 
-function afterVolumeOrNode(_pod: PodRow, event: ClusterEvent): boolean {
-  if (event.resource === "node") return event.change === "add" || event.change === "labels";
-  return event.resource === "volume";
+/** Whether a node came or may be somewhere else now. */
+function isNodePlaced(event: ClusterEvent): boolean {
+  return event.resource === "node" && (event.change === "add" || event.change === "labels");
 }
 
 /** A claim that only one pod may use keeps every other pod off every node. */
@@ -62,12 +63,13 @@ export function createVolumeRestrictions(): Plugin {
         },
       };
     },
+    // Upstream tries again on a new node, too; yet there the claim is in use as well.
     hint(pod, event) {
       if (event.resource === "pod") {
         return event.change === "delete" && event.before !== null &&
           sharedClaims(event.before, pod.template.spec.volumes.exclusiveClaims) > 0;
       }
-      return event.resource === "volume";
+      return event.resource === "persistentVolumeClaim" && event.change === "add";
     },
   };
 }
@@ -86,6 +88,12 @@ function exceedsLimit({ columns, handles }: DriverDemand, row: number): boolean 
   if (handles.length <= free) return false;
   const added = handles.filter((handle) => !isAttached(columns, handle, row)).length;
   return added > 0 && added > free;
+}
+
+/** @returns whether some driver may attach more than before, or as many as it likes. */
+function attachesMore({ attachLimits: before }: NodeRow, { attachLimits: after }: NodeRow) {
+  return Object.entries(after).some(([driver, limit]) => limit > (before[driver] ?? 0)) ||
+    Object.keys(before).some((driver) => after[driver] === undefined);
 }
 
 /** A node attaches only so many volumes of a driver. */
@@ -116,9 +124,18 @@ export function createNodeVolumeLimits(): Plugin {
       };
     },
     hint(_pod, event) {
-      if (event.resource === "pod") return event.change === "delete" && event.assigned;
-      return event.resource === "volume" ||
-        (event.resource === "node" && (event.change === "add" || event.change === "allocatable"));
+      switch (event.resource) {
+        case "pod":
+          return event.change === "delete" && event.assigned &&
+            event.before!.template.spec.volumes.attachments.length > 0;
+        case "persistentVolumeClaim":
+          return event.change === "add";
+        case "node":
+          return event.change === "add" ||
+            (event.change === "attachLimits" && attachesMore(event.before!, event.after!));
+        default:
+          return false;
+      }
     },
   };
 }
@@ -144,7 +161,21 @@ export function createVolumeBinding(): Plugin {
       );
       return bindingRun(reachable, findable, withRoom);
     },
-    hint: afterVolumeOrNode,
+    hint(_pod, event) {
+      switch (event.resource) {
+        case "node":
+          return isNodePlaced(event);
+        case "storageClass":
+          return event.movesTopology;
+        case "persistentVolumeClaim":
+        case "persistentVolume":
+        case "csiDriver":
+        case "csiStorageCapacity":
+          return true;
+        default:
+          return false;
+      }
+    },
   };
 }
 
@@ -212,6 +243,19 @@ export function createVolumeZone(): Plugin {
         reasons: () => ZONE_REASONS,
       };
     },
-    hint: afterVolumeOrNode,
+    hint(_pod, event) {
+      switch (event.resource) {
+        case "node":
+          return isNodePlaced(event);
+        case "storageClass":
+          return event.change === "add" && event.bindsLate;
+        case "persistentVolumeClaim":
+          return true;
+        case "persistentVolume":
+          return event.movesZones;
+        default:
+          return false;
+      }
+    },
   };
 }

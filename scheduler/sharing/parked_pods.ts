@@ -23,6 +23,12 @@ export class ParkedPods {
     return this.#gated.size;
   }
 
+  /** @returns all entries, in no order. */
+  *items(): Iterable<QueuedPod> {
+    yield* this.#waiting.values();
+    yield* this.#gated.values();
+  }
+
   get(uid: string): QueuedPod | undefined {
     return this.#waiting.get(uid) ?? this.#gated.get(uid);
   }
@@ -72,8 +78,7 @@ export class ParkedPods {
   }
 }
 
-function kindOf({ pod, profile, rejectedBy, gate }: QueuedPod): string {
-  const held = gate === "" ? "" : "held";
+function kindOf({ pod, profile, rejectedBy, gatedBy }: QueuedPod): string {
   const plugins = [...rejectedBy].join();
-  return `${profile.schedulerName}/${pod.template.id}/${pod.group}/${held}/${plugins}`;
+  return `${profile.schedulerName}/${pod.template.id}/${pod.group}/${gatedBy}/${plugins}`;
 }

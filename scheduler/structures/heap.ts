@@ -26,6 +26,11 @@ export class KeyedHeap<T> {
     return this.#slots.length;
   }
 
+  /** @returns all items, in no order. */
+  *items(): Iterable<T> {
+    for (const { item } of this.#slots) yield item;
+  }
+
   /** @returns the item that comes out next, undefined when empty. */
   peek(): T | undefined {
     return this.#slots[0]?.item;

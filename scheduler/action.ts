@@ -1,0 +1,49 @@
+/**
+ * What the scheduler asks to be done: bindings, refusals, and what became of groups.
+ * In: nothing. Out: types and the two ways a group can fare.
+ * Never: does anything; the runner performs actions.
+ */
+
+import type { PodRow } from "./pod_row.ts";
+import type { QueuedPod } from "./queue.ts";
+
+export type Action =
+  | {
+    readonly kind: "bind";
+    readonly entry: QueuedPod;
+    readonly nodeName: string;
+    /** Name of the group that this binding starts with others, "" = it stands for itself. */
+    readonly gang: string;
+  }
+  | {
+    readonly kind: "reject";
+    readonly entry: QueuedPod;
+    /** Text of the event and of the PodScheduled condition. */
+    readonly message: string;
+    /** Node promised to the pod, "" = none, null = as it was. */
+    readonly nominatedNode: string | null;
+    /** Pods to delete, so that the promise can be kept. */
+    readonly victims: readonly PodRow[];
+    /** "namespace/name" of a claim whose devices nobody uses and that stands in the pod's way. */
+    readonly idleClaim?: string;
+    /** Set when nothing was decided, as the pod can't be tried as it is. */
+    readonly isError?: true;
+  };
+
+/** Whether the pods of a group could be placed, for the group's own status. */
+export interface GroupVerdict {
+  readonly scheduled: boolean;
+  /** "" when they could. */
+  readonly reason: "" | "Unschedulable" | "SchedulerError";
+  readonly message: string;
+}
+
+export const SCHEDULED: GroupVerdict = { scheduled: true, reason: "", message: "" };
+
+/** @returns the verdict on a group whose pods could not be placed. */
+export function unscheduled(
+  message: string,
+  reason: "Unschedulable" | "SchedulerError" = "Unschedulable",
+): GroupVerdict {
+  return { scheduled: false, reason, message };
+}
