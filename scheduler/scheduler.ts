@@ -18,7 +18,6 @@ import { GROUP_UNSCHEDULABLE, tryGang, WAITS_FOR_PREEMPTION } from "./gangs/gang
 import type { GangPorts, TriedPod, TriedPreemption } from "./gangs/gang_attempt.ts";
 import { Gangs } from "./gangs/gangs.ts";
 import type { GroupPolicy } from "./gangs/gangs.ts";
-import type { DeviceMatcher } from "./devices/device_row.ts";
 import { DeviceLedger } from "./devices/ledger.ts";
 import { TemplateTable } from "./intern.ts";
 import type { NodeRow } from "./node_row.ts";
@@ -34,21 +33,10 @@ import { preempt, preemptNobody } from "./preemption/preempt.ts";
 import type { DisruptionBudget } from "./preemption/trial.ts";
 import type { TrialMemory } from "./preemption/tried_rows.ts";
 import { buildProfile } from "./profile.ts";
-import type { Profile, ProfileConfig } from "./profile.ts";
+import type { Profile } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
-import type { QueueConfig, QueuedPod } from "./queue.ts";
-
-export interface SchedulerConfig {
-  /** Default: one profile with all defaults. */
-  readonly profiles?: readonly ProfileConfig[];
-  readonly queue?: QueueConfig;
-  /** Whether equal pods share score columns; false decides each pod in full. Default true. */
-  readonly shareColumns?: boolean;
-  /** What selectors of devices mean; absent = no device is ever selected. */
-  readonly matchDevice?: DeviceMatcher;
-  /** 32-bit number that all ties hang on. Default 1. */
-  readonly seed?: number;
-}
+import type { QueuedPod } from "./queue.ts";
+import type { SchedulerConfig } from "./scheduler_config.ts";
 
 /**
  * The scheduler.
