@@ -15,8 +15,19 @@ import {
   type RawFlags,
   wholeNumber,
 } from "./flag_shapes.ts";
+import { ADDRESS_TYPES, DEFAULT_KUBELET_CLIENT } from "./apiserver/mod.ts";
 import { SECURITY_SHAPE, securityConfigOf } from "./security_flags.ts";
 import type { ServingConfig } from "./up/api_server.ts";
+
+/** How kubelets of other machines are reached, in files. */
+export interface KubeletFlags {
+  /** What to show them; null = a certificate of the cluster's own authority. */
+  readonly clientCertificateFile: string | null;
+  readonly clientKeyFile: string | null;
+  /** Authority of their certificates; null = any certificate is taken. */
+  readonly certificateAuthorityFile: string | null;
+  readonly preferredAddressTypes: readonly string[];
+}
 
 export interface ApiServerCommandConfig extends ServingConfig {
   /** The store's members, or an etcd's. Source: --datastore-endpoint. */
@@ -25,6 +36,7 @@ export interface ApiServerCommandConfig extends ServingConfig {
   readonly datastoreCaFile: string | null;
   readonly datastoreCertFile: string | null;
   readonly datastoreKeyFile: string | null;
+  readonly kubelet: KubeletFlags;
 }
 
 /** One row a flag: its name and value for the usage, and what it is for. */
@@ -40,6 +52,13 @@ export const API_SERVER_OPTIONS: readonly (readonly [flags: string, help: string
   ["--tls-san <names>", "further names and addresses of the server, such as the balancer's"],
   ["--kubeconfig <path>", "where to write the admin's kubeconfig (default: nowhere)"],
   ["--token-auth-file <path>", 'bearer tokens: lines of token,user,uid[,"group1,group2"]'],
+  ["--kubelet-client-certificate <path>", "what to show kubelets (default: one of the pki dir)"],
+  ["--kubelet-client-key <path>", "its key"],
+  ["--kubelet-certificate-authority <path>", "authority of kubelets' certificates (default: any)"],
+  [
+    "--kubelet-preferred-address-types <names>",
+    "which of a node's addresses to take (default: InternalIP,ExternalIP,Hostname)",
+  ],
   ["--enable-admission-plugins <names>", "admission plugins beside the default ones"],
   ["--disable-admission-plugins <names>", "admission plugins to leave out"],
 ];
@@ -56,6 +75,13 @@ const FLAGS = z.strictObject({
   tlsSan: names.default([]),
   kubeconfig: path.optional(),
   tokenAuthFile: path.optional(),
+  kubeletClientCertificate: path.optional(),
+  kubeletClientKey: path.optional(),
+  kubeletCertificateAuthority: path.optional(),
+  kubeletPreferredAddressTypes: names.refine(
+    (types) => types.length > 0 && types.every((type) => ADDRESS_TYPES.includes(type)),
+    `must name some of ${ADDRESS_TYPES.join(", ")}`,
+  ).default([...DEFAULT_KUBELET_CLIENT.addressTypes]),
   ...SECURITY_SHAPE,
   enableAdmissionPlugins: names.default([]),
   disableAdmissionPlugins: names.default([]),
@@ -78,6 +104,12 @@ export function validateApiServerFlags(
   if ((flags.datastoreCertfile === undefined) !== (flags.datastoreKeyfile === undefined)) {
     problems.push({ flag: "--datastore-certfile", message: "needs --datastore-keyfile, and back" });
   }
+  if ((flags.kubeletClientCertificate === undefined) !== (flags.kubeletClientKey === undefined)) {
+    problems.push({
+      flag: "--kubelet-client-certificate",
+      message: "needs --kubelet-client-key, and back",
+    });
+  }
   const security = securityConfigOf(flags);
   if (isProblemList(security)) problems.push(...security);
   if (problems.length > 0 || isProblemList(security)) return problems;
@@ -93,6 +125,12 @@ export function validateApiServerFlags(
     serverNames: flags.tlsSan,
     kubeconfig: flags.kubeconfig ?? null,
     tokenAuthFile: flags.tokenAuthFile ?? null,
+    kubelet: {
+      clientCertificateFile: flags.kubeletClientCertificate ?? null,
+      clientKeyFile: flags.kubeletClientKey ?? null,
+      certificateAuthorityFile: flags.kubeletCertificateAuthority ?? null,
+      preferredAddressTypes: flags.kubeletPreferredAddressTypes,
+    },
     security,
     enabledAdmission: flags.enableAdmissionPlugins,
     disabledAdmission: flags.disableAdmissionPlugins,

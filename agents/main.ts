@@ -9,11 +9,13 @@ import { COMPONENT_OPTIONS, validateComponentFlags } from "./component_flags.ts"
 import { validateUpConfig } from "./config.ts";
 import { type FlagProblem, isProblemList, type RawFlags } from "./flag_shapes.ts";
 import { type ExplainFlags, runExplain } from "./kube_scheduler/explain_command.ts";
+import { KUBELET_OPTIONS, validateKubeletFlags } from "./kubelet_flags.ts";
 import { SECURITY_OPTIONS } from "./security_flags.ts";
 import { StartupError } from "./startup_error.ts";
 import { bringUp } from "./up.ts";
 import { bringUpApiServer } from "./up/apiserver_command.ts";
 import { bringUpControllerManager, bringUpScheduler } from "./up/component_command.ts";
+import { bringUpKubelet } from "./up/kubelet_command.ts";
 import type { RunningCluster } from "./up/progress.ts";
 import { BALSA_VERSION, KUBERNETES_VERSION } from "./version.ts";
 
@@ -59,20 +61,7 @@ function program(): Command {
       else command.option(flags, help, (one: string, all: string[] = []) => [...all, one]);
     }
   }
-  const managerCommand = balsa.command("controller-manager")
-    .description("Run the controllers apart from the API server; of several, one works")
-    .action((flags: RawFlags) =>
-      keepUp("controller-manager", validateComponentFlags(flags), bringUpControllerManager)
-    );
-  const schedulerCommand = balsa.command("scheduler")
-    .description("Run the scheduler apart from the API server; of several, one works")
-    .option("--scheduler-config <path>", "a KubeSchedulerConfiguration")
-    .action((flags: RawFlags) =>
-      keepUp("scheduler", validateComponentFlags(flags), bringUpScheduler)
-    );
-  for (const command of [managerCommand, schedulerCommand]) {
-    for (const [flags, help] of COMPONENT_OPTIONS) command.option(flags, help);
-  }
+  addComponents(balsa);
   balsa.command("explain")
     .description("Tell why a pod is, or would be, on its node: every verdict and score")
     .argument("<kind>", "pod")
@@ -90,6 +79,28 @@ function program(): Command {
     .description("Print versions")
     .action(() => console.log(`balsa ${BALSA_VERSION} (Kubernetes ${KUBERNETES_VERSION})`));
   return balsa;
+}
+
+/** What runs apart from the API server. */
+function addComponents(balsa: Command): void {
+  const managerCommand = balsa.command("controller-manager")
+    .description("Run the controllers apart from the API server; of several, one works")
+    .action((flags: RawFlags) =>
+      keepUp("controller-manager", validateComponentFlags(flags), bringUpControllerManager)
+    );
+  const kubeletCommand = balsa.command("kubelet")
+    .description("Run this machine as a node of a cluster whose API server is elsewhere")
+    .action((flags: RawFlags) => keepUp("kubelet", validateKubeletFlags(flags), bringUpKubelet));
+  for (const [flags, help] of KUBELET_OPTIONS) kubeletCommand.option(flags, help);
+  const schedulerCommand = balsa.command("scheduler")
+    .description("Run the scheduler apart from the API server; of several, one works")
+    .option("--scheduler-config <path>", "a KubeSchedulerConfiguration")
+    .action((flags: RawFlags) =>
+      keepUp("scheduler", validateComponentFlags(flags), bringUpScheduler)
+    );
+  for (const command of [managerCommand, schedulerCommand]) {
+    for (const [flags, help] of COMPONENT_OPTIONS) command.option(flags, help);
+  }
 }
 
 async function explain(kind: string, name: string, flags: ExplainFlags): Promise<void> {

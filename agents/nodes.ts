@@ -71,7 +71,8 @@ interface FoundRuntime {
   readonly identity: { readonly name: string; readonly version: string };
 }
 
-async function findRuntime(cri: UpConfig["cri"]): Promise<FoundRuntime | null> {
+/** Errors: rejects with StartupError when the socket asked for does not answer. */
+export async function findRuntime(cri: UpConfig["cri"]): Promise<FoundRuntime | null> {
   if (cri.kind === "none") return null;
   const paths = cri.kind === "socket" ? [cri.path] : USUAL_SOCKETS;
   for (const path of paths) {
@@ -148,6 +149,10 @@ export class KubeletDirectory implements KubeletPort {
     this.#servers.set(nodeName, server);
   }
 
+  knows(nodeName: string): boolean {
+    return this.#servers.has(nodeName);
+  }
+
   logs(request: KubeletRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     return this.#with(request, (server) => server.logs(request, signal));
   }
@@ -167,8 +172,6 @@ export class KubeletDirectory implements KubeletPort {
   #with<T>(request: KubeletRequest, use: (server: KubeletServer) => Promise<T>): Promise<T> {
     const server = this.#servers.get(request.nodeName);
     if (server !== undefined) return use(server);
-    return Promise.reject(
-      new Error(`node ${request.nodeName} is hollow: its pods run nothing and have no output`),
-    );
+    return Promise.reject(new Error(`node ${request.nodeName} is none of this process`));
   }
 }

@@ -299,6 +299,9 @@ const review = (group: string, kind: string, scope: "Namespaced" | "Cluster" = "
 
 const AUTHORIZATION = "authorization.k8s.io";
 
+/** What somebody else may do; asked by servers that authorize by this one's rules. */
+export const subjectAccessReviews: Resource = review(AUTHORIZATION, "SubjectAccessReview");
+
 /** The health of what the cluster is made of; read only, and nothing is kept. */
 export const componentStatuses: Resource = defineResource({
   kind: "ComponentStatus",
@@ -319,7 +322,7 @@ export const virtualResources: readonly Resource[] = [
   review(AUTHORIZATION, "LocalSubjectAccessReview", "Namespaced"),
   review(AUTHORIZATION, "SelfSubjectAccessReview"),
   review(AUTHORIZATION, "SelfSubjectRulesReview"),
-  review(AUTHORIZATION, "SubjectAccessReview"),
+  subjectAccessReviews,
 ];
 
 const byPath = new Map<string, Resource>();

@@ -12,6 +12,7 @@ import type { AuditLogOptions } from "./audit/log_file.ts";
 import type { EncryptionRule } from "./encryption/config.ts";
 import type { AuditPolicy } from "./audit/plan_level.ts";
 import type { OidcConfig } from "./auth/oidc.ts";
+import { DEFAULT_KUBELET_CLIENT, type KubeletClientConfig } from "./kubelets/remote_kubelets.ts";
 import type { AnonymousAccess, StaticToken } from "./auth/authenticate.ts";
 
 export interface ApiServerConfig {
@@ -65,6 +66,8 @@ export interface ApiServerConfig {
    */
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
+  /** How kubelets of other machines are reached. Source: the --kubelet-* flags. */
+  readonly kubelet: KubeletClientConfig;
   /** Which resources are sealed in the store; null = none. Default null. */
   readonly encryption: readonly EncryptionRule[] | null;
   /** What is written down of requests, and where; null = nothing. Default null. */
@@ -92,6 +95,7 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   disabledAdmission: [],
   maxRequestsInflight: 400,
   maxMutatingRequestsInflight: 200,
+  kubelet: DEFAULT_KUBELET_CLIENT,
   encryption: null,
   audit: null,
 };

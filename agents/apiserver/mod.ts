@@ -36,6 +36,7 @@ import { createConnect } from "./http/connect.ts";
 import { createHandler, type Handler } from "./http/handler.ts";
 import { createPaths } from "./http/paths.ts";
 import { createUpgrade } from "./http/upgrade.ts";
+import { joinKubelets, RemoteKubelets } from "./kubelets/remote_kubelets.ts";
 import { listen, type Listener } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
 import { createPort } from "./port.ts";
@@ -47,8 +48,10 @@ import { INDEXED_FIELDS } from "./verbs/selection.ts";
 import { bookmarkOf } from "./verbs/watch.ts";
 
 export { type ApiServerConfig, DEFAULT_CONFIG, validateConfig } from "./config.ts";
+export type { KubeletClientConfig } from "./kubelets/remote_kubelets.ts";
 export { formatKubeconfig, writeKubeconfig } from "./auth/kubeconfig.ts";
 export { issueClient, openPki, type Pki } from "./auth/ca.ts";
+export { ADDRESS_TYPES, DEFAULT_KUBELET_CLIENT } from "./kubelets/remote_kubelets.ts";
 export type * from "./ports.ts";
 export { randomFrom } from "./ports.ts";
 
@@ -57,7 +60,8 @@ export interface ApiServerPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly kubelets: KubeletPort;
+  /** The kubelets of this process; others are asked over HTTPS. */
+  readonly kubelets?: KubeletPort;
   /** The other parts of the control plane, as far as this process knows them. */
   readonly components?: () => readonly ComponentHealth[];
   /** Lines of /metrics of the other parts of this process. */
@@ -87,8 +91,7 @@ export async function createApiServer(
   config: ApiServerConfig,
   ports: ApiServerPorts,
 ): Promise<ApiServer> {
-  const problems = validateConfig(config);
-  if (problems.length > 0) throw new Error(problems.join("\n"));
+  refuseInvalid(config);
   const { clock } = ports;
   const clusterIp = firstAddress(config.serviceCidr);
   const pki = await openPki({
@@ -105,11 +108,13 @@ export async function createApiServer(
   let isClosing = false;
   const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
   const guards = await openGuards(config, core);
+  const kubelets = openKubelets(config, ports, pki);
+  const { audit, flow } = guards;
   const handler = createHandler({
     core,
     aggregation,
-    audit: guards.audit,
-    flow: guards.flow,
+    audit,
+    flow,
     paths: createPaths({
       core,
       aggregation,
@@ -120,7 +125,7 @@ export async function createApiServer(
         shutdown: () => isClosing ? "shutting down" : null,
       },
     }),
-    connect: createConnect(core, ports.kubelets),
+    connect: createConnect(core, kubelets),
   });
   return {
     port: createPort(core),
@@ -133,8 +138,8 @@ export async function createApiServer(
         server: pki.server,
         clientCa: pki.ca.certificate,
         handler,
-        onRefused: (request) => void guards.audit?.refused(request, 401),
-        upgrade: createUpgrade(core, ports.kubelets, guards.audit),
+        onRefused: (request) => void audit?.refused(request, 401),
+        upgrade: createUpgrade(core, kubelets, audit),
         authenticator: core.authenticator,
         clock,
         log: ports.log,
@@ -155,6 +160,20 @@ export async function createApiServer(
       core.authenticator.close();
     },
   };
+}
+
+/** Errors: throws with every problem. */
+function refuseInvalid(config: ApiServerConfig): void {
+  const problems = validateConfig(config);
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+}
+
+function openKubelets(
+  { kubelet }: ApiServerConfig,
+  { kubelets }: ApiServerPorts,
+  pki: Pki,
+): KubeletPort {
+  return joinKubelets(kubelets, new RemoteKubelets(kubelet, kubelet.client ?? pki.kubeletClient));
 }
 
 /** Makes what a new cluster needs, and sets on their way those who keep it. */

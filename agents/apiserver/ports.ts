@@ -4,6 +4,9 @@
  * Never: an implementation. The store is the other port (`store/mod.ts`).
  */
 import type { KubeObject } from "../api/meta.ts";
+import type { ByteDuplex, ExecOutcome, ExecStreams } from "../spdy/streams.ts";
+
+export type { ByteDuplex, ExecOutcome, ExecStreams };
 
 export interface Clock {
   /** Wall clock, milliseconds since 1970. */
@@ -30,34 +33,16 @@ export interface Log {
   (level: LogLevel, message: string, fields?: Record<string, unknown>): void;
 }
 
-/** A byte stream in both directions: an upgraded connection, seen from either end. */
-export interface ByteDuplex {
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
-}
-
 /** A request that goes on to the kubelet of a node. */
 export interface KubeletRequest {
   readonly nodeName: string;
+  /** As the caches have it; null where it is gone. */
+  readonly node: KubeObject | null;
   readonly pod: KubeObject;
   /** "" = the pod's only or default container. */
   readonly container: string;
   readonly query: URLSearchParams;
 }
-
-/** One multiplexed exec or attach session; absent streams were not asked for. */
-export interface ExecStreams {
-  readonly stdin?: ReadableStream<Uint8Array>;
-  readonly stdout?: WritableStream<Uint8Array>;
-  readonly stderr?: WritableStream<Uint8Array>;
-  /** Terminal sizes as the client reports them. */
-  readonly resize?: AsyncIterable<{ readonly width: number; readonly height: number }>;
-}
-
-/** How a session ended: the exit code of the process, or a failure before it ran. */
-export type ExecOutcome =
-  | { readonly kind: "exited"; readonly exitCode: number }
-  | { readonly kind: "failed"; readonly message: string };
 
 /** The kubelets, by node name. Rejections become 502-like Statuses. */
 export interface KubeletPort {
@@ -66,6 +51,8 @@ export interface KubeletPort {
   attach(request: KubeletRequest, streams: ExecStreams): Promise<ExecOutcome>;
   /** Opens a connection to one port of a pod. */
   portForward(request: KubeletRequest, port: number): Promise<ByteDuplex>;
+  /** Whether this node's kubelet is one of them; absent = every node's is. */
+  knows?(nodeName: string): boolean;
 }
 
 /** How one part of the control plane is. */

@@ -33,6 +33,8 @@ export interface NodeIdentity {
   readonly name: string;
   readonly runtime: { readonly name: string; readonly version: string };
   readonly kubeletVersion: string;
+  /** Where this kubelet answers over HTTPS; absent = only in its own process. */
+  readonly port?: number;
 }
 
 /** Reads the machine's facts. Errors: throws when /proc can't be read. */
@@ -129,7 +131,9 @@ export function nodeStatus(
         : condition("Ready", "False", "KubeletNotReady", `container runtime not ready: ${why}`),
     ],
     images: images.slice(0, MOST_IMAGES),
-    daemonEndpoints: node.status?.daemonEndpoints,
+    daemonEndpoints: identity.port === undefined
+      ? node.status?.daemonEndpoints
+      : { kubeletEndpoint: { Port: identity.port } },
     nodeInfo: {
       machineID: facts.machineId,
       systemUUID: facts.machineId,

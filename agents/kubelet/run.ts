@@ -69,6 +69,8 @@ interface PodWorker {
 
 export interface RunningKubelet {
   readonly server: KubeletServer;
+  /** The pods of this node as they were last seen. */
+  readonly pods: () => readonly KubeObject[];
   stop(): Promise<void>;
 }
 
@@ -118,6 +120,10 @@ class Kubelet implements RunningKubelet {
       nowMillis: () => clock.nowMillis(),
       observe: (pod) => this.#observed(String(pod.metadata.uid)),
     });
+  }
+
+  pods(): readonly KubeObject[] {
+    return Array.from(this.#workers.values(), ({ pod }) => pod);
   }
 
   async start(): Promise<void> {

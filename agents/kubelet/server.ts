@@ -6,11 +6,12 @@
 import { join } from "node:path";
 import type { KubeObject } from "../api/meta.ts";
 import { badRequest } from "../api/status.ts";
+import { openPort, runSession } from "../spdy/client_sessions.ts";
+import type { ByteDuplex, ExecOutcome, ExecStreams } from "../spdy/streams.ts";
 import { openLog, parseLogOptions } from "./logs.ts";
 import { type Observed, runsOf } from "./pod_state.ts";
 import { containerLogPath, podLogFolder } from "./runtime_config.ts";
 import type { Container, ContainerRuntime } from "./runtime_port.ts";
-import { openPort, runSession, type SessionOutcome, type SessionStreams } from "./streams.ts";
 
 export interface KubeletServerOptions {
   readonly runtime: ContainerRuntime;
@@ -55,7 +56,7 @@ export class KubeletServer {
     return await openLog(path, options, signal);
   }
 
-  async exec(request: PodRequest, streams: SessionStreams): Promise<SessionOutcome> {
+  async exec(request: PodRequest, streams: ExecStreams): Promise<ExecOutcome> {
     const url = await this.#options.runtime.execUrl({
       containerId: this.#running(request).id,
       command: request.query.getAll("command"),
@@ -64,17 +65,14 @@ export class KubeletServer {
     return await runSession(url, streams);
   }
 
-  async attach(request: PodRequest, streams: SessionStreams): Promise<SessionOutcome> {
+  async attach(request: PodRequest, streams: ExecStreams): Promise<ExecOutcome> {
     const containerId = this.#running(request).id;
     const url = await this.#options.runtime.attachUrl({ containerId, ...wanted(request.query) });
     return await runSession(url, streams);
   }
 
   /** Opens a connection to one port of the pod. */
-  async portForward(
-    request: PodRequest,
-    port: number,
-  ): Promise<{ readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }> {
+  async portForward(request: PodRequest, port: number): Promise<ByteDuplex> {
     const sandbox = this.#options.observe(request.pod).sandboxes.find((one) => one.ready);
     if (sandbox === undefined) {
       throw new Error(`pod "${request.pod.metadata.name}" has no running sandbox`);

@@ -14,11 +14,36 @@ const DIAL_TIMEOUT_MILLIS = 30_000;
 /** Longest refusal that is quoted. */
 const REFUSAL_LIMIT = 1000;
 
+/** How a server is reached; absent = no certificate shown, theirs checked as usual. */
+export interface DialOptions {
+  /** Who answers, for messages. Default `runtime`. */
+  readonly peer?: string;
+  readonly tls?: {
+    readonly cert: string;
+    readonly key: string;
+    /** PEM of the server's authority; null = any certificate is taken. */
+    readonly ca: string | null;
+  };
+}
+
+/** What `node:https` takes of them. */
+export function tlsOptions({ tls }: DialOptions) {
+  if (tls === undefined) return {};
+  const { ca, cert, key } = tls;
+  return ca === null ? { cert, key, rejectUnauthorized: false } : { cert, key, ca };
+}
+
 /** @param protocol such as `v4.channel.k8s.io` */
-export function dialSpdy(url: string, protocol: string): Promise<SpdySession> {
+export function dialSpdy(
+  url: string,
+  protocol: string,
+  options: DialOptions = {},
+): Promise<SpdySession> {
+  const { peer = "runtime" } = options;
   const make = url.startsWith("https:") ? requestTls : request;
   return new Promise((resolve, reject) => {
     const asked = make(url, {
+      ...tlsOptions(options),
       method: "POST",
       timeout: DIAL_TIMEOUT_MILLIS,
       headers: {
@@ -36,10 +61,10 @@ export function dialSpdy(url: string, protocol: string): Promise<SpdySession> {
       response.on("data", (chunk: Uint8Array) => text += new TextDecoder().decode(chunk));
       response.on("end", () => {
         const said = text.trim().slice(0, REFUSAL_LIMIT);
-        reject(new Error(`the runtime refused the stream (${response.statusCode}): ${said}`));
+        reject(new Error(`the ${peer} refused the stream (${response.statusCode}): ${said}`));
       });
     });
-    asked.on("timeout", () => asked.destroy(new Error("the runtime did not answer in time")));
+    asked.on("timeout", () => asked.destroy(new Error(`the ${peer} did not answer in time`)));
     asked.on("error", reject);
     asked.end();
   });

@@ -16,6 +16,8 @@ import { type Log, realClock } from "../ports.ts";
 import { StartupError } from "../startup_error.ts";
 import type { Datastore } from "./datastore.ts";
 import type { Step } from "./progress.ts";
+import type { KubeletFlags } from "../apiserver_flags.ts";
+import { readKubeletClient } from "./kubelet_client_files.ts";
 import { readSecurity } from "./security_files.ts";
 import { watchTokenFile } from "./token_file_watch.ts";
 
@@ -34,11 +36,13 @@ export type ServingConfig =
     readonly advertiseAddress?: string | null;
     /** Further names and addresses that clients reach the server by. */
     readonly serverNames?: readonly string[];
+    /** How kubelets of other machines are reached; absent = by their defaults. */
+    readonly kubelet?: KubeletFlags;
   };
 
 export interface ServingPorts {
   readonly datastore: Datastore;
-  readonly kubelets: ApiServerPorts["kubelets"];
+  readonly kubelets?: ApiServerPorts["kubelets"];
   readonly components?: ApiServerPorts["components"];
   readonly metrics?: ApiServerPorts["metrics"];
   readonly log: Log;
@@ -62,12 +66,13 @@ export async function startApiServer(
     serverNames: config.serverNames ?? [],
     staticTokens: tokenFile?.tokens ?? [],
     ...await readSecurity(config.security),
+    kubelet: await readKubeletClient(config.kubelet),
     enabledAdmission: config.enabledAdmission,
     disabledAdmission: config.disabledAdmission,
     consistentReads: datastore.consistentReads,
   }, {
     store: datastore.store,
-    kubelets,
+    ...(kubelets === undefined ? {} : { kubelets }),
     ...(components === undefined ? {} : { components }),
     ...(metrics === undefined ? {} : { metrics }),
     log,

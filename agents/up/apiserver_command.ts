@@ -3,7 +3,6 @@
  * In: a checked ApiServerCommandConfig. Out: a running server and how to stop it.
  * Never: keeps state of its own: keys are shared files, all else is the store's.
  */
-import type { KubeletPort } from "../apiserver/mod.ts";
 import type { ApiServerCommandConfig } from "../apiserver_flags.ts";
 import { stderrLog } from "../ports.ts";
 import { StartupError } from "../startup_error.ts";
@@ -37,7 +36,7 @@ export async function bringUpApiServer(
     parts.push({ name: "store", stop: () => datastore.close() });
     const { value: { api } } = await progress.step(
       "API server",
-      () => startApiServer(config, { datastore, kubelets: NO_KUBELETS, log }),
+      () => startApiServer(config, { datastore, log }),
     );
     parts.push({ name: "API server", stop: () => api.close() });
   });
@@ -52,16 +51,3 @@ async function readPem(flag: string, path: string | null): Promise<string | unde
     throw new StartupError(`${flag} ${path}: ${error.message}`, "name a file that can be read");
   });
 }
-
-function unreached(): Promise<never> {
-  return Promise.reject(
-    new Error("kubelets answer logs, exec and port-forward to the API server of their own process"),
-  );
-}
-
-const NO_KUBELETS: KubeletPort = {
-  logs: unreached,
-  exec: unreached,
-  attach: unreached,
-  portForward: unreached,
-};

@@ -109,7 +109,7 @@ async function bringUpComponent(
 }
 
 /** Errors: rejects with StartupError. */
-async function readKubeconfig(path: string): Promise<HttpsClientOptions> {
+export async function readKubeconfig(path: string): Promise<HttpsClientOptions> {
   const text = await Deno.readTextFile(path).catch((error: Error) => {
     throw new StartupError(`${path}: ${error.message}`, "name it with --kubeconfig");
   });

@@ -96,7 +96,7 @@ async function readAdmission(
 }
 
 /** Errors: rejects with StartupError. */
-async function readNamed(flag: string, path: string): Promise<string> {
+export async function readNamed(flag: string, path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {

@@ -205,7 +205,10 @@ export class Kubectl {
   readonly #kubeconfig: string;
   readonly #home: string;
 
-  constructor(tool: "kubectl-1.32" | "kubectl-1.36", cluster: TestCluster) {
+  constructor(
+    tool: "kubectl-1.32" | "kubectl-1.36",
+    cluster: Pick<TestCluster, "dataDir" | "kubeconfig">,
+  ) {
     this.#tool = tool;
     this.#kubeconfig = cluster.kubeconfig;
     this.#home = join(cluster.dataDir, `home-${tool}`);

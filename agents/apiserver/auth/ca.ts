@@ -24,6 +24,8 @@ export interface Pki {
   readonly server: PemPair;
   /** O=system:masters, CN=kubernetes-admin. */
   readonly admin: PemPair;
+  /** What this server shows kubelets. O=system:masters, CN=kube-apiserver-kubelet-client. */
+  readonly kubeletClient: PemPair;
   /** What tells the servers of other groups that it is this server that names a user. */
   readonly frontProxy: { readonly ca: PemPair; readonly client: PemPair };
   /** PKCS #8 PEM of the key that signs service account tokens. */
@@ -105,8 +107,18 @@ async function readOrMake(options: PkiOptions): Promise<Pki> {
     isGood([]),
     issue({ commonName: "kubernetes-admin", organizations: ["system:masters"] }, "client"),
   );
+  const kubeletClient = await keep(
+    directory,
+    "apiserver-kubelet-client",
+    isGood([]),
+    issue(
+      { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"] },
+      "client",
+    ),
+  );
   const frontProxy = await keepFrontProxy(directory, nowMillis);
-  return { ca, server, admin, frontProxy, serviceAccountKey: await keepKey(directory) };
+  const serviceAccountKey = await keepKey(directory);
+  return { ca, server, admin, kubeletClient, frontProxy, serviceAccountKey };
 }
 
 /** An authority of its own: whom it signs for may speak in anybody's name. */

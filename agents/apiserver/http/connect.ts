@@ -4,10 +4,11 @@
  * In: a route to a pod and the kubelets' port. Out: a streamed log, or what to ask the kubelet.
  * Never: lets a request pass that was not authorized.
  */
+import { nodes } from "../../api/resources.ts";
 import { ApiError, badRequest, internalError } from "../../api/status.ts";
 import { admitConnect } from "../admission/connect.ts";
 import type { KubeletPort, KubeletRequest } from "../ports.ts";
-import type { Core } from "../verbs/core.ts";
+import { cachedObject, type Core } from "../verbs/core.ts";
 import { refuseVerb } from "../verbs/call.ts";
 import { readStored } from "../verbs/get.ts";
 import type { ApiRequest, ApiResponse, ByteStream } from "./message.ts";
@@ -85,5 +86,6 @@ export async function kubeletRequest(
   }
   const nodeName: string = pod.spec.nodeName ?? "";
   if (nodeName === "") throw badRequest(`pod ${name} does not have a host assigned`);
-  return { nodeName, pod, container, query };
+  const node = cachedObject(core.feed, nodes, { namespace: "", name: nodeName }) ?? null;
+  return { nodeName, node, pod, container, query };
 }

@@ -12,20 +12,21 @@ import { ApiError, badRequest, internalError, unknownPath } from "../../api/stat
 import type { Audit } from "../audit/audit.ts";
 import type { AuditTrail } from "../audit/trail.ts";
 import { headOf, type UpgradeRequest } from "../listen.ts";
-import type { ExecOutcome, KubeletPort, KubeletRequest } from "../ports.ts";
+import type { KubeletPort, KubeletRequest } from "../ports.ts";
 import { admitConnect } from "../admission/connect.ts";
 import { impersonate } from "../auth/impersonate.ts";
 import { refuseVerb } from "../verbs/call.ts";
 import type { Core } from "../verbs/core.ts";
 import { kubeletRequest } from "./connect.ts";
-import { type ExecRequest, type ExecSession, openExecSession } from "./exec_channels.ts";
+import { openExecSession } from "./exec_channels.ts";
 import { authorize } from "./handler.ts";
 import { portsOf, servePortChannels } from "./port_channels.ts";
 import { parseQuery } from "./query.ts";
 import { parseRoute } from "./route.ts";
-import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "./spdy/exec_streams.ts";
+import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "../../spdy/serve_exec.ts";
 import { socketLink, tunnelLink } from "../../spdy/links.ts";
-import { PORT_FORWARD_PROTOCOL, servePortForward } from "./spdy/port_forward.ts";
+import { PORT_FORWARD_PROTOCOL, servePortForward } from "../../spdy/serve_port_forward.ts";
+import type { ExecOutcome, ExecRequest, ExecSession } from "../../spdy/streams.ts";
 import type { Link } from "../../spdy/session.ts";
 
 const SPDY = "SPDY/3.1";

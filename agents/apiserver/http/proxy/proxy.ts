@@ -6,10 +6,17 @@
  * Source: pkg/registry/core/{pod,service,node}/rest, apimachinery's util/net (v1.36).
  */
 import type { KubeObject } from "../../../api/meta.ts";
-import { endpointSlices, pods, services } from "../../../api/resources.ts";
+import { endpointSlices, nodes, pods, services } from "../../../api/resources.ts";
 import { badRequest, notFound, serviceUnavailable, unknownPath } from "../../../api/status.ts";
-import type { KubeletPort } from "../../ports.ts";
-import { cacheOf, type Core, groupResourceOf, keyOf, prefixOf } from "../../verbs/core.ts";
+import type { ByteDuplex, KubeletPort } from "../../ports.ts";
+import {
+  cachedObject,
+  cacheOf,
+  type Core,
+  groupResourceOf,
+  keyOf,
+  prefixOf,
+} from "../../verbs/core.ts";
 import {
   type ApiRequest,
   type ApiResponse,
@@ -17,7 +24,6 @@ import {
   jsonResponse,
   textResponse,
 } from "../message.ts";
-import { parseQuery } from "../query.ts";
 import type { ResourceRoute } from "../route.ts";
 import { askHttp, type HttpResponse } from "./http_client.ts";
 
@@ -57,7 +63,7 @@ export async function proxyRequest(
     : serviceBackend(core, route.namespace, { name, port });
   let answer: HttpResponse;
   try {
-    answer = await ask(kubelets, backend, request, route);
+    answer = await ask(await connectTo(core, kubelets, backend), backend, request, route);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw serviceUnavailable(`error trying to reach service: ${text}`);
@@ -129,16 +135,24 @@ function* readyPods(core: Core, slice: KubeObject, port: number): Generator<Back
   }
 }
 
-async function ask(
+function connectTo(
+  core: Core,
   kubelets: KubeletPort,
+  { pod, port }: Backend,
+): Promise<ByteDuplex> {
+  const nodeName: string = pod.spec.nodeName ?? "";
+  if (nodeName === "") throw new Error(`pod ${pod.metadata.name} does not have a host assigned`);
+  const node = cachedObject(core.feed, nodes, { namespace: "", name: nodeName }) ?? null;
+  const asked = { nodeName, node, pod, container: "", query: new URLSearchParams() };
+  return kubelets.portForward(asked, port);
+}
+
+async function ask(
+  connection: ByteDuplex,
   { pod, port }: Backend,
   request: ApiRequest,
   route: ResourceRoute,
 ): Promise<HttpResponse> {
-  const nodeName: string = pod.spec.nodeName ?? "";
-  if (nodeName === "") throw new Error(`pod ${pod.metadata.name} does not have a host assigned`);
-  const query = parseQuery(request.query);
-  const connection = await kubelets.portForward({ nodeName, pod, container: "", query }, port);
   const headers = new Map([["host", `${pod.metadata.name}:${port}`]]);
   for (const name of PASSED_HEADERS) {
     const value = request.header(name);

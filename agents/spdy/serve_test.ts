@@ -2,11 +2,11 @@
  * Sessions over SPDY as kubectl holds them: pairs of a port-forward, streams of an exec, refusals.
  */
 import assert from "node:assert/strict";
-import { linkPair } from "../../../spdy/link_pair.ts";
-import { SpdySession, type SpdyStream } from "../../../spdy/session.ts";
-import type { ByteDuplex } from "../../ports.ts";
-import { openSpdyExec } from "./exec_streams.ts";
-import { servePortForward } from "./port_forward.ts";
+import { linkPair } from "./link_pair.ts";
+import { SpdySession, type SpdyStream } from "./session.ts";
+import type { ByteDuplex } from "./streams.ts";
+import { openSpdyExec } from "./serve_exec.ts";
+import { servePortForward } from "./serve_port_forward.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -1,36 +1,28 @@
 /**
- * Exec, attach and port-forward sessions through the runtime's own streaming server.
- * In: the URL that CRI's Exec, Attach or PortForward answered, and the client's streams.
+ * Exec, attach and port-forward sessions at a streaming server: a runtime's, a kubelet's.
+ * In: the URL that CRI's Exec, Attach or PortForward answered, or a kubelet's; a client's streams.
  * Out: bytes pumped both ways, and how the process ended.
  * Never: interprets what passes. SPDY, because the runtimes' WebSockets can't tell a process that
  * its input has ended. Source: the v4.channel.k8s.io and portforward.k8s.io protocols
  * (cri-streaming, v1.36).
  */
-import { dialSpdy } from "../spdy/dial.ts";
-import type { SpdySession, SpdyStream } from "../spdy/session.ts";
-
-/** One multiplexed session; absent streams were not asked for. */
-export interface SessionStreams {
-  readonly stdin?: ReadableStream<Uint8Array>;
-  readonly stdout?: WritableStream<Uint8Array>;
-  readonly stderr?: WritableStream<Uint8Array>;
-  readonly resize?: AsyncIterable<{ readonly width: number; readonly height: number }>;
-}
-
-export type SessionOutcome =
-  | { readonly kind: "exited"; readonly exitCode: number }
-  | { readonly kind: "failed"; readonly message: string };
-
-const EXEC_PROTOCOL = "v4.channel.k8s.io";
-const PORT_PROTOCOL = "portforward.k8s.io";
+import { type DialOptions, dialSpdy } from "./dial.ts";
+import type { SpdySession, SpdyStream } from "./session.ts";
+import { EXEC_SPDY_PROTOCOL } from "./serve_exec.ts";
+import { PORT_FORWARD_PROTOCOL } from "./serve_port_forward.ts";
+import type { ByteDuplex, ExecOutcome, ExecStreams } from "./streams.ts";
 
 /**
  * Runs one session to its end.
  * @param url http(s) URL of the streaming server
- * Errors: rejects when the runtime refuses.
+ * Errors: rejects when the server refuses.
  */
-export async function runSession(url: string, streams: SessionStreams): Promise<SessionOutcome> {
-  const session = await dialSpdy(url, EXEC_PROTOCOL);
+export async function runSession(
+  url: string,
+  streams: ExecStreams,
+  options: DialOptions = {},
+): Promise<ExecOutcome> {
+  const session = await dialSpdy(url, EXEC_SPDY_PROTOCOL, options);
   const open = (type: string) => session.open(new Map([["streamtype", type]]));
   try {
     const outcome = readText(open("error"));
@@ -81,13 +73,13 @@ async function pumpOutput(
   try {
     await stream.readable.pipeTo(output);
   } catch {
-    // The client went away, or the runtime did; the outcome tells.
+    // The client went away, or the server did; the outcome tells.
   }
 }
 
 async function pumpResize(
   stream: SpdyStream,
-  sizes: NonNullable<SessionStreams["resize"]>,
+  sizes: NonNullable<ExecStreams["resize"]>,
 ): Promise<void> {
   const encoder = new TextEncoder();
   const writer = stream.writable.getWriter();
@@ -102,7 +94,7 @@ async function pumpResize(
 }
 
 /** Reads the v4 error channel: a Status whose NonZeroExitCode cause carries the exit code. */
-export function parseOutcome(text: string): SessionOutcome {
+export function parseOutcome(text: string): ExecOutcome {
   type Cause = { reason?: string; message?: string };
   type Answer = { status?: string; message?: string; details?: { causes?: Cause[] } };
   let answer: Answer;
@@ -118,14 +110,15 @@ export function parseOutcome(text: string): SessionOutcome {
 }
 
 /**
- * One connection to a port of a pod, through the runtime; each direction ends by itself.
- * Errors: rejects when the runtime refuses; a failure later ends the readable with its message.
+ * One connection to a port of a pod, through its server; each direction ends by itself.
+ * Errors: rejects when the server refuses; a failure later ends the readable with its message.
  */
 export async function openPort(
   url: string,
   port: number,
-): Promise<{ readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> }> {
-  const session = await dialSpdy(url, PORT_PROTOCOL);
+  options: DialOptions = {},
+): Promise<ByteDuplex> {
+  const session = await dialSpdy(url, PORT_FORWARD_PROTOCOL, options);
   const open = (streamtype: string) =>
     session.open(new Map(Object.entries({ streamtype, port: String(port), requestid: "0" })));
   const failure = readText(open("error"));

@@ -5,8 +5,8 @@
  * Never: lets one failed connection end the others.
  * Source: portforward.k8s.io (cri-streaming pkg/streaming/portforward/httpstream.go), v1.36.
  */
-import type { ByteDuplex } from "../../ports.ts";
-import { type Link, SpdySession, type SpdyStream } from "../../../spdy/session.ts";
+import { type Link, SpdySession, type SpdyStream } from "./session.ts";
+import type { ByteDuplex } from "./streams.ts";
 
 export const PORT_FORWARD_PROTOCOL = "portforward.k8s.io";
 

@@ -4,9 +4,14 @@
  * Never: starts before the client has opened every stream that it asked for.
  * Source: the v4.channel.k8s.io protocol (client-go tools/remotecommand/v4.go), v1.36.
  */
-import type { ExecStreams } from "../../ports.ts";
-import { type ExecRequest, type ExecSession, SizeQueue, statusOf } from "../exec_channels.ts";
-import { type Link, SpdySession, type SpdyStream } from "../../../spdy/session.ts";
+import { type Link, SpdySession, type SpdyStream } from "./session.ts";
+import {
+  type ExecRequest,
+  type ExecSession,
+  type ExecStreams,
+  SizeQueue,
+  statusOf,
+} from "./streams.ts";
 
 export const EXEC_SPDY_PROTOCOL = "v4.channel.k8s.io";
 
