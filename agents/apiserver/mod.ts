@@ -106,7 +106,6 @@ export async function createApiServer(
   let listener: Listener | null = null;
   let records: ServerRecords | null = null;
   let isClosing = false;
-  const serverAddress = () => `${config.bindAddress}:${listener?.port ?? config.port}`;
   const guards = await openGuards(config, core);
   const kubelets = openKubelets(config, ports, pki);
   const { audit, flow } = guards;
@@ -118,7 +117,7 @@ export async function createApiServer(
     paths: createPaths({
       core,
       aggregation,
-      serverAddress,
+      serverAddress: () => `${config.bindAddress}:${listener?.port ?? config.port}`,
       metrics: createMetrics(core, [guards.metrics, ports.metrics ?? (() => [])]),
       checks: {
         etcd: () => storeProblem(ports.store),
