@@ -1,10 +1,15 @@
 /**
- * Looks up the sentence for a type or a field; fields that mean the same everywhere share one.
+ * Looks up the sentence for a type or a field; fields that mean the same share one.
  * In: full names of types and JSON names of fields. Out: a sentence, or "" where there is none.
  * Never: upstream's sentences. The texts stand in the files beside this one.
  */
 import { clusterDescriptions } from "./cluster.ts";
 import { coreDescriptions } from "./core.ts";
+import { deviceDescriptions } from "./devices.ts";
+import { partDescriptions } from "./parts.ts";
+import { podDescriptions } from "./pods.ts";
+import { policyDescriptions } from "./policies.ts";
+import { volumeDescriptions } from "./volumes.ts";
 import { workloadDescriptions } from "./workloads.ts";
 
 /** Fields that mean the same wherever they stand. */
@@ -38,43 +43,61 @@ const SHARED: Readonly<Record<string, string>> = {
   items: "The objects.",
 };
 
-/** By type: the sentence for itself under "", and those for its fields. */
-let parsed: ReadonlyMap<string, ReadonlyMap<string, string>> | undefined;
+/** What is said of one type. */
+export interface TypeText {
+  readonly sentence: string;
+  /** A type whose fields mean the same, "" where there is none. */
+  readonly like: string;
+  readonly fields: ReadonlyMap<string, string>;
+}
 
-function parse(texts: readonly string[]): Map<string, Map<string, string>> {
-  const found = new Map<string, Map<string, string>>();
-  let open = new Map<string, string>();
+let parsed: ReadonlyMap<string, TypeText> | undefined;
+
+function parse(texts: readonly string[]): Map<string, TypeText> {
+  const found = new Map<string, TypeText>();
+  let fields = new Map<string, string>();
   for (const line of texts.join("\n").split("\n")) {
     if (line === "") continue;
-    const isField = line.startsWith(" ");
     const [name, ...words] = line.trimStart().split(" ");
-    if (!isField) found.set(name, open = new Map());
-    open.set(isField ? name : "", words.join(" "));
+    if (line.startsWith(" ")) {
+      fields.set(name, words.join(" "));
+      continue;
+    }
+    const like = words[0].startsWith("<") ? words.shift()!.slice(1) : "";
+    found.set(name, { sentence: words.join(" "), like, fields: fields = new Map() });
   }
   return found;
 }
 
-function tableOf(typeName: string): ReadonlyMap<string, string> | undefined {
-  parsed ??= parse([coreDescriptions, workloadDescriptions, clusterDescriptions]);
-  return parsed.get(typeName.split(".").slice(-3).join("."));
+function texts(): ReadonlyMap<string, TypeText> {
+  return parsed ??= parse([
+    coreDescriptions,
+    workloadDescriptions,
+    clusterDescriptions,
+    partDescriptions,
+    podDescriptions,
+    volumeDescriptions,
+    policyDescriptions,
+    deviceDescriptions,
+  ]);
 }
+
+const shortName = (typeName: string) => typeName.split(".").slice(-3).join(".");
 
 /** @param typeName full name, such as `io.k8s.api.core.v1.Pod`. */
 export function describeType(typeName: string): string {
-  return tableOf(typeName)?.get("") ?? "";
+  return texts().get(shortName(typeName))?.sentence ?? "";
 }
 
 /** @param field its name in JSON. Shared words are used where the type itself is described. */
 export function describeField(typeName: string, field: string): string {
-  const table = tableOf(typeName);
-  const own = table?.get(field);
-  if (own !== undefined) return own;
-  const isList = typeName.endsWith("List");
-  return table === undefined && !isList ? "" : SHARED[field] ?? "";
+  const own = texts().get(shortName(typeName));
+  for (let text = own; text !== undefined; text = texts().get(text.like)) {
+    const sentence = text.fields.get(field);
+    if (sentence !== undefined) return sentence;
+  }
+  return own === undefined && !typeName.endsWith("List") ? "" : SHARED[field] ?? "";
 }
 
-/** All types that are described, as `group.version.Type`: for the test that none is stale. */
-export function describedTypes(): readonly string[] {
-  tableOf("");
-  return [...parsed?.keys() ?? []];
-}
+/** All that is described, by `group.version.Type`: for the test that none of it is stale. */
+export const describedFields: () => ReadonlyMap<string, Readonly<TypeText>> = texts;

@@ -1,37 +1,50 @@
-/** Every kind that is served, and each field of it, its spec and its status, has a sentence. */
+/** Everything that `kubectl explain` can come to has a sentence, and none is about nothing. */
 import assert from "node:assert/strict";
 import { resources } from "../../resources.ts";
-import { mustTypeInfo, type TypeInfo, typeInfo } from "../fields.ts";
+import { type TypeInfo, typeInfo } from "../fields.ts";
 import { buildOpenApiV3 } from "../openapi_v3.ts";
-import { describedTypes, describeField, describeType } from "./descriptions.ts";
+import { describedFields, describeField, describeType } from "./descriptions.ts";
 
-/** A kind and what its spec and status are made of. */
-function partsOf(typeName: string): TypeInfo[] {
-  const kind = mustTypeInfo(typeName);
-  const parts = ["spec", "status"].map((name) => kind.byName.get(name)?.ref ?? "");
-  return [kind, ...parts.filter(Boolean).map(mustTypeInfo)];
+/** Every type that a served kind is made of, all the way down, by `group.version.Type`. */
+function typesServed(): Map<string, TypeInfo> {
+  const found = new Map<string, TypeInfo>();
+  const waiting = resources.map((row) => row.typeName);
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const type = typeInfo(name);
+    const short = name.split(".").slice(-3).join(".");
+    if (type === undefined || found.has(short)) continue;
+    found.set(short, type);
+    for (const { ref } of type.byName.values()) if (ref) waiting.push(ref);
+  }
+  return found;
 }
 
 Deno.test("nothing that is served goes without a sentence", () => {
   const missing: string[] = [];
-  for (const row of resources) {
-    for (const type of partsOf(row.typeName)) {
-      if (describeType(type.fullName) === "") missing.push(type.fullName);
-      for (const name of type.byName.keys()) {
-        if (describeField(type.fullName, name) === "") missing.push(`${type.fullName} ${name}`);
-      }
+  for (const { fullName, byName } of typesServed().values()) {
+    if (describeType(fullName) === "") missing.push(fullName);
+    for (const name of byName.keys()) {
+      if (describeField(fullName, name) === "") missing.push(`${fullName} ${name}`);
     }
   }
   assert.deepEqual(missing, []);
 });
 
-Deno.test("no sentence is about a type that does not exist", () => {
-  const served = new Set(
-    resources.flatMap((row) =>
-      partsOf(row.typeName).map((type) => type.fullName.split(".").slice(-3).join("."))
-    ),
-  );
-  assert.deepEqual(describedTypes().filter((name) => !served.has(name)), []);
+Deno.test("no sentence is about a type or a field that does not exist", () => {
+  const served = typesServed();
+  const stale: string[] = [];
+  const described = describedFields();
+  for (const [name, { fields, like }] of described) {
+    if (!served.has(name)) stale.push(name);
+    if (like !== "" && !described.has(like)) stale.push(`${name} is like ${like}`);
+    // A sentence may be there for those that mean the same.
+    const readers = [...described].filter(([other, text]) => other === name || text.like === name);
+    for (const field of fields.keys()) {
+      const isRead = readers.some(([reader]) => served.get(reader)?.byName.has(field));
+      if (!isRead) stale.push(`${name} ${field}`);
+    }
+  }
+  assert.deepEqual(stale, []);
 });
 
 Deno.test("the document that explain reads carries the sentences", () => {
