@@ -20,7 +20,8 @@ import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
 import { openAuthentication } from "./auth/open.ts";
 import { bootstrap, publishAuthentication } from "./bootstrap.ts";
-import { followApiServices, registerLocal } from "./aggregation/availability.ts";
+import { followApiServices } from "./aggregation/availability.ts";
+import { Registration } from "./aggregation/register.ts";
 import { Aggregation } from "./aggregation/services.ts";
 import { sealStore } from "./encryption/sealed_store.ts";
 import { Feed } from "./cache/feed.ts";
@@ -101,8 +102,7 @@ export async function createApiServer(
   });
   const core = await createCore(config, { ...ports, serviceAccountKey: pki.serviceAccountKey });
   const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
-  const aggregation = await begin(core, pki);
-  const stopChecks = followApiServices(core, aggregation);
+  const { aggregation, stopChecks } = await begin(core, pki);
   let listener: Listener | null = null;
   let records: ServerRecords | null = null;
   let isClosing = false;
@@ -138,7 +138,7 @@ export async function createApiServer(
         clientCa: pki.ca.certificate,
         handler,
         onRefused: (request) => void audit?.refused(request, 401),
-        upgrade: createUpgrade(core, kubelets, audit),
+        upgrade: createUpgrade({ core, kubelets, audit, aggregation }),
         authenticator: core.authenticator,
         clock,
         log: ports.log,
@@ -176,7 +176,10 @@ function openKubelets(
 }
 
 /** Makes what a new cluster needs, and sets on their way those who keep it. */
-async function begin(core: Core, pki: Pki): Promise<Aggregation> {
+async function begin(
+  core: Core,
+  pki: Pki,
+): Promise<{ readonly aggregation: Aggregation; readonly stopChecks: () => void }> {
   await bootstrap(core);
   await publishAuthentication(core, {
     clientCa: pki.ca.certificate,
@@ -187,8 +190,10 @@ async function begin(core: Core, pki: Pki): Promise<Aggregation> {
   await settleDefinitions(core);
   followDefinitions(core);
   followPolicies(core);
-  await registerLocal(core);
-  return new Aggregation(core, pki.frontProxy.client);
+  const registration = new Registration(core);
+  await registration.sync();
+  const aggregation = new Aggregation(core, pki.frontProxy.client);
+  return { aggregation, stopChecks: followApiServices(core, aggregation, registration) };
 }
 
 function storeProblem(store: Store): string | null {

@@ -1,5 +1,9 @@
-/** Definitions and their objects with the real kubectl, both versions, and across a restart. */
+/**
+ * Kinds that the server was not built with, and the real kubectl: custom resources with both
+ * versions and across a restart, and the kinds of an aggregated server.
+ */
 import assert from "node:assert/strict";
+import { registrationOf, startAggregatedServer } from "../fakes/aggregated_server.ts";
 import { freePort, Kubectl, makeDataDir, startCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
@@ -131,5 +135,75 @@ async function walkOn(test: Deno.TestContext, kubectl: Kubectl) {
     assert.equal(await kubectl.ok("get ct -A -o jsonpath={.items[*].metadata.name}"), "one ssa");
     await kubectl.ok("delete crd crontabs.stable.example.com --timeout=30s");
     assert.match(await kubectl.refused("get ct"), /resource type "ct"|find the requested resource/);
+  });
+}
+
+const flunder = (reference: string) => `
+apiVersion: wardle.example.com/v1alpha1
+kind: Flunder
+metadata: {name: one}
+spec: {reference: ${reference}}
+`;
+
+for (const version of ["kubectl-1.36", "kubectl-1.32"] as const) {
+  systemTest(`${version}: kinds of an aggregated server`, [version], async (test) => {
+    const dataDir = await makeDataDir();
+    const options = { dataDir, port: freePort(), flags: ["--cri", "none"] };
+    const cluster = await startCluster(options);
+    const kubectl = new Kubectl(version, cluster);
+    const asked = "-n kube-system get configmap extension-apiserver-authentication -o json";
+    const { data } = JSON.parse(await kubectl.ok(asked));
+    const wardle = await startAggregatedServer(data["requestheader-client-ca-file"]);
+    try {
+      await aggregate(test, kubectl, wardle);
+    } finally {
+      await wardle.close();
+      assert.equal(await cluster.stop(), 0);
+      await Deno.remove(dataDir, { recursive: true });
+    }
+  });
+}
+
+async function aggregate(
+  test: Deno.TestContext,
+  kubectl: Kubectl,
+  wardle: Awaited<ReturnType<typeof startAggregatedServer>>,
+) {
+  const service = "apiservice/v1alpha1.wardle.example.com";
+  await test.step("a server is registered and found to answer", async () => {
+    const items = registrationOf(wardle);
+    await kubectl.ok("apply -f -", JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+    const wait = `wait --for=condition=Available ${service} --timeout=20s`;
+    assert.match(await kubectl.ok(wait), /condition met/);
+    assert.match(await kubectl.ok(`get ${service}`), /default\/wardle +True/);
+    assert.match(await kubectl.ok("api-resources --api-group=wardle.example.com"), /flunders +fl/);
+  });
+
+  await test.step("its kinds are explained, applied, patched and deleted", async () => {
+    assert.match(await kubectl.ok("explain flunder.spec.reference"), /Whom it looks up to\./);
+    assert.match(await kubectl.ok("apply -f -", flunder("a")), /flunder.* created/);
+    assert.match(await kubectl.ok("apply -f -", flunder("b")), /configured/);
+    assert.match(
+      await kubectl.ok("apply --server-side --force-conflicts -f -", flunder("c")),
+      /applied/,
+    );
+    assert.equal(await kubectl.ok("get fl one -o jsonpath={.spec.reference}"), "c");
+    const odd = flunder("d").replace("spec: {", "spec: {odd: 1, ");
+    assert.match(await kubectl.refused("apply -f -", odd), /unknown field "spec.odd"/);
+    assert.match(await kubectl.ok("delete fl one"), /deleted/);
+    const who = wardle.seen.map(({ user }) => user.name);
+    assert(who.includes("kubernetes-admin") && who.includes("system:aggregator"), who.join(" "));
+  });
+
+  await test.step("a server that is gone is named, and missed by nobody else", async () => {
+    await kubectl.ok("delete service wardle");
+    const wait = `wait --for=condition=Available=false ${service} --timeout=20s`;
+    assert.match(await kubectl.ok(wait), /condition met/);
+    assert.match(await kubectl.ok(`get ${service}`), /False \(ServiceNotFound\)/);
+    assert.match(
+      await kubectl.refused("get flunders.v1alpha1.wardle.example.com"),
+      /the server is currently unable to handle the request|doesn't have a resource type/,
+    );
+    assert.match(await kubectl.ok("get namespaces"), /default/);
   });
 }

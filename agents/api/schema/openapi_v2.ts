@@ -95,16 +95,17 @@ function pathItem(writer: ProtobufWriter, item: Json): void {
 
 function operation(writer: ProtobufWriter, source: Json): void {
   string(writer, 5, source.operationId);
-  for (const type of source.produces) string(writer, 6, type);
-  for (const type of source.consumes) string(writer, 7, type);
-  for (const parameter of source.parameters) {
+  for (const type of source.produces ?? []) string(writer, 6, type);
+  for (const type of source.consumes ?? []) string(writer, 7, type);
+  for (const parameter of source.parameters ?? []) {
     message(writer, 8, (inner) => parameterItem(inner, parameter));
   }
   message(writer, 9, (responses) => {
-    for (const [code, response] of Object.entries<Json>(source.responses)) {
+    for (const [code, response] of Object.entries<Json>(source.responses ?? {})) {
       named(responses, 1, code, (value) =>
         message(value, 1, (inner) => {
           string(inner, 1, response.description);
+          if (response.schema === undefined) return;
           message(
             inner,
             2,
@@ -116,6 +117,8 @@ function operation(writer: ProtobufWriter, source: Json): void {
   extensions(writer, 13, source);
 }
 
+const PLACE_NUMBERS: Readonly<Record<string, number>> = { header: 1, query: 3, path: 4 };
+
 function parameterItem(writer: ProtobufWriter, source: Json): void {
   message(writer, 1, (parameter) => {
     if (source.in === "body") {
@@ -123,19 +126,23 @@ function parameterItem(writer: ProtobufWriter, source: Json): void {
         string(body, 2, source.name);
         string(body, 3, source.in);
         flag(body, 4, source.required);
-        message(body, 5, (inner) => schema(inner, source.schema));
+        message(body, 5, (inner) => schema(inner, source.schema ?? {}));
       });
       return;
     }
-    const isPath = source.in === "path";
-    message(parameter, 2, (nonBody) =>
-      message(nonBody, isPath ? 4 : 3, (inner) => {
-        flag(inner, 1, source.required);
-        string(inner, 2, source.in);
-        string(inner, 4, source.name);
-        string(inner, isPath ? 5 : 6, source.type);
-        flag(inner, isPath ? 18 : 20, source.uniqueItems);
-      }));
+    const isPath = source.in !== "query";
+    message(
+      parameter,
+      2,
+      (nonBody) =>
+        message(nonBody, PLACE_NUMBERS[source.in] ?? PLACE_NUMBERS.query, (inner) => {
+          flag(inner, 1, source.required);
+          string(inner, 2, source.in);
+          string(inner, 4, source.name);
+          string(inner, isPath ? 5 : 6, source.type);
+          flag(inner, isPath ? 18 : 20, source.uniqueItems);
+        }),
+    );
   });
 }
 
@@ -153,10 +160,17 @@ function schema(writer: ProtobufWriter, source: Json): void {
     message(
       writer,
       21,
-      (item) => message(item, 1, (inner) => schema(inner, source.additionalProperties)),
+      (item) =>
+        source.additionalProperties === true
+          ? flag(item, 2, true)
+          : message(item, 1, (inner) => schema(inner, source.additionalProperties)),
     );
   }
-  if (source.type) message(writer, 22, (types) => string(types, 1, source.type));
+  if (source.type) {
+    message(writer, 22, (types) => {
+      for (const type of [source.type].flat()) string(types, 1, type);
+    });
+  }
   if (source.items) {
     message(writer, 23, (items) => message(items, 1, (inner) => schema(inner, source.items)));
   }

@@ -49,18 +49,9 @@ export function buildOpenApiV3(
   };
 }
 
-/**
- * The index. @param documents path (`apis/apps/v1`) and the text that will be served for it.
- * @returns for each path a URL whose hash changes when the text does.
- */
-export function buildOpenApiV3Index(
-  documents: readonly { readonly path: string; readonly text: string }[],
-): Record<string, unknown> {
-  const paths: Record<string, unknown> = {};
-  for (const { path, text } of documents) {
-    paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hashText(text)}` };
-  }
-  return { paths };
+/** Where a document is served: a URL whose hash changes when the text does. */
+export function openApiV3Url(path: string, text: string): string {
+  return `/openapi/v3/${path}?hash=${hashText(text)}`;
 }
 
 /** 53 bits of FNV-like mixing: names a version of a text, protects nothing. */

@@ -1,125 +1,109 @@
 /**
- * Keeps the API services: registers what is served here, and tells of the others whether they
- * answer. In: the table of resources, the cache of API services. Out: API services, conditions.
- * Never: touches a service that somebody registered by hand, but for its condition.
- * Source: kube-aggregator's controllers/{autoregister,status} (v1.36).
+ * Whether the servers of API services answer, and what they say of themselves.
+ * In: the caches of API services, services and endpoint slices. Out: conditions; documents.
+ * Never: touches anything of an API service but its condition.
+ * Source: kube-aggregator's controllers/status/remote (v1.36).
  */
 import type { APIService, APIServiceStatus } from "../../api/kinds/extensions/api_service.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { apiServices, customResourceDefinitions, resources } from "../../api/resources.ts";
-import { ApiError } from "../../api/status.ts";
+import {
+  apiServices,
+  customResourceDefinitions,
+  endpointSlices,
+  services,
+} from "../../api/resources.ts";
 import { formatTime } from "../../api/time.ts";
-import { APISERVER } from "../auth/authorize.ts";
-import { compareVersions } from "../custom/table.ts";
 import { copyJson } from "../registry.ts";
-import { apiVersionOf, cacheOf, type Core, prefixOf } from "../verbs/core.ts";
-import { createObject } from "../verbs/create.ts";
-import { deleteObject } from "../verbs/delete.ts";
+import { type Core, prefixOf } from "../verbs/core.ts";
 import { updateObject } from "../verbs/update.ts";
-import { askRemote } from "./remote.ts";
-import type { Aggregation } from "./services.ts";
+import type { FetchDocument } from "./documents.ts";
+import { failedCheck, PASSED, planAvailable, type Verdict } from "./plan_available.ts";
+import { attempt, type Registration, targetOf } from "./register.ts";
+import { fetchRemote } from "./remote.ts";
+import { type Aggregation, referenceOf } from "./services.ts";
 
-const MANAGED = "kube-aggregator.kubernetes.io/automanaged";
 const CHECK_MILLIS = 30_000;
 const TIMEOUT_MILLIS = 5_000;
-const CORE_PRIORITY = 18_000;
-const GROUP_PRIORITY = 17_000;
-const CUSTOM_PRIORITY = 1_000;
+/** One endpoint that answers is enough, and each look may meet another. */
+const ATTEMPTS = 5;
+const ANSWER_LIMIT_BYTES = 4 * 1024 * 1024;
+const CHECKER = { name: "system:kube-aggregator", groups: ["system:masters"] };
 
-type Verdict = {
-  readonly status: "True" | "False";
-  readonly reason: string;
-  readonly message: string;
-};
-
-/** Follows definitions and API services until the caches close. @returns a function that ends it */
-export function followApiServices(core: Core, aggregation: Aggregation): () => void {
-  const check = () => checkAll(core, aggregation);
-  follow(core, prefixOf(apiServices), check);
-  follow(core, prefixOf(customResourceDefinitions), () => registerLocal(core));
-  return core.clock.every(CHECK_MILLIS, () => {
-    check().catch((error) =>
-      core.log("error", "API services are not checked", { error: `${error}` })
-    );
-  });
+/**
+ * Follows definitions, API services and what stands behind them until the caches close.
+ * @returns a function that ends it
+ */
+export function followApiServices(
+  core: Core,
+  aggregation: Aggregation,
+  registration: Registration,
+): () => void {
+  const check = rounds(core, () => checkAll(core, aggregation));
+  const register = rounds(core, () => registration.sync());
+  const both = () => {
+    register();
+    check();
+  };
+  follow(core, prefixOf(apiServices), both);
+  follow(core, prefixOf(customResourceDefinitions), register);
+  const isBackend = (object: KubeObject) => aggregation.isBackend(object);
+  follow(core, prefixOf(services), check, isBackend);
+  follow(core, prefixOf(endpointSlices), check, isBackend);
+  return core.clock.every(CHECK_MILLIS, check);
 }
 
-function follow(core: Core, prefix: string, round: () => Promise<void>): void {
+/** Runs a round at a time; what is asked for meanwhile is done by one more. */
+function rounds(core: Core, round: () => Promise<void>): () => void {
+  let isRunning = false;
+  let isDue = false;
+  const run = async () => {
+    isRunning = true;
+    while (isDue && !core.feed.isClosed) {
+      isDue = false;
+      await round().catch((error) =>
+        core.log("error", "API services are not checked", { error: `${error}` })
+      );
+    }
+    isRunning = false;
+  };
+  return () => {
+    isDue = true;
+    if (!isRunning) void run();
+  };
+}
+
+function follow(
+  core: Core,
+  prefix: string,
+  changed: () => void,
+  matches?: (object: KubeObject) => boolean,
+): void {
+  const selection = { keyPrefix: prefix, ...(matches === undefined ? {} : { matches }) };
   const run = async () => {
     while (!core.feed.isClosed) {
-      const selection = { keyPrefix: prefix };
       const outcome = core.feed.cache(prefix).watch(
         { kind: "state" },
         { selection, wantsBookmarks: false },
       );
       if (outcome.kind !== "started") return;
-      for await (const _ of outcome.watcher) await round();
+      for await (const _ of outcome.watcher) changed();
     }
   };
   run().catch((error) => core.log("error", "API services are not followed", { error: `${error}` }));
 }
 
-interface Version {
-  readonly group: string;
-  readonly version: string;
-}
-
-/** Makes an API service of each version served here, and removes those of definitions gone. */
-export async function registerLocal(core: Core): Promise<void> {
-  const wanted = new Map<string, Version>();
-  for (const { group, version } of [...resources, ...core.custom.rows]) {
-    wanted.set(`${version}.${group}`, { group, version });
-  }
-  const cache = cacheOf(core, apiServices);
-  const own = new Set(resources.map(({ group }) => group));
-  for (const [name, { group, version }] of wanted) {
-    if (cache.get(prefixOf(apiServices) + name) !== undefined) continue;
-    const versions = [...wanted.values()].filter((one) => one.group === group)
-      .map((one) => one.version).sort(compareVersions);
-    await attempt(core, () =>
-      createObject(core, targetOf(""), {
-        kind: apiServices.kind,
-        apiVersion: apiVersionOf(apiServices),
-        metadata: { name, labels: { [MANAGED]: own.has(group) ? "onstart" : "true" } },
-        spec: {
-          ...(group === "" ? {} : { group }),
-          version,
-          groupPriorityMinimum: priorityOf(group, own),
-          versionPriority: 100 - versions.indexOf(version),
-        },
-      }, {}));
-  }
-  for (const { object } of cache.select({ keyPrefix: prefixOf(apiServices) })) {
-    const { name = "", labels = {} } = object.metadata;
-    if (labels[MANAGED] !== "true" || wanted.has(name)) continue;
-    await attempt(core, () => deleteObject(core, targetOf(name), {}));
-  }
-}
-
-function priorityOf(group: string, own: ReadonlySet<string>): number {
-  if (group === "") return CORE_PRIORITY;
-  return own.has(group) ? GROUP_PRIORITY : CUSTOM_PRIORITY;
-}
-
-function targetOf(name: string, subresource = "") {
-  return { resource: apiServices, subresource, namespace: "", name, user: APISERVER };
-}
-
-/** Another server may have been faster; its event brings the next round. */
-async function attempt(core: Core, write: () => Promise<unknown>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    core.log("debug", "an API service was not written", { error: error.message });
-  }
-}
-
 /** One look at every server that serves for others. */
-export async function checkAll(core: Core, aggregation: Aggregation): Promise<void> {
-  for (const service of aggregation.all()) {
-    await tell(core, service, await check(core, aggregation, service));
-  }
+async function checkAll(core: Core, aggregation: Aggregation): Promise<void> {
+  aggregation.documents.prune();
+  await Promise.all(
+    aggregation.all().map(async (service) => {
+      const verdict = await check(core, aggregation, service);
+      await tell(core, service, verdict);
+      const { documents } = aggregation;
+      if (verdict.status === "False") return documents.lost(service);
+      await documents.refresh(service, fetcher(core, aggregation, service), core.nowMillis);
+    }),
+  );
 }
 
 async function check(
@@ -127,68 +111,62 @@ async function check(
   aggregation: Aggregation,
   service: APIService,
 ): Promise<Verdict> {
-  const { group, version, service: reference } = service.spec!;
-  const { namespace, name, port = 443 } = reference!;
-  const failed = (reason: string, message: string): Verdict => ({
-    status: "False",
-    reason,
-    message,
-  });
+  const reference = referenceOf(service);
+  const backend = aggregation.backendOf(reference);
+  const known = planAvailable(reference, backend.service, backend.slices);
+  if (known !== null) return known;
+  const first = await probe(core, aggregation, service);
+  if (first === null) return PASSED;
+  const others = Array.from({ length: ATTEMPTS - 1 }, () => probe(core, aggregation, service));
+  const failures = await Promise.all(others);
+  if (failures.includes(null)) return PASSED;
+  return failedCheck("FailedDiscoveryCheck", failures[failures.length - 1]!);
+}
+
+/** @returns why the server is not available; null = it answered */
+async function probe(
+  core: Core,
+  aggregation: Aggregation,
+  service: APIService,
+): Promise<string | null> {
   const remote = aggregation.remoteOf(service);
-  if (typeof remote === "string") {
-    const shown = `service/${name} in ${JSON.stringify(namespace)}`;
-    if (/^service .* not found$/.test(remote)) {
-      return failed("ServiceNotFound", `${shown} is not present`);
-    }
-    if (remote.startsWith("no service port")) {
-      return failed("ServicePortError", `${shown} is not listening on port ${port}`);
-    }
-    return failed("MissingEndpoints", `endpointslices for ${shown} have no addresses`);
-  }
+  if (typeof remote === "string") return remote;
+  const { group, version } = service.spec!;
   const path = `/apis/${group}/${version}`;
-  const url = `https://${remote.serverName}:${port}${path}`;
-  const abort = new AbortController();
-  const stop = core.clock.after(TIMEOUT_MILLIS, () => abort.abort());
+  const url = `https://${remote.hostname}:${remote.port}${path}`;
+  const failing = `failing or missing response from ${url}`;
   try {
-    const answer = await askRemote(remote, aggregation.client, {
-      method: "GET",
+    const { status } = await fetcher(core, aggregation, service)({
       path,
-      query: "",
-      header: (header) => header === "accept" ? "application/json" : undefined,
-      body: new Uint8Array(0),
-      user: APISERVER,
-    }, abort.signal);
-    const text = await textOf(answer.body);
-    if (answer.status < 200 || answer.status >= 300) {
-      const detail = `failing or missing response from ${url}: bad status from ${url}: ` +
-        `${answer.status}`;
-      return failed("FailedDiscoveryCheck", detail);
-    }
-    const list = JSON.parse(text);
-    if (Array.isArray(list?.resources)) aggregation.learn(service, list.resources);
-    return { status: "True", reason: "Passed", message: "all checks passed" };
+      user: CHECKER,
+      accept: "application/json",
+      etag: "",
+      timeoutMillis: TIMEOUT_MILLIS,
+      limitBytes: ANSWER_LIMIT_BYTES,
+    });
+    if (status >= 200 && status < 300) return null;
+    return `${failing}: bad status from ${url}: ${status}`;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return failed(
-      "FailedDiscoveryCheck",
-      `failing or missing response from ${url}: Get ${JSON.stringify(url)}: ${reason}`,
-    );
-  } finally {
-    stop();
+    return `${failing}: Get ${JSON.stringify(url)}: ${reason}`;
   }
 }
 
-const ANSWER_LIMIT_BYTES = 1024 * 1024;
-
-async function textOf(body: Awaited<ReturnType<typeof askRemote>>["body"]): Promise<string> {
-  if (body.kind !== "stream") return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body.stream) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > ANSWER_LIMIT_BYTES) throw new Error("the answer is too long");
-  }
-  return text + decoder.decode();
+/** Asks one of the service's endpoints, each time another. */
+function fetcher(core: Core, aggregation: Aggregation, service: APIService): FetchDocument {
+  return async ({ timeoutMillis, ...asked }) => {
+    const remote = aggregation.remoteOf(service);
+    if (typeof remote === "string") throw new Error(remote);
+    const abort = new AbortController();
+    const stop = core.clock.after(timeoutMillis, () => abort.abort());
+    try {
+      return await fetchRemote(remote, aggregation.client, asked, abort.signal);
+    } catch (error) {
+      throw abort.signal.aborted ? new Error("context deadline exceeded") : error;
+    } finally {
+      stop();
+    }
+  };
 }
 
 async function tell(core: Core, service: APIService, verdict: Verdict): Promise<void> {

@@ -1,39 +1,34 @@
 /**
  * Groups and versions that other servers serve: who serves them, and the way there.
- * In: the cache of API services, requests. Out: answers of those servers; rows for discovery.
+ * In: the cache of API services, requests. Out: answers of those servers, tunnels to them.
  * Never: asks a server that is not known to be available.
  * Source: kube-aggregator's apiserver/handler_proxy.go (v1.36).
  */
 import type { APIService } from "../../api/kinds/extensions/api_service.ts";
-import type { Resource, Verb } from "../../api/resource.ts";
-import { apiServices } from "../../api/resources.ts";
-import { accessForbidden, serviceUnavailable } from "../../api/status.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import { apiServices, endpointSlices, services } from "../../api/resources.ts";
+import { accessForbidden } from "../../api/status.ts";
 import type { PemPair } from "../auth/certificates.ts";
-import type { ApiRequest, ApiResponse } from "../http/message.ts";
-import { requestInfoOf } from "../http/request_info.ts";
-import { cacheOf, type Core, prefixOf } from "../verbs/core.ts";
-import { askRemote, type Remote } from "./remote.ts";
+import { type ApiRequest, type ApiResponse, textResponse } from "../http/message.ts";
+import { type RequestInfo, requestInfoOf } from "../http/request_info.ts";
+import { cacheOf, type Core, keyOf, prefixOf } from "../verbs/core.ts";
+import { RemoteDocuments } from "./documents.ts";
+import type { Reference } from "./plan_available.ts";
+import { askRemote, passedHeaders, type Remote, targetOf } from "./remote.ts";
+import { openTunnel, type TunnelEnd } from "./tunnel.ts";
 
-/** How a server describes one resource of a version. */
-interface ApiResource {
-  readonly name: string;
-  readonly singularName?: string;
-  readonly namespaced: boolean;
-  readonly kind: string;
-  readonly group?: string;
-  readonly version?: string;
-  readonly verbs: readonly Verb[];
-  readonly shortNames?: readonly string[];
-  readonly categories?: readonly string[];
-}
+const SERVICE_LABEL = "kubernetes.io/service-name";
+/** Discovery is cheap, and every client waits for it. */
+const DISCOVERY_MILLIS = 5000;
 
 export class Aggregation {
+  readonly documents: RemoteDocuments;
   #seen = -1;
   #byVersion = new Map<string, APIService>();
-  #rowsByName = new Map<string, readonly Resource[]>();
-  #rowsRevision = 0;
 
-  constructor(readonly core: Core, readonly client: PemPair) {}
+  constructor(readonly core: Core, readonly client: PemPair) {
+    this.documents = new RemoteDocuments(() => this.all());
+  }
 
   /** The service behind a path; undefined for what this server serves itself. */
   find(path: string): APIService | undefined {
@@ -48,48 +43,114 @@ export class Aggregation {
     return [...this.#services().values()];
   }
 
-  /** Rows of what other servers said they serve. */
-  get rows(): readonly Resource[] {
-    return this.all().flatMap(({ metadata }) => this.#rowsByName.get(metadata.name!) ?? []);
-  }
-
-  /** Changes when the rows may have changed. */
+  /** Changes when an API service does. */
   get generation(): number {
-    return cacheOf(this.core, apiServices).lastChangeRevision + this.#rowsRevision;
+    return cacheOf(this.core, apiServices).lastChangeRevision;
   }
 
-  /** Takes the answer to a discovery request. */
-  learn(service: APIService, resources: readonly ApiResource[]): void {
-    this.#rowsByName.set(service.metadata.name!, rowsOf(service, resources));
-    this.#rowsRevision++;
-  }
-
-  /** Errors: rejects with ApiError 403, 503. */
+  /** Errors: throws ApiError 403. */
   async proxy(service: APIService, request: ApiRequest): Promise<ApiResponse> {
-    authorize(this.core, request);
+    const info = requestInfoOf(request);
+    authorize(this.core, request, info);
+    return await this.forward(service, request, isDiscovery(info) ? DISCOVERY_MILLIS : 0);
+  }
+
+  /**
+   * Passes a request on that was authorized already; 503 where nobody answers.
+   * @param timeoutMillis 0 = as long as it takes
+   */
+  async forward(
+    service: APIService,
+    request: ApiRequest,
+    timeoutMillis = 0,
+  ): Promise<ApiResponse> {
     const remote = isAvailable(service) ? this.remoteOf(service) : "not available";
-    if (typeof remote === "string") throw serviceUnavailable("service unavailable");
+    if (typeof remote === "string") return refusal("service unavailable");
+    const abort = new AbortController();
+    const stop = timeoutMillis === 0
+      ? () => {}
+      : this.core.clock.after(timeoutMillis, () => abort.abort());
     try {
-      return await askRemote(remote, this.client, request);
+      return await askRemote(remote, this.client, {
+        method: request.method,
+        target: targetOf(request),
+        headers: passedHeaders(request),
+        body: request.body,
+        user: request.user,
+      }, abort.signal);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw serviceUnavailable(`error trying to reach service: ${reason}`);
+      return refusal(
+        `error trying to reach service: ${abort.signal.aborted ? DEADLINE : reason}`,
+      );
+    } finally {
+      stop();
+    }
+  }
+
+  /**
+   * Joins a client that leaves HTTP with the server behind a service.
+   * @returns the status that was answered; the answer itself where nobody is there to join with
+   * Errors: rejects with ApiError 403.
+   */
+  async tunnel(
+    service: APIService,
+    request: Omit<ApiRequest, "body">,
+    end: TunnelEnd,
+  ): Promise<number | ApiResponse> {
+    authorize(this.core, request, requestInfoOf(request));
+    const remote = isAvailable(service) ? this.remoteOf(service) : "not available";
+    if (typeof remote === "string") return refusal("service unavailable");
+    try {
+      return await openTunnel(remote, this.client, {
+        method: request.method,
+        target: targetOf(request),
+        headers: passedHeaders(request),
+        body: new Uint8Array(0),
+        user: request.user,
+        protocol: request.header("upgrade") ?? "",
+      }, end);
+    } catch (error) {
+      return refusal(error instanceof Error ? error.message : String(error));
     }
   }
 
   /** Where a service's server is, or why that can't be said. */
-  remoteOf({ spec }: APIService): Remote | string {
-    const { service, caBundle, insecureSkipTLSVerify } = spec!;
-    const { namespace = "", name = "", port = 443 } = service!;
-    const target = this.core.webhooks.targetOf(this.core, { service: { namespace, name, port } });
+  remoteOf(service: APIService): Remote | string {
+    const { caBundle, insecureSkipTLSVerify } = service.spec!;
+    const reference = referenceOf(service);
+    const target = this.core.webhooks.targetOf(this.core, { service: reference });
     if (typeof target === "string") return target;
     return {
       hostname: target.address!.hostname,
       port: target.address!.port,
-      serverName: `${name}.${namespace}.svc`,
+      serverName: `${reference.name}.${reference.namespace}.svc`,
       ...(caBundle ? { ca: atob(caBundle) } : {}),
       isUnverified: insecureSkipTLSVerify === true,
     };
+  }
+
+  /** A service of the cluster, and where its pods are. */
+  backendOf({ namespace, name }: Reference): { service?: KubeObject; slices: KubeObject[] } {
+    const key = keyOf({ resource: services, namespace, name });
+    const service = cacheOf(this.core, services).get(key)?.object;
+    const slices = cacheOf(this.core, endpointSlices).select({
+      keyPrefix: `${prefixOf(endpointSlices)}${namespace}/`,
+      matches: ({ metadata }) => metadata.labels?.[SERVICE_LABEL] === name,
+    });
+    return { ...(service && { service }), slices: slices.map(({ object }) => object) };
+  }
+
+  /** Whether a service or an endpoint slice belongs to a server that is asked. */
+  isBackend({ kind, metadata }: KubeObject): boolean {
+    const all = this.#services();
+    if (all.size === 0) return false;
+    const name = kind === "Service" ? metadata.name : metadata.labels?.[SERVICE_LABEL];
+    for (const service of all.values()) {
+      const reference = referenceOf(service);
+      if (reference.name === name && reference.namespace === metadata.namespace) return true;
+    }
+    return false;
   }
 
   #services(): ReadonlyMap<string, APIService> {
@@ -106,22 +167,42 @@ export class Aggregation {
   }
 }
 
+const DEADLINE = "context deadline exceeded";
+
 export function isAvailable({ status }: APIService): boolean {
   return (status?.conditions ?? [])
     .some((condition) => condition.type === "Available" && condition.status === "True");
 }
 
+/** What an API service of another server points to. */
+export function referenceOf({ spec }: APIService): Reference {
+  const { namespace = "", name = "", port = 443 } = spec!.service!;
+  return { namespace, name, port };
+}
+
+/** Clients tell a server that can't be reached from one that refuses by the lack of a Status. */
+function refusal(text: string): ApiResponse {
+  const response = textResponse(503, `${text}\n`, "text/plain; charset=utf-8");
+  return { ...response, headers: ["x-content-type-options", "nosniff"] };
+}
+
+function isDiscovery({ isResource, path }: RequestInfo): boolean {
+  return !isResource && path.split("/").filter((part) => part !== "").length === 3;
+}
+
 /** Errors: throws ApiError 403. */
-function authorize(core: Core, request: ApiRequest): void {
-  const info = requestInfoOf(request);
-  const { user } = request;
+function authorize(
+  core: Core,
+  { user, trail }: Pick<ApiRequest, "user" | "trail">,
+  info: RequestInfo,
+): void {
   const { verb, path, group, resource, subresource, namespace, name } = info;
   const decision = core.authorizer.authorize(
     info.isResource
       ? { user, verb, group, resource, subresource, namespace, name }
       : { user, verb, path },
   );
-  request.trail?.decided(decision);
+  trail?.decided(decision);
   if (decision.allowed) return;
   throw accessForbidden({
     user: user.name,
@@ -134,30 +215,4 @@ function authorize(core: Core, request: ApiRequest): void {
     name,
     reason: decision.reason,
   });
-}
-
-function rowsOf({ spec }: APIService, resources: readonly ApiResource[]): Resource[] {
-  const { group = "", version = "" } = spec!;
-  return resources.filter(({ name }) => !name.includes("/")).map((resource) => ({
-    group,
-    version,
-    kind: resource.kind,
-    plural: resource.name,
-    singular: resource.singularName ?? "",
-    shortNames: resource.shortNames ?? [],
-    categories: resource.categories ?? [],
-    namespaced: resource.namespaced,
-    typeName: "",
-    verbs: resource.verbs,
-    subresources: resources.filter(({ name }) => name.startsWith(`${resource.name}/`))
-      .map((part) => ({
-        name: part.name.slice(resource.name.length + 1),
-        kind: part.kind,
-        group: part.group || group,
-        version: part.version || version,
-        typeName: "",
-        verbs: part.verbs,
-      })),
-    rules: {},
-  }));
 }

@@ -43,6 +43,7 @@ import {
   watchOptions,
   writeOptions,
 } from "./query.ts";
+import type { PathAnswer } from "./paths.ts";
 import { parseRoute, type ResourceRoute, verbOf } from "./route.ts";
 import { watchStream } from "./formats/watch_stream.ts";
 
@@ -59,7 +60,7 @@ export interface HandlerParts {
   readonly audit: Audit | null;
   /** Null where requests never wait for one another. */
   readonly flow: FlowControl | null;
-  readonly paths: (request: ApiRequest) => ApiResponse | null;
+  readonly paths: (request: ApiRequest) => PathAnswer;
   /** Versions of groups that other servers serve. */
   readonly aggregation: Pick<Aggregation, "find" | "proxy">;
   /** GET of a log and the like: resources whose answer comes from a kubelet. */
@@ -195,7 +196,10 @@ function pathVerbOf(method: string): string {
   return method === "HEAD" ? "get" : method.toLowerCase();
 }
 
-function answerPath(parts: HandlerParts, request: ApiRequest): ApiResponse {
+function answerPath(
+  parts: HandlerParts,
+  request: ApiRequest,
+): ApiResponse | Promise<ApiResponse> {
   const verb = pathVerbOf(request.method);
   const decision = parts.core.authorizer.authorize({
     user: request.user,

@@ -4,53 +4,16 @@
  * Never: authorizes; documents are made when first asked for and kept.
  */
 import { LinearRouter } from "hono/router/linear-router";
-import type { Resource } from "../../api/resource.ts";
-import { resources, virtualResources } from "../../api/resources.ts";
-import { buildOpenApiV2, encodeOpenApiV2 } from "../../api/schema/openapi_v2.ts";
-import {
-  buildOpenApiV3,
-  buildOpenApiV3Index,
-  hashText,
-  openApiV3Versions,
-  type VersionDocument,
-} from "../../api/schema/openapi_v3.ts";
-import { notAcceptable } from "../../api/status.ts";
+import { hashText } from "../../api/schema/openapi_v3.ts";
 import type { Aggregation } from "../aggregation/services.ts";
 import type { Core } from "../verbs/core.ts";
-import { Discovery } from "./discovery.ts";
-import {
-  type ApiRequest,
-  type ApiResponse,
-  JSON_TYPE,
-  jsonResponse,
-  NO_HEADERS,
-  textResponse,
-} from "./message.ts";
+import { Discovery } from "./documents/discovery.ts";
+import { ofRows } from "./documents/of_rows.ts";
+import { addOpenApi } from "./documents/openapi.ts";
+import { type ApiRequest, type ApiResponse, jsonResponse, textResponse } from "./message.ts";
 
-const ROWS = [...resources, ...virtualResources];
-
-/** Something made of the rows, again whenever the definitions have changed. */
-function ofRows<T>(
-  core: Core,
-  make: (rows: readonly Resource[]) => T,
-  beside?: Pick<Aggregation, "rows" | "generation">,
-): () => T {
-  let generation = "";
-  let made: T;
-  return () => {
-    const now = `${core.custom.generation}/${beside?.generation}`;
-    if (generation !== now) {
-      generation = now;
-      made = make([...ROWS, ...core.custom.rows, ...(beside?.rows ?? [])]);
-    }
-    return made;
-  };
-}
 const AGGREGATED = /application\/json;[^,]*g=apidiscovery\.k8s\.io[^,]*/;
 const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-const OPENAPI_V2_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
-/** The name that it is asked by is no media type: Go's clients can't read one with an at sign. */
-const OPENAPI_V2_ANSWER = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 export const SERVER_VERSION = {
   major: "1",
@@ -66,8 +29,8 @@ export const SERVER_VERSION = {
 
 export interface PathParts {
   readonly core: Core;
-  /** What other servers serve, for discovery. */
-  readonly aggregation: Pick<Aggregation, "rows" | "generation">;
+  /** What other servers serve. */
+  readonly aggregation: Pick<Aggregation, "documents" | "generation" | "forward">;
   /** `10.0.0.1:6443`, for clients that ask where the server is. */
   readonly serverAddress: () => string;
   /** Named checks of readiness; each answers null or what is wrong. */
@@ -76,10 +39,13 @@ export interface PathParts {
   readonly metrics: () => string;
 }
 
-type PathHandler = (request: ApiRequest, parameters: Record<string, string>) => ApiResponse | null;
+/** A promise only where another server answers. */
+export type PathAnswer = ApiResponse | Promise<ApiResponse> | null;
+
+type PathHandler = (request: ApiRequest, parameters: Record<string, string>) => PathAnswer;
 
 /** The handler of all paths that are not resources. */
-export function createPaths(parts: PathParts): (request: ApiRequest) => ApiResponse | null {
+export function createPaths(parts: PathParts): (request: ApiRequest) => PathAnswer {
   const router = new LinearRouter<PathHandler>();
   const get = (path: string, handler: PathHandler) => router.add("GET", path, handler);
   addHealth(get, parts);
@@ -153,7 +119,12 @@ function health(kind: string, checks: PathParts["checks"], query: string): ApiRe
 }
 
 function addDiscovery(get: Add, { core, aggregation, serverAddress }: PathParts): void {
-  const discoveryOf = ofRows(core, (rows) => new Discovery(rows), aggregation);
+  const { documents } = aggregation;
+  const discoveryOf = ofRows(
+    core,
+    (rows) => new Discovery(rows, documents.versions),
+    () => `${aggregation.generation}/${documents.discoveryRevision}`,
+  );
   const aggregated = (request: ApiRequest, isCore: boolean): ApiResponse | null => {
     if (!AGGREGATED.test(request.header("accept") ?? "")) return null;
     const response = jsonResponse(200, discoveryOf().aggregated(isCore));
@@ -187,67 +158,4 @@ function withEtag(request: ApiRequest, response: ApiResponse): ApiResponse {
   if (request.header("if-none-match") !== tag) return { ...response, headers };
   const body = { kind: "bytes" as const, bytes: new Uint8Array(0) };
   return { ...response, status: 304, headers, body };
-}
-
-/** Texts of the documents; those of the table's own groups are made once. */
-class Documents {
-  readonly #own = openApiV3Versions(ROWS);
-  readonly #texts = new Map<string, string>();
-  readonly #added: () => { versions: VersionDocument[]; texts: Map<string, string> };
-
-  constructor(readonly core: Core) {
-    this.#added = ofRows(core, () => ({
-      versions: openApiV3Versions(core.custom.rows),
-      texts: new Map(),
-    }));
-  }
-
-  text(path: string): string | undefined {
-    const own = this.#own.find((entry) => entry.path === path);
-    if (own !== undefined) return this.#make(this.#texts, ROWS, own);
-    const { versions, texts } = this.#added();
-    const added = versions.find((entry) => entry.path === path);
-    return added === undefined ? undefined : this.#make(texts, this.core.custom.rows, added);
-  }
-
-  index(): Record<string, unknown> {
-    const paths = [...this.#own, ...this.#added().versions].map(({ path }) => path);
-    return buildOpenApiV3Index(paths.map((path) => ({ path, text: this.text(path)! })));
-  }
-
-  #make(texts: Map<string, string>, rows: readonly Resource[], of: VersionDocument): string {
-    let text = texts.get(of.path);
-    if (text === undefined) texts.set(of.path, text = JSON.stringify(buildOpenApiV3(rows, of)));
-    return text;
-  }
-}
-
-function addOpenApi(get: Add, { core }: PathParts): void {
-  const documents = new Documents(core);
-  const index = ofRows(core, () => documents.index());
-  get("/openapi/v3", () => jsonResponse(200, index()));
-  const document = (path: string): ApiResponse | null => {
-    const text = documents.text(path);
-    return text === undefined ? null : textResponse(200, text, JSON_TYPE);
-  };
-  get("/openapi/v3/api/:version", (_request, { version }) => document(`api/${version}`));
-  get(
-    "/openapi/v3/apis/:group/:version",
-    (_request, { group, version }) => document(`apis/${group}/${version}`),
-  );
-  addOpenApiV2(get, core);
-}
-
-function addOpenApiV2(get: Add, core: Core): void {
-  const documentOf = ofRows(core, buildOpenApiV2);
-  const encodedOf = ofRows(core, () => encodeOpenApiV2(documentOf()));
-  get("/openapi/v2", (request) => {
-    const accept = request.header("accept") ?? JSON_TYPE;
-    if (accept.includes("proto-openapi.spec.v2")) {
-      const body = { kind: "bytes" as const, bytes: encodedOf() };
-      return { status: 200, contentType: OPENAPI_V2_ANSWER, headers: NO_HEADERS, body };
-    }
-    if (/application\/json|\*\/\*/.test(accept)) return jsonResponse(200, documentOf());
-    throw notAcceptable([JSON_TYPE, OPENAPI_V2_TYPE]);
-  });
 }

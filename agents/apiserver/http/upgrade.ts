@@ -4,11 +4,15 @@
  * Never: switches protocols before the request was authorized and its pod found.
  * Source: kubelet's remotecommand and apiserver's streaming tunnels (v1.36).
  */
+import { Buffer } from "node:buffer";
+import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Buffer } from "node:buffer";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
+import type { APIService } from "../../api/kinds/extensions/api_service.ts";
+import type { UserInfo } from "../../api/meta.ts";
 import { ApiError, badRequest, internalError, unknownPath } from "../../api/status.ts";
+import type { Aggregation } from "../aggregation/services.ts";
 import type { Audit } from "../audit/audit.ts";
 import type { AuditTrail } from "../audit/trail.ts";
 import { headOf, type UpgradeRequest } from "../listen.ts";
@@ -20,6 +24,7 @@ import type { Core } from "../verbs/core.ts";
 import { kubeletRequest } from "./connect.ts";
 import { openExecSession } from "./exec_channels.ts";
 import { authorize } from "./handler.ts";
+import type { ApiResponse } from "./message.ts";
 import { portsOf, servePortChannels } from "./port_channels.ts";
 import { parseQuery } from "./query.ts";
 import { parseRoute } from "./route.ts";
@@ -37,8 +42,19 @@ const PORT_PROTOCOL = "v4.channel.k8s.io";
 const PING_MILLIS = 5000;
 const SWITCHING_PROTOCOLS = 101;
 
+const encoder = new TextEncoder();
+
+export interface UpgradeParts {
+  readonly core: Core;
+  readonly kubelets: KubeletPort;
+  /** Null where no request leaves a trail. */
+  readonly audit: Audit | null;
+  /** Versions of groups that other servers serve. */
+  readonly aggregation: Pick<Aggregation, "find" | "tunnel">;
+}
+
 /** The taker of upgraded connections. */
-export function createUpgrade(core: Core, kubelets: KubeletPort, audit: Audit | null = null) {
+export function createUpgrade({ core, kubelets, audit, aggregation }: UpgradeParts) {
   const known = [...TUNNEL_PROTOCOLS, ...EXEC_PROTOCOLS];
   const server = new WebSocketServer({
     noServer: true,
@@ -47,7 +63,7 @@ export function createUpgrade(core: Core, kubelets: KubeletPort, audit: Audit | 
   });
   return (request: UpgradeRequest): void => {
     const trail = audit?.begin({ ...headOf(request.message, request), user: request.user });
-    begin({ core, kubelets, server, trail }, request).catch((error) => {
+    begin({ core, kubelets, aggregation, server, trail }, request).catch((error) => {
       const answered = error instanceof ApiError ? error : internalError("upgrade failed");
       trail?.failed(answered.status);
       trail?.complete(answered.code);
@@ -56,9 +72,7 @@ export function createUpgrade(core: Core, kubelets: KubeletPort, audit: Audit | 
   };
 }
 
-interface Parts {
-  readonly core: Core;
-  readonly kubelets: KubeletPort;
+interface Parts extends Omit<UpgradeParts, "audit"> {
   readonly server: WebSocketServer;
   readonly trail?: AuditTrail;
 }
@@ -79,6 +93,8 @@ async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
   const user = impersonate(request.user, headOf(message, request), core.authorizer);
   if (user !== request.user) trail?.impersonated(user);
   const [path, query = ""] = (message.url ?? "").split("?", 2);
+  const elsewhere = parts.aggregation.find(path);
+  if (elsewhere !== undefined) return await overTunnel(parts, { request, user }, elsewhere);
   const route = parseRoute(path);
   if (route === null) throw unknownPath();
   refuseVerb({ resource: route.resource, subresource: route.subresource, verb: "create" });
@@ -108,6 +124,25 @@ async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
   else throw badRequest(`unable to upgrade: expected websocket or ${SPDY}`);
   trail?.started(SWITCHING_PROTOCOLS);
   request.socket.once("close", () => trail?.complete(SWITCHING_PROTOCOLS));
+}
+
+/** Errors: rejects with ApiError 403. */
+async function overTunnel(
+  { aggregation, trail }: Parts,
+  { request, user }: { readonly request: UpgradeRequest; readonly user: UserInfo },
+  service: APIService,
+): Promise<void> {
+  const { socket, head } = request;
+  const asked = { ...headOf(request.message, request), user, ...(trail && { trail }) };
+  const answered = await aggregation.tunnel(service, asked, { socket, head });
+  if (typeof answered === "number") {
+    trail?.started(answered);
+    socket.once("close", () => trail?.complete(answered));
+    return;
+  }
+  trail?.complete(answered.status);
+  const { body } = answered;
+  write(socket, answered, body.kind === "bytes" ? body.bytes : new Uint8Array(0));
 }
 
 /** Errors: throws ApiError 400. */
@@ -210,10 +245,18 @@ function forwardPorts(parts: Parts, { kubelet }: Asked, link: Link): void {
 }
 
 function refuse(socket: Duplex, error: ApiError): void {
-  const body = JSON.stringify(error.status) + "\n";
-  const length = new TextEncoder().encode(body).length;
-  socket.end(
-    `HTTP/1.1 ${error.code} ${error.reason ?? "Error"}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
+  const text = JSON.stringify(error.status) + "\n";
+  write(socket, { status: error.code, contentType: "application/json" }, encoder.encode(text));
+}
+
+function write(
+  socket: Duplex,
+  { status, contentType }: Pick<ApiResponse, "status" | "contentType">,
+  body: Uint8Array,
+): void {
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\ncontent-type: ${contentType}\r\n` +
+      `content-length: ${body.length}\r\nconnection: close\r\n\r\n`,
   );
+  socket.end(Buffer.from(body));
 }

@@ -1,32 +1,27 @@
 /**
  * What the server serves, as clients discover it: aggregated (v2) and plain documents.
- * In: the table of resources. Out: documents, made once. Never: lists what has no row.
+ * In: the table of resources, versions that other servers serve. Out: documents, made once.
+ * Never: lists what has no row. A version that is served here is not taken from elsewhere.
  * Source: apidiscovery.k8s.io/v2 and meta/v1 APIGroupList, APIResourceList (v1.36).
  */
-import type { Resource, Subresource } from "../../api/resource.ts";
-import { apiVersionOf } from "../verbs/core.ts";
+import type { Resource, Subresource } from "../../../api/resource.ts";
+import type { RemoteVersion } from "../../aggregation/plan_discovery.ts";
+import { type Prioritized, priorityOf, sortGroups } from "../../aggregation/priorities.ts";
+import { apiVersionOf } from "../../verbs/core.ts";
 
 type Document = Record<string, unknown>;
 
-interface GroupVersion {
-  readonly group: string;
-  readonly version: string;
-  readonly resources: Resource[];
+interface OwnVersion extends Prioritized {
+  readonly own: readonly Resource[];
 }
 
-function byGroupVersion(resources: readonly Resource[]): GroupVersion[] {
-  const found = new Map<string, GroupVersion>();
-  for (const resource of resources) {
-    const { group, version } = resource;
-    const key = apiVersionOf(resource);
-    let entry = found.get(key);
-    if (entry === undefined) {
-      entry = { group, version, resources: [] };
-      found.set(key, entry);
-    }
-    entry.resources.push(resource);
-  }
-  return [...found.values()];
+type AnyVersion = OwnVersion | RemoteVersion;
+
+function ownVersions(resources: readonly Resource[]): OwnVersion[] {
+  return [...Map.groupBy(resources, apiVersionOf).values()].map((own) => {
+    const [{ group, version }] = own;
+    return { group, version, priority: priorityOf(group, version), own };
+  });
 }
 
 const scopeOf = (resource: Resource) => resource.namespaced ? "Namespaced" : "Cluster";
@@ -36,12 +31,19 @@ const kindOf = (row: { group: string; version: string; kind: string }) => ({
   kind: row.kind,
 });
 
-/** All discovery documents of a table of resources. */
+/** All discovery documents of a table of resources, and of what stands beside it. */
 export class Discovery {
-  readonly #versions: readonly GroupVersion[];
+  readonly #own: readonly OwnVersion[];
+  /** Versions of a group, by its name, in order. */
+  readonly #groups: ReadonlyMap<string, readonly AnyVersion[]>;
 
-  constructor(resources: readonly Resource[]) {
-    this.#versions = byGroupVersion(resources);
+  constructor(resources: readonly Resource[], remote: readonly RemoteVersion[] = []) {
+    this.#own = ownVersions(resources);
+    const known = new Set(this.#own.map(apiVersionOf));
+    const others = remote.filter((entry) => !known.has(apiVersionOf(entry)));
+    this.#groups = new Map(
+      sortGroups<AnyVersion>([...this.#own, ...others]).map((rows) => [rows[0].group, rows]),
+    );
   }
 
   /** `/api` */
@@ -55,18 +57,18 @@ export class Discovery {
 
   /** `/apis` */
   groups(): Document {
-    return { kind: "APIGroupList", apiVersion: "v1", groups: this.#groupNames().map(this.#group) };
+    return { kind: "APIGroupList", apiVersion: "v1", groups: this.#names().map(this.#group) };
   }
 
   /** `/apis/<group>`; undefined when there is no such group. */
   group(name: string): Document | undefined {
-    if (name === "" || !this.#groupNames().includes(name)) return undefined;
+    if (name === "" || !this.#groups.has(name)) return undefined;
     return { kind: "APIGroup", apiVersion: "v1", ...this.#group(name) };
   }
 
   /** `/api/v1`, `/apis/<group>/<version>`; undefined when it is not served. */
   resources(group: string, version: string): Document | undefined {
-    const entry = this.#versions.find((row) => row.group === group && row.version === version);
+    const entry = this.#own.find((row) => row.group === group && row.version === version);
     if (entry === undefined) return undefined;
     const groupVersion = apiVersionOf(entry);
     return {
@@ -74,38 +76,47 @@ export class Discovery {
       // The core group's list has always travelled without a version of its own.
       ...(group === "" ? {} : { apiVersion: "v1" }),
       groupVersion,
-      resources: entry.resources.flatMap(plainResources),
+      resources: entry.own.flatMap(plainResources),
     };
   }
 
   /** `/api` and `/apis` for clients that accept aggregated discovery. */
   aggregated(isCore: boolean): Document {
-    const names = isCore ? [""] : this.#groupNames();
+    const names = isCore ? [""] : this.#names();
     return {
       kind: "APIGroupDiscoveryList",
       apiVersion: "apidiscovery.k8s.io/v2",
       metadata: {},
       items: names.map((name) => ({
-        metadata: name === "" ? { creationTimestamp: null } : { name, creationTimestamp: null },
-        versions: this.#versions.filter((entry) => entry.group === name).map((entry) => ({
-          version: entry.version,
-          resources: entry.resources.map(aggregatedResource),
-          freshness: "Current",
-        })),
+        metadata: name === "" ? {} : { name },
+        versions: (this.#groups.get(name) ?? []).map(aggregatedVersion),
       })),
     };
   }
 
-  #groupNames(): string[] {
-    return [...new Set(this.#versions.map((entry) => entry.group))].filter((name) => name !== "");
+  #names(): string[] {
+    return [...this.#groups.keys()].filter((name) => name !== "");
   }
 
   readonly #group = (name: string): Document => {
-    const versions = this.#versions.filter((entry) => entry.group === name).map((entry) => ({
+    const versions = this.#groups.get(name)!.map((entry) => ({
       groupVersion: apiVersionOf(entry),
       version: entry.version,
     }));
     return { name, versions, preferredVersion: versions[0] };
+  };
+}
+
+function aggregatedVersion(entry: AnyVersion): Document {
+  const { version } = entry;
+  if ("own" in entry) {
+    return { version, resources: entry.own.map(aggregatedResource), freshness: "Current" };
+  }
+  const { resources, isStale } = entry;
+  return {
+    version,
+    ...(resources.length > 0 ? { resources } : {}),
+    freshness: isStale ? "Stale" : "Current",
   };
 }
 
