@@ -250,8 +250,8 @@ batch.v1.SuccessPolicyRule When a job has succeeded.
 batch.v1.UncountedTerminatedPods Pods that have ended and are not counted yet.
  succeeded Uids of those that succeeded.
  failed Uids of those that failed.
-autoscaling.v1.CrossVersionObjectReference <autoscaling.v2.CrossVersionObjectReference An object of \
-some kind.
+autoscaling.v1.CrossVersionObjectReference <autoscaling.v2.CrossVersionObjectReference An object \
+of some kind.
 autoscaling.v2.CrossVersionObjectReference An object of some kind.
  kind Its kind.
  name Its name.

@@ -17,8 +17,8 @@ core.v1.Container One program of a pod and how it is run.
  env Variables of its environment.
  resources What it asks for and what it may use at most.
  resizePolicy Whether a change of its resources needs a restart, by resource.
- restartPolicy When it is started again, in place of the pod's rule; Always makes an init container \
-a sidecar.
+ restartPolicy When it is started again, in place of the pod's rule; Always makes an init \
+container a sidecar.
  restartPolicyRules What follows from certain exit codes, before restartPolicy is looked at.
  volumeMounts Volumes in its file system.
  volumeDevices Volumes as raw devices.

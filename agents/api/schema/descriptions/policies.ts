@@ -67,8 +67,8 @@ admissionregistration.v1.ValidatingWebhook A webhook that may refuse a request.
  timeoutSeconds How long it may take, 1 to 30.
  admissionReviewVersions Versions of the question that it understands.
  matchConditions Expressions that a request must meet as well.
-admissionregistration.v1.MutatingWebhook <admissionregistration.v1.ValidatingWebhook A webhook that \
-may change a request or refuse it.
+admissionregistration.v1.MutatingWebhook <admissionregistration.v1.ValidatingWebhook A webhook \
+that may change a request or refuse it.
  reinvocationPolicy Whether it is asked again when a later one has changed the object.
 admissionregistration.v1.WebhookClientConfig How a webhook is reached; by a URL or a service.
  url Its URL.
@@ -79,13 +79,13 @@ admissionregistration.v1.ServiceReference A service.
  name Its name.
  path The path that is asked.
  port Its port; absent = 443.
-apiextensions.v1.WebhookClientConfig <admissionregistration.v1.WebhookClientConfig How a webhook is \
-reached; by a URL or a service.
+apiextensions.v1.WebhookClientConfig <admissionregistration.v1.WebhookClientConfig How a webhook \
+is reached; by a URL or a service.
 apiextensions.v1.ServiceReference <admissionregistration.v1.ServiceReference A service.
 apiregistration.v1.ServiceReference <admissionregistration.v1.ServiceReference A service.
 apiregistration.v1.APIServiceCondition <meta.v1.Condition One thing that can be true of it.
-apiextensions.v1.CustomResourceDefinitionCondition <meta.v1.Condition One thing that can be true of \
-it.
+apiextensions.v1.CustomResourceDefinitionCondition <meta.v1.Condition One thing that can be true \
+of it.
 apiextensions.v1.CustomResourceDefinitionNames What a resource is called.
  plural Its name in paths, in the plural.
  singular Its name in commands, in the singular.
@@ -204,8 +204,8 @@ rbac.v1.Subject Who is given a role.
  name The name.
  namespace The account's namespace.
 flowcontrol.v1.FlowSchemaCondition <meta.v1.Condition One thing that can be true of it.
-flowcontrol.v1.PriorityLevelConfigurationCondition <meta.v1.Condition One thing that can be true of \
-it.
+flowcontrol.v1.PriorityLevelConfigurationCondition <meta.v1.Condition One thing that can be true \
+of it.
 flowcontrol.v1.PriorityLevelConfigurationReference A level.
  name Its name.
 flowcontrol.v1.FlowDistinguisherMethod How requests are told apart.
@@ -238,8 +238,8 @@ flowcontrol.v1.NonResourcePolicyRule What is done to which paths.
 flowcontrol.v1.ExemptPriorityLevelConfiguration A level that never waits.
  nominalConcurrencyShares Its share of the seats.
  lendablePercent How much of them others may use.
-flowcontrol.v1.LimitedPriorityLevelConfiguration <flowcontrol.v1.ExemptPriorityLevelConfiguration A \
-level with so many seats.
+flowcontrol.v1.LimitedPriorityLevelConfiguration <flowcontrol.v1.ExemptPriorityLevelConfiguration \
+A level with so many seats.
  limitResponse What happens to requests beyond them.
  borrowingLimitPercent How much it may use of others'.
 flowcontrol.v1.LimitResponse What happens to requests beyond the seats.
