@@ -23,8 +23,11 @@ Deno.test("nothing that is served goes without a sentence", () => {
   const missing: string[] = [];
   for (const { fullName, byName } of typesServed().values()) {
     if (describeType(fullName) === "") missing.push(fullName);
-    for (const name of byName.keys()) {
-      if (describeField(fullName, name) === "") missing.push(`${fullName} ${name}`);
+    for (const [name, { ref }] of byName) {
+      const sentence = describeField(fullName, name);
+      // kubectl prints the type's sentence below the field's.
+      const says = sentence !== "" && sentence !== describeType(ref ?? "");
+      if (!says) missing.push(`${fullName} ${name}`);
     }
   }
   assert.deepEqual(missing, []);

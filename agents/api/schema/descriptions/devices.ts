@@ -26,13 +26,13 @@ resource.v1.DeviceSelector What a device must be like.
  cel By an expression.
 resource.v1.CELDeviceSelector What a device must be like, by an expression.
  expression The expression, true when it fits.
-resource.v1.DeviceConstraint What devices must have in common, or not.
+resource.v1.DeviceConstraint One attribute that devices share, or do not.
  requests The requests it is about; none = all.
  matchAttribute The attribute that is the same for all.
  distinctAttribute The attribute that is another for each.
 resource.v1.DeviceToleration <core.v1.Toleration A taint of a device that a request puts up with.
 resource.v1.DeviceTaint <core.v1.Taint A mark that keeps claims away from a device.
-resource.v1.CapacityRequirements How much of a shared device is wanted.
+resource.v1.CapacityRequirements Amounts of what a device shares out.
  requests How much of what.
 resource.v1.DeviceClaimConfiguration What drivers are told.
  requests The requests it is about; none = all.
@@ -43,7 +43,7 @@ resource.v1.DeviceAllocationConfiguration What a driver is told about a claim.
  source FromClass or FromClaim.
  requests The requests it is about; none = all.
  opaque What one driver is told.
-resource.v1.OpaqueDeviceConfiguration What one driver is told.
+resource.v1.OpaqueDeviceConfiguration A driver and its parameters.
  driver The driver.
  parameters What, in its own words.
 resource.v1.AllocationResult What a claim was given.

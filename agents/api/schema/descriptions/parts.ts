@@ -5,7 +5,7 @@
  * indented line a field. Never: behaviour; read through `descriptions.ts`.
  */
 export const partDescriptions = `
-meta.v1.ObjectMeta Name, labels and whatever else all objects have.
+meta.v1.ObjectMeta What every object has, of whatever kind.
  name Its name, unique among its kind in its namespace.
  generateName What a made-up name begins with, when name is empty.
  namespace The namespace that it is in.
@@ -96,14 +96,14 @@ core.v1.NodeSystemInfo Versions and identifiers of a machine and its software.
  swap Its swap space.
 core.v1.NodeSwapStatus Swap space of a machine.
  capacity How many bytes.
-core.v1.NodeConfigSource Not used any more.
+core.v1.NodeConfigSource Settings of a kubelet; not used any more.
  configMap Not used any more.
-core.v1.NodeConfigStatus Not used any more.
+core.v1.NodeConfigStatus Settings that a kubelet has; not used any more.
  assigned Not used any more.
  active Not used any more.
  lastKnownGood Not used any more.
  error Not used any more.
-core.v1.ConfigMapNodeConfigSource Not used any more.
+core.v1.ConfigMapNodeConfigSource A ConfigMap; not used any more.
  namespace Not used any more.
  name Not used any more.
  uid Not used any more.
@@ -160,7 +160,7 @@ core.v1.PortStatus What became of a port.
  port The port.
  protocol Its protocol.
  error What is wrong with it, in one word.
-core.v1.EndpointSubset Addresses that share the same ports.
+core.v1.EndpointSubset Addresses and ports that go together.
  addresses Those that are ready.
  notReadyAddresses Those that are not.
  ports The ports.
@@ -209,7 +209,7 @@ apps.v1.StatefulSetCondition <meta.v1.Condition One thing that can be true of it
 apps.v1.DaemonSetUpdateStrategy How pods are replaced.
  type RollingUpdate, or OnDelete.
  rollingUpdate How fast.
-apps.v1.DeploymentStrategy How old pods give way to new ones.
+apps.v1.DeploymentStrategy One of two ways to replace pods.
  type RollingUpdate, or Recreate.
  rollingUpdate How fast.
 apps.v1.StatefulSetUpdateStrategy <apps.v1.DaemonSetUpdateStrategy How pods are replaced.
@@ -257,7 +257,7 @@ autoscaling.v2.CrossVersionObjectReference An object of some kind.
  name Its name.
  apiVersion Its group and version.
 autoscaling.v2.HorizontalPodAutoscalerCondition <meta.v1.Condition One thing that can be true of it.
-autoscaling.v2.HorizontalPodAutoscalerBehavior How fast it may grow and shrink.
+autoscaling.v2.HorizontalPodAutoscalerBehavior Bounds on changes, by their direction.
  scaleUp Growing.
  scaleDown Shrinking.
 autoscaling.v2.HPAScalingRules How fast the number of pods may change.
@@ -265,11 +265,11 @@ autoscaling.v2.HPAScalingRules How fast the number of pods may change.
  selectPolicy Whether the largest or the smallest change counts, or none.
  policies How much may change in how much time.
  tolerance How far a metric may be off before anything changes.
-autoscaling.v2.HPAScalingPolicy How much may change in how much time.
+autoscaling.v2.HPAScalingPolicy One bound on a change.
  type Pods or Percent.
  value How many.
  periodSeconds In how much time.
-autoscaling.v2.MetricSpec What is measured, and what it should be.
+autoscaling.v2.MetricSpec One metric and its target.
  type Which of the others is meant.
  object A metric of one object.
  pods A metric of each pod.
@@ -286,21 +286,22 @@ autoscaling.v2.MetricTarget What a metric should be.
  averageValue So much a pod.
  averageUtilization So many percent of what pods ask for.
 autoscaling.v2.MetricValueStatus <autoscaling.v2.MetricTarget What a metric was.
-autoscaling.v2.ObjectMetricSource A metric of one object.
+autoscaling.v2.ObjectMetricSource The metric, its object and its target.
  describedObject The object.
  target What it should be.
  metric The metric.
  current What it was.
-autoscaling.v2.ObjectMetricStatus <autoscaling.v2.ObjectMetricSource A metric of one object.
-autoscaling.v2.PodsMetricSource <autoscaling.v2.ObjectMetricSource A metric of each pod.
-autoscaling.v2.PodsMetricStatus <autoscaling.v2.ObjectMetricSource A metric of each pod.
-autoscaling.v2.ExternalMetricSource <autoscaling.v2.ObjectMetricSource A metric from elsewhere.
-autoscaling.v2.ExternalMetricStatus <autoscaling.v2.ObjectMetricSource A metric from elsewhere.
-autoscaling.v2.ResourceMetricSource cpu or memory of the pods.
+autoscaling.v2.ObjectMetricStatus <autoscaling.v2.ObjectMetricSource The metric, its object and \
+its value.
+autoscaling.v2.PodsMetricSource <autoscaling.v2.ObjectMetricSource The metric and its target.
+autoscaling.v2.PodsMetricStatus <autoscaling.v2.ObjectMetricSource The metric and its value.
+autoscaling.v2.ExternalMetricSource <autoscaling.v2.ObjectMetricSource The metric and its target.
+autoscaling.v2.ExternalMetricStatus <autoscaling.v2.ObjectMetricSource The metric and its value.
+autoscaling.v2.ResourceMetricSource The resource and its target.
  name cpu or memory.
  target What it should be.
  current What it was.
-autoscaling.v2.ResourceMetricStatus <autoscaling.v2.ResourceMetricSource cpu or memory of the pods.
+autoscaling.v2.ResourceMetricStatus <autoscaling.v2.ResourceMetricSource The resource and its value.
 autoscaling.v2.ContainerResourceMetricSource <autoscaling.v2.ResourceMetricSource cpu or memory of \
 one container.
  container The container.

@@ -68,7 +68,7 @@ core.v1.FileKeySelector One key of a file of variables.
  path The file, relative to the volume.
  key The key.
  optional Whether the pod starts without it.
-core.v1.ObjectFieldSelector A field of the pod.
+core.v1.ObjectFieldSelector One field, by its path.
  apiVersion The version that the path is written for.
  fieldPath The path, such as metadata.name.
 core.v1.ResourceFieldSelector A resource of a container.
@@ -120,7 +120,7 @@ core.v1.TCPSocketAction A connection to a port.
 core.v1.GRPCAction A call of the health service.
  port The port.
  service The name that is asked about.
-core.v1.SleepAction A pause.
+core.v1.SleepAction How long a pause lasts.
  seconds How long.
 core.v1.Lifecycle What happens around the life of a container.
  postStart Right after its start; when that fails, it is stopped.
@@ -175,7 +175,7 @@ core.v1.SeccompProfile Which system calls are allowed.
  localhostProfile The file on the node, for Localhost.
 core.v1.AppArmorProfile <core.v1.SeccompProfile What AppArmor allows.
  localhostProfile The profile loaded on the node, for Localhost.
-core.v1.WindowsSecurityContextOptions What holds on Windows only.
+core.v1.WindowsSecurityContextOptions Accounts and rights on Windows.
  gmsaCredentialSpecName The name of the account's credentials.
  gmsaCredentialSpec The account's credentials themselves.
  runAsUserName The user of its processes.
@@ -198,7 +198,7 @@ core.v1.PreferredSchedulingTerm A wish about nodes.
 core.v1.WeightedPodAffinityTerm A wish about other pods.
  weight How much it counts, 1 to 100.
  podAffinityTerm Which pods, and what being near means.
-core.v1.PodAffinityTerm Which pods, and what being near means.
+core.v1.PodAffinityTerm Pods, and the places that they share.
  labelSelector Labels of the pods.
  namespaces Namespaces of the pods; none here and no selector = the pod's own.
  topologyKey Nodes with the same value of this label are one place.

@@ -34,7 +34,8 @@ admissionregistration.v1.ParamRef Objects with parameters.
  namespace Where it is; absent = the request's namespace.
  selector Several by their labels.
  parameterNotFoundAction Allow or Deny, where there is none.
-admissionregistration.v1.Validation What must hold.
+admissionregistration.v1.Validation One expression that must hold, and what is said when it does \
+not.
  expression The expression, true when it does.
  message What is said when it does not.
  reason The reason that the answer gives.
@@ -51,9 +52,9 @@ admissionregistration.v1.Mutation How an object is changed.
  patchType ApplyConfiguration or JSONPatch.
  applyConfiguration A change as server-side apply knows it.
  jsonPatch A change step by step.
-admissionregistration.v1.ApplyConfiguration A change as server-side apply knows it.
+admissionregistration.v1.ApplyConfiguration How server-side apply is told of a change.
  expression The expression that makes it.
-admissionregistration.v1.JSONPatch A change step by step.
+admissionregistration.v1.JSONPatch How the steps of a change are told.
  expression The expression that makes its steps.
 admissionregistration.v1.ValidatingWebhook A webhook that may refuse a request.
  name Its name, a full domain name.
@@ -128,7 +129,7 @@ apiextensions.v1.CustomResourceConversion How an object gets from one version to
 apiextensions.v1.WebhookConversion A webhook that converts.
  clientConfig How it is reached.
  conversionReviewVersions Versions of the question that it understands.
-apiextensions.v1.ExternalDocumentation A text elsewhere.
+apiextensions.v1.ExternalDocumentation Where a longer text is.
  description What it is about.
  url Where it is.
 apiextensions.v1.ValidationRule What must hold.
@@ -186,7 +187,7 @@ apiextensions.v1.JSONSchemaProps A schema, as OpenAPI 3 has it.
 certificates.v1.CertificateSigningRequestCondition <meta.v1.Condition What was decided about it.
 certificates.v1.ExtraValue More that is known of the user.
  items The values.
-rbac.v1.PolicyRule What may be done to what.
+rbac.v1.PolicyRule Verbs, and what they may be used on.
  verbs What, or *.
  apiGroups Groups, or *.
  resources Resources, with a slash before a part of them, or *.
@@ -226,13 +227,13 @@ flowcontrol.v1.GroupSubject A group.
 flowcontrol.v1.ServiceAccountSubject An account.
  namespace Its namespace.
  name Its name, or *.
-flowcontrol.v1.ResourcePolicyRule What is done to which resources.
+flowcontrol.v1.ResourcePolicyRule Verbs, resources and namespaces.
  verbs What, or *.
  apiGroups Groups, or *.
  resources Resources, or *.
  clusterScope Whether requests without a namespace are meant.
  namespaces Namespaces, or *.
-flowcontrol.v1.NonResourcePolicyRule What is done to which paths.
+flowcontrol.v1.NonResourcePolicyRule Verbs and paths.
  verbs What, or *.
  nonResourceURLs Paths, * at the end for all below.
 flowcontrol.v1.ExemptPriorityLevelConfiguration A level that never waits.
@@ -261,7 +262,7 @@ networking.v1.HTTPIngressPath Where requests for a path go.
 networking.v1.IngressBackend Where requests go.
  service A service.
  resource Some other object.
-networking.v1.IngressServiceBackend A service.
+networking.v1.IngressServiceBackend A service and its port.
  name Its name.
  port Its port.
 networking.v1.ServiceBackendPort A port of a service.
@@ -277,9 +278,10 @@ networking.v1.IngressClassParametersReference The object with a class's paramete
  scope Cluster or Namespace.
  namespace Its namespace.
 networking.v1.IngressLoadBalancerStatus <core.v1.LoadBalancerStatus What a load balancer did.
-networking.v1.IngressLoadBalancerIngress <core.v1.LoadBalancerIngress Where it is reached.
+networking.v1.IngressLoadBalancerIngress <core.v1.LoadBalancerIngress One address or name, and \
+its ports.
 networking.v1.IngressPortStatus <core.v1.PortStatus What became of a port.
-networking.v1.IPBlock Addresses.
+networking.v1.IPBlock A block of addresses, less some.
  cidr The block.
  except Blocks in it that are left out.
 networking.v1.NetworkPolicyIngressRule Traffic to the pods that passes.
