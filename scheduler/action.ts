@@ -24,6 +24,8 @@ export type Action =
     readonly nominatedNode: string | null;
     /** Pods to delete, so that the promise can be kept. */
     readonly victims: readonly PodRow[];
+    /** Less important pods that the node was promised to, and is no more. */
+    readonly displaced?: readonly PodRow[];
     /** "namespace/name" of a claim whose devices nobody uses and that stands in the pod's way. */
     readonly idleClaim?: string;
     /** Set when nothing was decided, as the pod can't be tried as it is. */

@@ -15,7 +15,7 @@ import { decide } from "./decide.ts";
 import type { Diagnosis, Outcome } from "./decide.ts";
 import { explain, NO_NODES_MESSAGE } from "./explain.ts";
 import { GROUP_UNSCHEDULABLE, tryGang, WAITS_FOR_PREEMPTION } from "./gangs/gang_attempt.ts";
-import type { GangPorts, TriedPod, TriedPreemption } from "./gangs/gang_attempt.ts";
+import type { GangPorts, TriedPod } from "./gangs/gang_attempt.ts";
 import { Gangs } from "./gangs/gangs.ts";
 import type { GroupPolicy } from "./gangs/gangs.ts";
 import { DeviceLedger } from "./devices/ledger.ts";
@@ -29,9 +29,9 @@ import type { PodRow } from "./pod_row.ts";
 import { PendingEvictions, WAITING_FOR_EVICTIONS } from "./preemption/evictions.ts";
 import { NominatedPods } from "./preemption/nominations.ts";
 import type { Nominations } from "./preemption/nominations.ts";
-import { preempt, preemptNobody } from "./preemption/preempt.ts";
+import { Preemptor } from "./preemption/preemptor.ts";
+import type { TriedPreemption } from "./preemption/preemptor.ts";
 import type { DisruptionBudget } from "./preemption/trial.ts";
-import type { TrialMemory } from "./preemption/tried_rows.ts";
 import { buildProfile } from "./profile.ts";
 import type { Profile } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
@@ -73,13 +73,8 @@ export class Scheduler {
   readonly #shareColumns: boolean;
   #seed: number;
   readonly #nominated = new NominatedPods(this.table);
-  readonly #budgetByKey = new Map<string, DisruptionBudget>();
-  /** The same array for as long as no budget changes. */
-  #budgets: readonly DisruptionBudget[] = [];
-  readonly #trials: TrialMemory = new WeakMap();
+  readonly #preemptor = new Preemptor(this.table);
   readonly #evictions = new PendingEvictions();
-  /** What was said of pods that fit nowhere; equal pods get the same outcome from the decider. */
-  readonly #refused = new WeakMap<Outcome, TriedPreemption>();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
   readonly #assumed = new Map<string, QueuedPod>();
   #skipped: QueuedPod[] = [];
@@ -137,9 +132,7 @@ export class Scheduler {
   }
 
   setBudget(key: string, budget: DisruptionBudget | null): void {
-    if (budget === null) this.#budgetByKey.delete(key);
-    else this.#budgetByKey.set(key, budget);
-    this.#budgets = [...this.#budgetByKey.values()];
+    this.#preemptor.setBudget(key, budget);
   }
 
   /** Sets what a pod group asks for; null when it is gone. @param name "namespace/name" */
@@ -148,17 +141,20 @@ export class Scheduler {
     this.queue.notify({ resource: "podGroup", group: name }, nowMs);
   }
 
-  /** A pod without a node that names one of our profiles. */
-  setPending(pod: PodRow, schedulerName: string, nowMs: number): void {
+  /**
+   * A pod without a node that names one of our profiles.
+   *
+   * @param wasPromised whether the API said until now that a node is promised to it
+   */
+  setPending(pod: PodRow, schedulerName: string, nowMs: number, wasPromised = false): void {
     const profile = this.profiles.get(schedulerName);
     if (profile === undefined) return;
     const placed = this.#assumed.get(pod.uid);
     if (placed !== undefined) return this.#recall(placed, pod, nowMs);
     // A promise of ours may not have reached the API yet.
     const promised = this.queue.find(pod.uid)?.entry.pod.nominatedNode ?? "";
-    const row = pod.nominatedNode === "" && promised !== ""
-      ? { ...pod, nominatedNode: promised }
-      : pod;
+    const isAhead = pod.nominatedNode === "" && promised !== "" && !wasPromised;
+    const row = isAhead ? { ...pod, nominatedNode: promised } : pod;
     if (promised !== row.nominatedNode) {
       this.#breakPromise({ ...pod, nominatedNode: promised }, nowMs);
     }
@@ -435,9 +431,13 @@ export class Scheduler {
     this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs);
     this.#nominated.set(promised, nominatedNode);
     const { victims } = preemption;
+    if (!this.#evictions.begin(pod.uid, victims)) {
+      return { ...rejected, message, nominatedNode, victims };
+    }
     // Tried again before they leave, it might choose more of them elsewhere.
-    if (this.#evictions.begin(pod.uid, victims)) this.queue.hold(pod.uid, WAITING_FOR_EVICTIONS);
-    return { ...rejected, message, nominatedNode, victims };
+    this.queue.hold(pod.uid, WAITING_FOR_EVICTIONS);
+    const displaced = this.#displace(pod, nominatedNode, nowMs);
+    return { ...rejected, message, nominatedNode, victims, displaced };
   }
 
   /** Takes back a pod that no node is promised to any more. */
@@ -464,28 +464,33 @@ export class Scheduler {
 
   /** Tries eviction, once for all equal pods while nothing changes and it does not help. */
   #preempt(entry: QueuedPod, outcome: Outcome): TriedPreemption {
-    const { pod } = entry;
-    const known = this.#refused.get(outcome);
-    if (known !== undefined) return known;
-    const { decision, filtering, helpable } = outcome;
-    if (decision.kind !== "unschedulable") throw new Error("preempt: the pod was not refused");
-    const preemption = preemptNobody({ table: this.table, pod, helpable }) ?? preempt({
-      table: this.table,
-      filtering,
-      verdicts: outcome.verdicts(),
-      pod,
+    const { decision } = outcome;
+    const words = (): string =>
+      decision.kind === "unschedulable" ? this.#idleClaimWords(entry, decision.diagnosis) : "";
+    return this.#preemptor.known(outcome) ?? this.#preemptor.tryFor({
+      pod: entry.pod,
+      outcome,
       nominations: this.nominations,
-      budgets: this.#budgets,
-      memory: this.#trials,
       seed: this.#seed,
+      words: words(),
     });
-    const idle = this.#idleClaimWords(entry, decision.diagnosis);
-    const words = idle === "" || preemption.message === ""
-      ? preemption.message
-      : `${idle}, ${preemption.message}`;
-    const refused = { preemption, message: explain(decision.diagnosis, words) };
-    if (preemption.nodeName === "") this.#refused.set(outcome, refused);
-    return refused;
+  }
+
+  /**
+   * A node is taken by preemption: those below that it was promised to look for another place
+   * before they would find it full.
+   *
+   * @returns those pods
+   */
+  #displace({ template }: PodRow, nodeName: string, nowMs: number): readonly PodRow[] {
+    const displaced = this.#nominated.below(nodeName, template.spec.priority);
+    for (const pod of displaced) {
+      const waiting = this.queue.find(pod.uid)?.entry.pod;
+      this.#nominated.set(pod, "");
+      if (waiting !== undefined) this.queue.update({ ...waiting, nominatedNode: "" }, nowMs);
+      this.#breakPromise(pod, nowMs);
+    }
+    return displaced;
   }
 }
 

@@ -25,6 +25,14 @@ export interface Explanation {
   readonly nominatedNode: string | null;
 }
 
+/** What follows for others from one pod's having no node. */
+export interface Consequences {
+  /** Pods that have to go. */
+  readonly victims?: readonly PodRow[];
+  /** Pods that the node was promised to. */
+  readonly displaced?: readonly PodRow[];
+}
+
 const STRATEGIC = "application/strategic-merge-patch+json";
 
 export class PodReporter {
@@ -85,7 +93,8 @@ export class PodReporter {
   }
 
   /**
-   * Tells why a pod has no node, marks those that have to go for it as disrupted and deletes them.
+   * Tells why a pod has no node; marks those that have to go for it as disrupted and deletes them,
+   * and takes back what others were promised.
    *
    * Errors: rejects with ApiError when the API refuses what it is told of a pod that is there; what
    * it is told of the others is written all the same.
@@ -94,7 +103,7 @@ export class PodReporter {
     pod: PodRow,
     schedulerName: string,
     why: Explanation,
-    victims: readonly PodRow[] = [],
+    { victims = [], displaced = [] }: Consequences = {},
   ): Promise<void> {
     const { reason, message, nominatedNode } = why;
     const recorder = this.#recorder(schedulerName);
@@ -105,15 +114,17 @@ export class PodReporter {
       message: truncateNote(message),
     });
     const staying = victims.filter(({ terminating }) => !terminating);
+    const evictions = staying.map((victim) => this.#eviction(victim, schedulerName));
     const wish = { type: "PodScheduled", status: "False", reason, message } as const;
     const own = this.#report(pod, wish, nominatedNode);
-    const reports = staying.map((victim) => this.#eviction(victim, schedulerName));
-    if (own !== null) reports.unshift(own);
-    if (reports.length === 0) return;
-    const outcomes = await this.#client.reportMany(reports);
-    const evictions = own === null ? outcomes : outcomes.slice(1);
+    const words = [
+      ...own === null ? [] : [own],
+      ...displaced.flatMap((one) => this.#unpromise(one)),
+    ];
+    if (evictions.length + words.length === 0) return;
+    const outcomes = await this.#client.reportMany([...words, ...evictions]);
     for (let i = 0; i < staying.length; i++) {
-      if (evictions[i] !== null) continue;
+      if (outcomes[words.length + i] !== null) continue;
       recorder.record({
         about: aboutPod(staying[i]),
         type: "Normal",
@@ -121,8 +132,7 @@ export class PodReporter {
         message: `Preempted by pod ${pod.uid} on node ${nominatedNode}`,
       });
     }
-    if (own !== null && !isGone(outcomes[0])) throw outcomes[0];
-    const failed = evictions.find((outcome) => outcome !== null && !isMissing(outcome));
+    const failed = outcomes.find((outcome, i) => !(i < words.length ? isGone : isMissing)(outcome));
     if (failed !== undefined) throw failed;
   }
 
@@ -145,6 +155,12 @@ export class PodReporter {
     if (!body) return;
     const target = { namespace, name: own, subresource: "status" };
     await this.#client.patch(podGroups, target, { type: STRATEGIC, body }).catch(ignoreGone);
+  }
+
+  /** Takes back what a pod was promised, if the API knows of it. */
+  #unpromise(pod: PodRow): readonly PodReport[] {
+    const isKnown = Boolean(this.lookUp(pod)?.status?.nominatedNodeName);
+    return isKnown ? [{ ...nameOf(pod), nominatedNodeName: "", evicts: false }] : [];
   }
 
   /** @returns null when the pod is gone, or says so already. */
@@ -176,14 +192,14 @@ function nameOf({ name, uid, template: { spec: { namespace } } }: PodRow) {
   return { namespace, name, uid };
 }
 
+/** Whether there is nothing left to write: it is written, or the object is gone. */
 function isMissing(error: unknown): boolean {
-  return error instanceof ApiError && error.reason === "NotFound";
+  return error === null || error instanceof ApiError && error.reason === "NotFound";
 }
 
-/** Whether a write did what it could: the object is gone, or changed in between. */
+/** As `isMissing`, or the object changed in between. */
 function isGone(error: unknown): boolean {
-  return error === null || isMissing(error) ||
-    error instanceof ApiError && error.reason === "Conflict";
+  return isMissing(error) || error instanceof ApiError && error.reason === "Conflict";
 }
 
 function ignoreGone(error: unknown): void {

@@ -262,7 +262,9 @@ class Runner implements RunningKubeScheduler {
     } else if (this.scheduler.profiles.has(schedulerName)) {
       this.#storage.waits(object);
       this.#devices.waits(object);
-      this.scheduler.setPending(this.#encoder.waiting(object), schedulerName, nowMillis);
+      const row = this.#encoder.waiting(object);
+      const wasPromised = Boolean(old?.status?.nominatedNodeName);
+      this.scheduler.setPending(row, schedulerName, nowMillis, wasPromised);
     }
   }
 
@@ -441,13 +443,13 @@ class Runner implements RunningKubeScheduler {
   }
 
   async #reject(action: RejectAction): Promise<void> {
-    const { entry, message, nominatedNode, victims, isError, idleClaim = "" } = action;
+    const { entry, message, nominatedNode, victims, displaced, isError, idleClaim = "" } = action;
     const { pod, profile: { schedulerName } } = entry;
     const reason = isError ? "SchedulerError" : "Unschedulable";
     const why = { reason, message, nominatedNode } as const;
     let isComplete = false;
     try {
-      await this.#reporter.explain(pod, schedulerName, why, victims);
+      await this.#reporter.explain(pod, schedulerName, why, { victims, displaced });
       if (idleClaim !== "") await this.#deviceBinder.deallocate(idleClaim);
       isComplete = true;
     } finally {

@@ -52,6 +52,8 @@ class FakeCluster {
   readonly objects = new Map<string, KubeObject>();
   readonly events: KubeObject[] = [];
   readonly deleted: string[] = [];
+  /** Whether deleted pods stay, on their way out. */
+  isGraceful = false;
   refusals: (Error | null)[] = [];
   #version = 1;
   readonly #pipes = new Map<string, Set<Pipe>>();
@@ -95,8 +97,13 @@ class FakeCluster {
         const key = `${plural}/${namespace ?? ""}/${name}`;
         const object = this.objects.get(key);
         if (object === undefined) return Promise.reject(notFound());
-        this.objects.delete(key);
         this.deleted.push(name);
+        if (this.isGraceful) {
+          const metadata = { ...object.metadata, deletionTimestamp: "2030-01-01T00:00:30Z" };
+          this.put(plural, { ...object, metadata });
+          return Promise.resolve(object);
+        }
+        this.objects.delete(key);
         const resourceVersion = String(++this.#version);
         const last = { ...object, metadata: { ...object.metadata, resourceVersion } };
         for (const pipe of this.#pipes.get(plural) ?? []) pipe({ type: "DELETED", object: last });
@@ -295,6 +302,23 @@ Deno.test("a more important pod evicts, waits for its promise, and gets the node
     assert.equal(cluster.pod("high").spec.nodeName, "n1");
     const reasons = cluster.events.map(({ reason }) => reason).sort();
     assert.deepEqual(reasons, ["FailedScheduling", "Preempted", "Scheduled"]);
+  });
+});
+
+Deno.test("who is promised a node that a better one takes is told that it is not any more", async () => {
+  await withScheduler({}, async ({ cluster, clock }) => {
+    cluster.isGraceful = true;
+    cluster.put("nodes", node("n1", "2"));
+    cluster.put("pods", pod("low", "1", { nodeName: "n1", priority: 0 }));
+    cluster.put("pods", pod("fair", "1", { nodeName: "n1", priority: 5 }));
+    cluster.put("pods", pod("mid", "1", { priority: 10 }));
+    await clock.advance(10);
+    assert.equal(cluster.pod("mid").status!.nominatedNodeName, "n1");
+    cluster.put("pods", pod("high", "2", { priority: 1000 }));
+    await clock.advance(10);
+    assert.deepEqual(cluster.deleted, ["low", "fair"]);
+    assert.equal(cluster.pod("high").status!.nominatedNodeName, "n1");
+    assert.equal(cluster.pod("mid").status!.nominatedNodeName ?? "", "");
   });
 });
 

@@ -9,7 +9,7 @@
 import type { Outcome } from "../decide.ts";
 import { explain, NO_NODES_MESSAGE } from "../explain.ts";
 import type { PodRow } from "../pod_row.ts";
-import type { Preemption } from "../preemption/preempt.ts";
+import type { TriedPreemption } from "../preemption/preemptor.ts";
 import type { QueuedPod } from "../queue.ts";
 
 export const GROUP_UNSCHEDULABLE = "pod group is unschedulable";
@@ -17,12 +17,6 @@ const WAITS_FOR_QUORUM =
   `${GROUP_UNSCHEDULABLE}, waiting for minCount pods from a gang to be scheduled`;
 export const WAITS_FOR_PREEMPTION =
   `${GROUP_UNSCHEDULABLE}, pod group is waiting for preemption to complete`;
-
-/** A preemption that was tried and the words for it. */
-export interface TriedPreemption {
-  readonly preemption: Preemption;
-  readonly message: string;
-}
 
 /** What an attempt does to the machine; each step can be taken back. */
 export interface GangPorts {

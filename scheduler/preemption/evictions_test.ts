@@ -79,3 +79,32 @@ Deno.test("a pod that goes while others are evicted for it leaves nothing behind
   assert.deepEqual(scheduler.queue.sizes, { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
   assert.equal(scheduler.nominations.size, 0);
 });
+
+Deno.test("a less important pod is promised the node no more, and told so", () => {
+  const { scheduler, pod } = machine();
+  scheduler.setPending(pod("vip", 15), PROFILE, 100);
+  const [action] = scheduler.plan(100, 10);
+  assert.ok(action.kind === "reject" && action.nominatedNode === "n1");
+  assert.deepEqual(action.displaced?.map(({ uid }) => uid), ["high"]);
+  assert.deepEqual([...scheduler.nominations].map(([, [{ uid }]]) => uid), ["vip"]);
+  // What the API said before this comes late, and then that the promise is gone.
+  scheduler.setPending({ ...pod("high", 10), nominatedNode: "n1" }, PROFILE, 200);
+  scheduler.setPending(pod("high", 10), PROFILE, 300, true);
+  assert.deepEqual([...scheduler.nominations].map(([, [{ uid }]]) => uid), ["vip"]);
+  scheduler.evicted("high", true);
+  scheduler.evicted("vip", true);
+  scheduler.removePod("a", 1000);
+  const tried = scheduler.plan(60_000, 10);
+  const nodes = tried.map((one) => one.kind === "bind" ? one.nodeName : one.nominatedNode);
+  assert.deepEqual(tried.map(({ entry }) => entry.pod.uid), ["vip", "high"]);
+  assert.deepEqual(nodes, ["n1", "n2"], "the other one's node is cleared next");
+});
+
+Deno.test("a promise to an equal stands", () => {
+  const { scheduler, pod } = machine();
+  scheduler.setPending(pod("equal", 10), PROFILE, 100);
+  const [action] = scheduler.plan(100, 10);
+  assert.ok(action.kind === "reject" && action.nominatedNode === "n2");
+  assert.deepEqual(action.displaced, []);
+  assert.equal(scheduler.nominations.get("n1")?.[0].uid, "high");
+});

@@ -26,6 +26,12 @@ export class NominatedPods {
     return this.#byNode;
   }
 
+  /** @returns the pods promised to a node that are less important than a priority. */
+  below(nodeName: string, priority: number): readonly PodRow[] {
+    const promised = this.#byNode.get(nodeName) ?? [];
+    return promised.filter(({ template }) => template.spec.priority < priority);
+  }
+
   /** Promises a node to a pod in place of any earlier one. @param nodeName "" = none */
   set(pod: PodRow, nodeName: string): void {
     const before = this.#nodeOf.get(pod.uid);
