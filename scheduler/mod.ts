@@ -25,6 +25,7 @@ export type {
   SliceRow,
 } from "./devices/device_row.ts";
 export { DeviceLedger } from "./devices/ledger.ts";
+export type { ExtendedClaim, RequestMapping } from "./devices/extended_resources.ts";
 export type { ClaimBinding } from "./devices/ledger.ts";
 export type { Action, GroupVerdict } from "./action.ts";
 export { nodeEvents, podEvents } from "./cluster_event.ts";
@@ -43,6 +44,7 @@ export {
   NO_VOLUMES,
 } from "./pod_row.ts";
 export type {
+  ContainerDemand,
   DeviceNeeds,
   HostPort,
   InclusionPolicy,

@@ -47,7 +47,7 @@ export class NodeTable implements LabelColumns {
   /** One more than the highest row ever used; holes have `alive[row]` 0. */
   rows = 0;
   nodeCount = 0;
-  /** Moves when a node comes, goes or changes. */
+  /** Moves when a node comes, goes or changes, or what it offers means something else. */
   structureGeneration = 0;
   /** Moves when a namespace's labels change. */
   namespaceGeneration = 0;
@@ -190,6 +190,11 @@ export class NodeTable implements LabelColumns {
     else this.namespaceLabels.set(name, labels);
     this.namespaceGeneration++;
     this.#changed(NO_ROW);
+  }
+
+  /** Told when a resource of the nodes stands for something else. */
+  reconsider(): void {
+    this.structureGeneration++;
   }
 
   // ---- pods

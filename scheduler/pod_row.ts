@@ -120,9 +120,28 @@ export interface DeviceNeeds {
   readonly claims: readonly string[];
   /** Why the pod has to wait for its claims, "" when it does not. */
   readonly rejection: string;
+  /** Init containers, then containers; empty when none asks for an extended resource. */
+  readonly containers: readonly ContainerDemand[];
 }
 
-export const NO_DEVICES: DeviceNeeds = { claims: [], rejection: "" };
+/** What a container asks for of extended resources, which devices may stand for. */
+export interface ContainerDemand {
+  readonly name: string;
+  /** Its place among init containers and containers. */
+  readonly index: number;
+  /** Whether it ends before others start. */
+  readonly isShortLived: boolean;
+  readonly extended: readonly ExtendedDemand[];
+}
+
+export interface ExtendedDemand {
+  readonly resource: string;
+  readonly count: number;
+  /** Place of the resource among all that the container requests, by name. */
+  readonly index: number;
+}
+
+export const NO_DEVICES: DeviceNeeds = { claims: [], rejection: "", containers: [] };
 
 /** Everything that pods of one template share; interned, so equal specs are one object. */
 export interface PodSpecRow {

@@ -79,7 +79,8 @@ export const PLUGINS: readonly PluginEntry[] = [
   {
     name: "NodeResourcesFit",
     weight: 1,
-    create: (args) => createNodeResourcesFit(args.NodeResourcesFit),
+    create: (args, devices) =>
+      createNodeResourcesFit(args.NodeResourcesFit, (name) => devices.isBacked(name)),
   },
   { name: "VolumeRestrictions", weight: 0, create: createVolumeRestrictions },
   { name: "NodeVolumeLimits", weight: 0, create: createNodeVolumeLimits },

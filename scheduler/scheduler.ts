@@ -99,7 +99,7 @@ export class Scheduler {
 
   /** Errors: throws on a profile that `buildProfile` refuses. */
   constructor(config: SchedulerConfig = {}) {
-    this.devices = new DeviceLedger(config.matchDevice);
+    this.devices = new DeviceLedger(config.matchDevice, () => this.table.reconsider());
     const profiles = (config.profiles ?? [{}]).map((it) => buildProfile(it, this.devices));
     this.profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     this.queue = new SchedulingQueue(this.table, config.queue, (pod) => this.#gangs.gate(pod));
@@ -356,7 +356,7 @@ export class Scheduler {
   /** Puts a pod where it was decided to be, with the devices of its claims. */
   #put(pod: PodRow, nodeName: string): void {
     this.table.addPod(pod, nodeName);
-    if (pod.template.spec.devices.claims.length === 0) return;
+    if (!this.devices.isAskedBy(pod)) return;
     const node = this.table.nodes[this.table.rowOf(nodeName)];
     if (node !== undefined) this.devices.reserve(pod, node);
   }
@@ -456,10 +456,7 @@ export class Scheduler {
   /** What the plugin of devices says after a refusal, before eviction is tried. */
   #idleClaimWords(entry: QueuedPod, diagnosis: Diagnosis): string {
     if (!entry.profile.deallocation) return "";
-    if (entry.pod.template.spec.devices.claims.length === 0) return "no new claims to deallocate";
-    return this.#idleClaim(entry, diagnosis) === ""
-      ? "still not schedulable"
-      : "deallocation of ResourceClaim completed";
+    return this.devices.wordsOn(entry.pod, this.#idleClaim(entry, diagnosis));
   }
 
   /** Tries eviction, once for all equal pods while nothing changes and it does not help. */

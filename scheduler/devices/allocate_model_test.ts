@@ -11,10 +11,10 @@ import { Shares } from "./capacity.ts";
 import type { Allocation, Alternative, ClaimRow, DeviceRow } from "./device_row.ts";
 import { buildPool } from "./pools.ts";
 import { ask, attributes, byAttribute, capacity, claim, device } from "./testing.ts";
-import { nodeNamed, slice } from "./testing.ts";
+import { deviceClass, nodeNamed, slice } from "./testing.ts";
 
 const CASES = 1500;
-const CLASSES = new Map([["gpu", { name: "gpu", selectors: [] }]]);
+const CLASSES = new Map([["gpu", deviceClass("gpu")]]);
 const COUNTER = { set: "s", counter: "c" };
 const ATTRIBUTE = "gpu.example.com/root";
 

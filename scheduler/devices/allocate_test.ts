@@ -14,6 +14,7 @@ import {
   capacity,
   claim,
   device,
+  deviceClass,
   nodeNamed,
   NOWHERE,
   onNode,
@@ -21,9 +22,9 @@ import {
 } from "./testing.ts";
 
 const CLASSES: readonly ClassRow[] = [
-  { name: "gpu", selectors: [] },
-  { name: "big", selectors: ["size=big"] },
-  { name: "broken", selectors: ["broken"] },
+  deviceClass("gpu"),
+  deviceClass("big", { selectors: ["size=big"] }),
+  deviceClass("broken", { selectors: ["broken"] }),
 ];
 
 function ledgerOf(slices: readonly SliceRow[], held: readonly ClaimRow[] = []): DeviceLedger {

@@ -98,6 +98,9 @@ export interface SliceRow {
 export interface ClassRow {
   readonly name: string;
   readonly selectors: readonly string[];
+  /** Extended resource that its devices stand for, "" = none but the one named after it. */
+  readonly extendedResource: string;
+  readonly createdMs: number;
 }
 
 export interface DeviceToleration {
@@ -169,6 +172,8 @@ export interface ClaimRow {
   /** Uids of those it is reserved for. */
   readonly reservedFor: readonly string[];
   readonly readiness: ClaimReadiness;
+  /** Uid of the pod for whose extended resources it was made, "" = it is none of those. */
+  readonly extendedFor: string;
 }
 
 /** How far the devices of an allocated claim are. */

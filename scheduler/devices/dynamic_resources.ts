@@ -15,6 +15,7 @@ import {
   MOST_ALTERNATIVES,
   MOST_CONSUMERS,
 } from "./device_row.ts";
+import type { ExtendedNeeds } from "./extended_resources.ts";
 import type { DeviceLedger } from "./ledger.ts";
 import type { NodeTable } from "../node_table.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
@@ -25,11 +26,17 @@ export const DYNAMIC_RESOURCES = "DynamicResources";
 
 const UNAVAILABLE = "resourceclaim not available on the node";
 const CANNOT_ALLOCATE = "cannot allocate all claims";
+const STALE = "cannot schedule extended resource claim";
+const CANNOT_FIT = "cannot fit resource";
 
 /** What is known of a pod's claims before any node is looked at. */
 interface Wanted {
   readonly open: readonly ClaimRow[];
   readonly allocated: readonly { readonly claim: ClaimRow; readonly allocation: Allocation }[];
+  /** What devices have to stand for, null = nothing. */
+  readonly extended: ExtendedNeeds | null;
+  /** A reason that holds on every node, "" = none. */
+  readonly refusal: string;
 }
 
 /** What one node says: "" and the allocations of the open claims, or why not. */
@@ -38,7 +45,7 @@ interface NodeAnswer {
   readonly allocations: readonly Allocation[];
 }
 
-function inspect(ledger: DeviceLedger, pod: PodRow): Wanted | Rejection {
+function inspect(ledger: DeviceLedger, pod: PodRow, timeoutMs: number): Wanted | Rejection {
   const open: ClaimRow[] = [];
   const allocated: { claim: ClaimRow; allocation: Allocation }[] = [];
   for (const key of pod.template.spec.devices.claims) {
@@ -63,7 +70,9 @@ function inspect(ledger: DeviceLedger, pod: PodRow): Wanted | Rejection {
       }
     }
   }
-  return { open, allocated };
+  const isGivenUp = allocated.some(({ claim }) => ledger.isGivenUp(claim, timeoutMs));
+  const refusal = ledger.staleClaim(pod) !== "" ? STALE : isGivenUp ? UNAVAILABLE : "";
+  return { open, allocated, extended: ledger.extendedNeeds(pod), refusal };
 }
 
 function nameOf(key: string): string {
@@ -84,15 +93,12 @@ function faultOf(ledger: DeviceLedger, { key, requests, unsupported }: ClaimRow)
 
 /** Asks each node once, for filter and score alike. */
 class Answers {
-  readonly #isGivenUp: boolean;
   readonly #ledger: DeviceLedger;
   readonly #table: NodeTable;
   readonly #wanted: Wanted;
   readonly #byRow = new Map<number, NodeAnswer>();
 
-  /** @param isGivenUp whether an allocated claim of the pod can't be used on any node */
-  constructor(ledger: DeviceLedger, table: NodeTable, wanted: Wanted, isGivenUp: boolean) {
-    this.#isGivenUp = isGivenUp;
+  constructor(ledger: DeviceLedger, table: NodeTable, wanted: Wanted) {
     this.#ledger = ledger;
     this.#table = table;
     this.#wanted = wanted;
@@ -106,17 +112,21 @@ class Answers {
 
   #ask(row: number): NodeAnswer {
     const node = this.#table.nodes[row];
-    const { open, allocated } = this.#wanted;
-    if (node === undefined) return { reason: CANNOT_ALLOCATE, allocations: [] };
+    const { open, allocated, extended, refusal } = this.#wanted;
     let allocations: readonly Allocation[] = [];
-    if (open.length > 0) {
-      const outcome = this.#ledger.tryOn(open, node);
+    if (node === undefined) return { reason: CANNOT_ALLOCATE, allocations };
+    if (refusal === STALE) return { reason: STALE, allocations };
+    const need = extended?.on(node);
+    if (need?.kind === "unfit") return { reason: CANNOT_FIT, allocations };
+    const claims = need?.kind === "claim" ? [...open, need.claim.row] : open;
+    if (claims.length > 0) {
+      const outcome = this.#ledger.tryOn(claims, node);
       if (outcome.kind === "none") return { reason: CANNOT_ALLOCATE, allocations };
       if (outcome.kind === "problem") return { reason: outcome.reason, allocations };
       allocations = outcome.allocations;
     }
-    const isReachable = !this.#isGivenUp &&
-      allocated.every(({ allocation }) => isUsableOn(allocation, node));
+    if (refusal !== "") return { reason: refusal, allocations };
+    const isReachable = allocated.every(({ allocation }) => isUsableOn(allocation, node));
     return { reason: isReachable ? "" : UNAVAILABLE, allocations };
   }
 }
@@ -162,10 +172,9 @@ export function createDynamicResources(ledger: DeviceLedger, timeoutMs: number):
 
   function prepare(cycle: Cycle): { wanted: Wanted; answers: Answers } | Rejection {
     if (last?.cycle === cycle) return last;
-    const wanted = inspect(ledger, cycle.pod);
+    const wanted = inspect(ledger, cycle.pod, timeoutMs);
     if ("reject" in wanted) return wanted;
-    const isGivenUp = wanted.allocated.some(({ claim }) => ledger.isGivenUp(claim, timeoutMs));
-    last = { cycle, wanted, answers: new Answers(ledger, cycle.table, wanted, isGivenUp) };
+    last = { cycle, wanted, answers: new Answers(ledger, cycle.table, wanted) };
     return last;
   }
 
@@ -173,7 +182,7 @@ export function createDynamicResources(ledger: DeviceLedger, timeoutMs: number):
     name: DYNAMIC_RESOURCES,
     gate: ({ devices }) => devices.rejection === "" ? null : devices.rejection,
     prepareFilter(cycle) {
-      if (cycle.spec.devices.claims.length === 0) return null;
+      if (!ledger.isAskedBy(cycle.pod)) return null;
       const prepared = prepare(cycle);
       return "reject" in prepared ? prepared : filterOf(prepared.answers);
     },

@@ -10,6 +10,7 @@ import type { NodeRow } from "../node_row.ts";
 import type { PodRow } from "../pod_row.ts";
 import { allocate, type AllocateOutcome } from "./allocate.ts";
 import { Shares } from "./capacity.ts";
+import { DeviceClasses } from "./classes.ts";
 import {
   type Allocation,
   type ClaimRow,
@@ -19,6 +20,7 @@ import {
   isUsableOn,
   type SliceRow,
 } from "./device_row.ts";
+import { type ExtendedClaim, ExtendedNeeds } from "./extended_resources.ts";
 import { Pools } from "./pools.ts";
 
 /** An allocation that no claim shows yet. */
@@ -38,6 +40,8 @@ export interface ClaimBinding {
   readonly uid: string;
   /** null = it has one already. */
   readonly allocation: Allocation | null;
+  /** Set where the claim is yet to be made, for extended resources. */
+  readonly extended: ExtendedClaim | null;
 }
 
 /** What is known of a claim before any node is looked at. */
@@ -50,8 +54,11 @@ export type ClaimState =
 export class DeviceLedger {
   readonly #matches: DeviceMatcher;
   readonly #pools = new Pools();
-  readonly #classes = new Map<string, ClassRow>();
+  readonly #classes = new DeviceClasses();
+  readonly #onRemap: () => void;
   readonly #claims = new Map<string, ClaimRow>();
+  /** Uid of a pod -> the claim that was made for its extended resources. */
+  readonly #extended = new Map<string, string>();
   readonly #pending = new Map<string, Pending>();
   /** Uid of a pod -> claims in whose pending allocations it has a part. */
   readonly #usedBy = new Map<string, string[]>();
@@ -64,9 +71,13 @@ export class DeviceLedger {
   /** Time of the decisions that are made, milliseconds. */
   nowMs = 0;
 
-  /** @param matches what selectors mean; without one, no device is ever selected */
-  constructor(matches: DeviceMatcher = () => false) {
+  /**
+   * @param matches what selectors mean; without one, no device is ever selected
+   * @param onRemap called when devices come to stand for other extended resources
+   */
+  constructor(matches: DeviceMatcher = () => false, onRemap: () => void = () => {}) {
     this.#matches = matches;
+    this.#onRemap = onRemap;
   }
 
   setSlice(slice: SliceRow): void {
@@ -78,12 +89,43 @@ export class DeviceLedger {
   }
 
   setClass(name: string, row: ClassRow | null): void {
-    if (row === null) this.#classes.delete(name);
-    else this.#classes.set(name, row);
+    if (this.#classes.set(name, row)) this.#onRemap();
   }
 
   hasClass(name: string): boolean {
-    return this.#classes.has(name);
+    return this.#classes.byName.has(name);
+  }
+
+  /** @returns whether devices stand for an extended resource, where a node has none of its own. */
+  isBacked(resource: string): boolean {
+    return this.#classes.ofResource(resource) !== "";
+  }
+
+  /** @returns what the pod's extended resources need; null where devices stand for none of them. */
+  extendedNeeds(pod: PodRow): ExtendedNeeds | null {
+    if (pod.template.spec.devices.containers.length === 0) return null;
+    const needs = new ExtendedNeeds(pod, (resource) => this.#classes.ofResource(resource));
+    return needs.areBacked ? needs : null;
+  }
+
+  isAskedBy(pod: PodRow): boolean {
+    return pod.template.spec.devices.claims.length > 0 || this.extendedNeeds(pod) !== null;
+  }
+
+  /** @returns the claim that an earlier try made for the pod's extended resources, "" = none. */
+  staleClaim(pod: PodRow): string {
+    return this.extendedNeeds(pod) === null ? "" : this.#extended.get(pod.uid) ?? "";
+  }
+
+  /**
+   * @param idleClaim what `idleClaim` found
+   * @returns what a refusal of the pod says of claims that are given up
+   */
+  wordsOn(pod: PodRow, idleClaim: string): string {
+    if (!this.isAskedBy(pod)) return "no new claims to deallocate";
+    if (idleClaim === "") return "still not schedulable";
+    const isExtended = this.#claims.get(idleClaim)?.extendedFor !== "";
+    return `${isExtended ? "deletion" : "deallocation"} of ResourceClaim completed`;
   }
 
   claim(key: string): ClaimRow | undefined {
@@ -94,14 +136,18 @@ export class DeviceLedger {
   setClaim(key: string, row: ClaimRow | null): boolean {
     const before = this.#claims.get(key);
     if (before?.allocation) this.#count(before.allocation, -1);
+    if (before !== undefined) this.#extended.delete(before.extendedFor);
     if (row === null) this.#claims.delete(key);
     else this.#claims.set(key, row);
+    if (row !== null && row.extendedFor !== "") this.#extended.set(row.extendedFor, key);
     if (row?.allocation) this.#count(row.allocation, 1);
     const pending = this.#pending.get(key);
     const isSettled = row === null || row.uid !== pending?.claimUid || row.allocation !== null;
     if (pending !== undefined && isSettled) this.#drop(key, pending);
-    const held = before !== undefined && before.allocation !== null;
-    return held && (row === null || row.allocation === null);
+    if (before === undefined) return false;
+    // The pod of a claim that an earlier try made waits for its end, allocated or not.
+    if (row === null) return before.allocation !== null || before.extendedFor !== "";
+    return before.allocation !== null && row.allocation === null;
   }
 
   stateOf(key: string, pod: PodRow): ClaimState {
@@ -123,7 +169,7 @@ export class DeviceLedger {
       claims,
       node,
       views: this.#pools.on(node),
-      classes: this.#classes,
+      classes: this.#classes.byName,
       matches: this.#matches,
       isTaken: (id) => this.#taken.has(id),
       shares: this.#shares,
@@ -146,6 +192,8 @@ export class DeviceLedger {
    * given up, "" = none
    */
   idleClaim(pod: PodRow, nodes: readonly (NodeRow | undefined)[], timeoutMs: number): string {
+    const stale = this.staleClaim(pod);
+    if (stale !== "") return stale;
     const found = pod.template.spec.devices.claims.find((key) => {
       const claim = this.#claims.get(key);
       if (!claim?.allocation || claim.reservedFor.some((uid) => uid !== pod.uid)) return false;
@@ -163,11 +211,15 @@ export class DeviceLedger {
   reserve(pod: PodRow, node: NodeRow): boolean {
     const states = pod.template.spec.devices.claims.map((key) => this.stateOf(key, pod));
     const open = states.flatMap((state) => state.kind === "open" ? [state.claim] : []);
-    const outcome = this.tryOn(open, node);
+    const need = this.extendedNeeds(pod)?.on(node);
+    const extended = need?.kind === "claim" ? need.claim : null;
+    const outcome = this.tryOn(extended === null ? open : [...open, extended.row], node);
     if (outcome.kind !== "allocated") return false;
-    open.forEach((claim, index) => {
-      const allocation = outcome.allocations[index];
-      this.#pending.set(claim.key, {
+    outcome.allocations.forEach((allocation, index) => {
+      // What is not made yet has no key of its own.
+      const claim = open[index] ?? extended!.row;
+      const key = index < open.length ? claim.key : claim.uid;
+      this.#pending.set(key, {
         claimUid: claim.uid,
         allocation,
         group: this.group,
@@ -184,7 +236,15 @@ export class DeviceLedger {
       const pending = this.#pending.get(key);
       pending?.users.add(pod.uid);
       if (pending !== undefined) used.push(key);
-      bindings.push({ key, uid, allocation: pending?.allocation ?? null });
+      const allocation = pending?.allocation ?? null;
+      bindings.push({ key, uid, allocation, extended: null });
+    }
+    if (extended !== null) {
+      const key = extended.row.uid;
+      const pending = this.#pending.get(key)!;
+      pending.users.add(pod.uid);
+      used.push(key);
+      bindings.push({ key, uid: key, allocation: pending.allocation, extended });
     }
     this.#usedBy.set(pod.uid, used);
     this.#bindings.set(pod.uid, bindings);
@@ -200,6 +260,16 @@ export class DeviceLedger {
   confirm(key: string): void {
     const pending = this.#pending.get(key);
     if (pending !== undefined) pending.isWritten = true;
+  }
+
+  /** Says as which claim of the API one for extended resources was made and written. */
+  confirmExtended(key: string, made: { readonly key: string; readonly uid: string }): void {
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return;
+    const isShown = this.#claims.get(made.key)?.allocation;
+    if (isShown) return this.#drop(key, pending);
+    this.#pending.delete(key);
+    this.#pending.set(made.key, { ...pending, claimUid: made.uid, isWritten: true });
   }
 
   /** Gives up a pod's part in allocations that nobody has written. @returns whether one ended */

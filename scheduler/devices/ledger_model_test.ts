@@ -10,7 +10,7 @@ import { EMPTY_SPEC } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 import type { Action } from "../action.ts";
 import { type Allocation, type ClaimRow, deviceId } from "./device_row.ts";
-import { ask, claim, device, nodeNamed, onNode, slice } from "./testing.ts";
+import { ask, claim, device, deviceClass, nodeNamed, onNode, slice } from "./testing.ts";
 
 const CASES = 200;
 const STEPS = 30;
@@ -31,7 +31,7 @@ class World {
   constructor(seed: number) {
     this.dice = new Dice(seed);
     this.scheduler = new Scheduler({ seed, matchDevice: () => true });
-    this.scheduler.devices.setClass("gpu", { name: "gpu", selectors: [] });
+    this.scheduler.devices.setClass("gpu", deviceClass("gpu"));
     for (const name of ["n1", "n2", "n3"]) {
       const allocatable = { cpuMilli: 64_000, memoryBytes: 1e12, ephemeralBytes: 0, scalars: [] };
       this.scheduler.setNode({ ...nodeNamed(name), allocatable, allowedPods: 100 }, 0);
@@ -49,7 +49,7 @@ class World {
     const uid = `p${this.#made++}`;
     const own = this.dice.chance(80) || this.claims.size === 0;
     const key = own ? this.#addClaim(uid) : this.dice.pick([...this.claims.keys()]);
-    const devices = { claims: [key], rejection: "" };
+    const devices = { claims: [key], rejection: "", containers: [] };
     const template = this.scheduler.templates.intern({ ...EMPTY_SPEC, devices });
     const row = { uid, name: uid, template, terminating: false, nominatedNode: "", startMs: 0 };
     this.scheduler.setPending({ ...row, group: "" }, PROFILE, this.nowMs);

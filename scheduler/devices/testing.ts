@@ -10,6 +10,7 @@ import {
   type Alternative,
   type CapacityRow,
   type ClaimRow,
+  type ClassRow,
   type DeviceMatcher,
   type DeviceRow,
   NO_CONDITIONS,
@@ -99,6 +100,7 @@ export function claim(
     allocation: null,
     reservedFor: [],
     readiness: READY,
+    extendedFor: "",
     ...parts,
   };
 }
@@ -109,6 +111,10 @@ export const byAttribute: DeviceMatcher = ({ attributes }, selector) => {
   const [key, value] = selector.split("=");
   return attributes.get(`${DRIVER}/${key}`) === value;
 };
+
+export function deviceClass(name: string, parts: Partial<ClassRow> = {}): ClassRow {
+  return { name, selectors: [], extendedResource: "", createdMs: 0, ...parts };
+}
 
 export function capacity(
   name: string,

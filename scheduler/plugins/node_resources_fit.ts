@@ -53,7 +53,12 @@ interface ScalarDemand {
   readonly name: string;
   readonly amount: number;
   readonly bit: number;
+  /** Whether devices stand for it where a node has none of its own. */
+  readonly isBacked: boolean;
 }
+
+/** @returns whether devices stand for an extended resource, where a node has none of its own. */
+type IsBacked = (resource: string) => boolean;
 
 function rejectFull(table: NodeTable, verdicts: Uint32Array, range: RowRange, mark: number): void {
   const { podCount, podsAllowed } = table;
@@ -96,7 +101,7 @@ function rejectUnfit(
 /** Adds missing scalars to the verdicts of rows that are feasible or that this plugin rejected. */
 function rejectScalar(
   table: NodeTable,
-  { name, amount, bit }: ScalarDemand,
+  { name, amount, bit, isBacked }: ScalarDemand,
   verdicts: Uint32Array,
   range: RowRange,
   mark: number,
@@ -108,7 +113,7 @@ function rejectScalar(
     if (verdict !== FEASIBLE && !ours) continue;
     const allocatable = column === undefined ? 0 : column.allocatable[row];
     const requested = column === undefined ? 0 : column.requested[row];
-    if (amount <= allocatable - requested) continue;
+    if (amount <= allocatable - requested || (isBacked && allocatable === 0)) continue;
     verdicts[row] = verdict | mark | bit | (amount > allocatable ? UNRESOLVABLE : 0);
   }
 }
@@ -233,12 +238,15 @@ function scoreRun(table: NodeTable, spec: PodSpecRow, strategy: ScoringStrategy)
   };
 }
 
-function fitsEmpty(asked: Resources, node: NodeRow): boolean {
+function fitsEmpty(asked: Resources, node: NodeRow, isBacked: IsBacked): boolean {
   const { allocatable } = node;
   return node.allowedPods >= 1 && asked.cpuMilli <= allocatable.cpuMilli &&
     asked.memoryBytes <= allocatable.memoryBytes &&
     asked.ephemeralBytes <= allocatable.ephemeralBytes &&
-    asked.scalars.every(({ name, amount }) => amount <= amountOf(allocatable, name));
+    asked.scalars.every(({ name, amount }) => {
+      const offered = amountOf(allocatable, name);
+      return amount <= offered || (offered === 0 && isBacked(name));
+    });
 }
 
 function amountOf(resources: Resources, name: string): number {
@@ -255,8 +263,10 @@ function hasMore(asked: Resources, before: Resources, after: Resources): boolean
     );
 }
 
-function mayFit(pod: PodRow, event: ClusterEvent): boolean {
+function mayFit(pod: PodRow, event: ClusterEvent, isBacked: IsBacked): boolean {
   const asked = pod.template.spec.requests;
+  const isDelegated = () => asked.scalars.some(({ name, amount }) => amount > 0 && isBacked(name));
+  if (event.resource === "devices") return isDelegated();
   if (event.resource === "pod") {
     if (event.change === "delete") return event.assigned;
     if (event.change !== "scaleDown" || event.before === null || event.after === null) return false;
@@ -266,13 +276,17 @@ function mayFit(pod: PodRow, event: ClusterEvent): boolean {
   }
   if (event.resource !== "node" || event.after === null) return false;
   if (event.change !== "add" && event.change !== "allocatable") return false;
-  if (!fitsEmpty(asked, event.after)) return false;
+  if (!fitsEmpty(asked, event.after, isBacked)) return false;
   const { before, after } = event;
   return before === null || after.allowedPods > before.allowedPods ||
-    hasMore(asked, before.allocatable, after.allocatable);
+    hasMore(asked, before.allocatable, after.allocatable) || isDelegated();
 }
 
-export function createNodeResourcesFit(args: FitArgs = {}): Plugin {
+/** @param isBacked for which resources DynamicResources finds devices instead */
+export function createNodeResourcesFit(
+  args: FitArgs = {},
+  isBacked: IsBacked = () => false,
+): Plugin {
   const ignored = new Set(args.ignoredResources ?? []);
   const ignoredGroups = new Set(args.ignoredResourceGroups ?? []);
   const strategy = args.strategy ?? { type: "LeastAllocated" };
@@ -285,6 +299,7 @@ export function createNodeResourcesFit(args: FitArgs = {}): Plugin {
       .map((scalar, i) => ({
         ...scalar,
         bit: 1 << Math.min(FIRST_SCALAR_BIT + i, LAST_SCALAR_BIT),
+        isBacked: isBacked(scalar.name),
       }));
   }
 
@@ -292,6 +307,6 @@ export function createNodeResourcesFit(args: FitArgs = {}): Plugin {
     name: "NodeResourcesFit",
     prepareFilter: ({ table, spec }) => filterRun(table, spec, scalarDemands(spec)),
     prepareScore: ({ table, spec }) => scoreRun(table, spec, strategy),
-    hint: mayFit,
+    hint: (pod, event) => mayFit(pod, event, isBacked),
   };
 }

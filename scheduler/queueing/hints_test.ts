@@ -442,7 +442,9 @@ Deno.test("volumes: claims, volumes, classes, room, limits", () => {
 });
 
 Deno.test("DynamicResources: claims, devices, nodes", () => {
-  const needs = (rejection = "") => ({ devices: { claims: ["default/c"], rejection } });
+  const needs = (rejection = "") => ({
+    devices: { claims: ["default/c"], rejection, containers: [] },
+  });
   const claim = (key: string, freed: boolean): ClusterEvent => ({ resource: "claim", key, freed });
   check(
     "DynamicResources",
@@ -496,7 +498,9 @@ Deno.test("what changed on a node or pod is named, one event a property", () => 
     [{ schedulingGates: ["a", "b"] }, { schedulingGates: ["a"] }, ["update"]],
     [{ schedulingGates: ["a"] }, app("a"), ["labels", "gatesEliminated"]],
     [{}, { tolerations: [TOLERATES] }, ["tolerations"]],
-    [{}, { devices: { claims: ["default/c"], rejection: "" } }, ["generatedClaims"]],
+    [{}, { devices: { claims: ["default/c"], rejection: "", containers: [] } }, [
+      "generatedClaims",
+    ]],
   ];
   for (const [old, now, expected] of podCases) {
     assert.deepEqual(changes(podEvents(pod(old), pod(now), false)), expected);

@@ -53,6 +53,12 @@ function claimNames(pod: Pod): string[] {
   );
 }
 
+/** @returns the pod's claims, and the one that the scheduler made for its extended resources. */
+function allClaimNames(pod: Pod): string[] {
+  const extended = pod.status?.extendedResourceClaimStatus?.resourceClaimName;
+  return extended === undefined ? claimNames(pod) : [...claimNames(pod), extended];
+}
+
 const keyOf = ({ metadata: { namespace, name } }: KubeObject) => [`${namespace}/${name}`];
 
 /** The row of run.ts that makes claims for pods. */
@@ -97,7 +103,7 @@ export const claimReleaseController: Controller = {
     { resource: resourceClaims, keysOf: keyOf },
     {
       resource: pods,
-      keysOf: (pod) => claimNames(pod as Pod).map((name) => `${pod.metadata.namespace}/${name}`),
+      keysOf: (pod) => allClaimNames(pod as Pod).map((name) => `${pod.metadata.namespace}/${name}`),
     },
   ],
   plan: planClaim,

@@ -28,10 +28,6 @@ function waitsForVolumes({ entry }: BindAction): boolean {
   return entry.pod.template.spec.volumes.waitingTerms.length > 0;
 }
 
-function claimsOf({ entry }: BindAction): readonly string[] {
-  return entry.pod.template.spec.devices.claims;
-}
-
 /** Names the step in what it fails with. */
 async function step(plugin: string, work: Promise<unknown>): Promise<void> {
   try {
@@ -51,10 +47,19 @@ export function createPreparation(
     return object;
   };
 
+  const usesDevices = ({ entry: { pod } }: BindAction) =>
+    pod.template.spec.devices.claims.length > 0 ||
+    scheduler.devices.bindingsOf(pod.uid).length > 0;
+
   async function bindClaims({ entry: { pod } }: BindAction): Promise<void> {
     for (const binding of scheduler.devices.bindingsOf(pod.uid)) {
-      await devices.bind(pod, binding);
-      scheduler.devices.confirm(binding.key);
+      if (binding.extended === null) {
+        await devices.bind(pod, binding);
+        scheduler.devices.confirm(binding.key);
+      } else {
+        const made = await devices.bindExtended(pod, binding);
+        scheduler.devices.confirmExtended(binding.key, made);
+      }
     }
   }
 
@@ -68,7 +73,7 @@ export function createPreparation(
   };
 
   return {
-    needs: (action) => waitsForVolumes(action) || claimsOf(action).length > 0,
+    needs: (action) => waitsForVolumes(action) || usesDevices(action),
     async start(action) {
       const { table } = scheduler;
       const node = table.nodes[table.rowOf(action.nodeName)];
@@ -93,7 +98,9 @@ export function createPreparation(
       profile.deviceTimeoutMs + CLAIM_TIME_STEP_MS,
     ],
     async undo(action) {
-      for (const key of claimsOf(action)) await devices.unreserve(action.entry.pod, key);
+      const { pod } = action.entry;
+      for (const key of pod.template.spec.devices.claims) await devices.unreserve(pod, key);
+      await devices.discard(pod);
     },
   };
 }

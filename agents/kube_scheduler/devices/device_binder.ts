@@ -6,7 +6,7 @@
  * Source: bindClaim, Unreserve and PostFilter of Kubernetes v1.36 scheduler plugin
  * DynamicResources.
  */
-import { deviceClasses, resourceClaims } from "../../api/resources.ts";
+import { deviceClasses, pods, resourceClaims } from "../../api/resources.ts";
 import type { DeviceClass, ResourceClaim } from "../../api/schema/generated/resource_v1.ts";
 import { ApiError } from "../../api/status.ts";
 import { formatTime } from "../../api/time.ts";
@@ -15,9 +15,14 @@ import type { Clock } from "../../client/clock.ts";
 import type { InformerSet } from "../../client/informer_set.ts";
 import type { Lister } from "../../client/lister.ts";
 import { deviceId } from "../../../scheduler/mod.ts";
-import type { AllocatedDevice, ClaimBinding, PodRow } from "../../../scheduler/mod.ts";
+import type {
+  AllocatedDevice,
+  ClaimBinding,
+  ExtendedClaim,
+  PodRow,
+} from "../../../scheduler/mod.ts";
 import { BindingFault } from "../binding/cohorts.ts";
-import { encodeClaim, formatAllocation, readinessOf } from "./encode_claims.ts";
+import { encodeClaim, FOR_EXTENDED, formatAllocation, readinessOf } from "./encode_claims.ts";
 
 const FINALIZER = "resource.kubernetes.io/delete-protection";
 const STRATEGIC = "application/strategic-merge-patch+json";
@@ -30,6 +35,8 @@ export class DeviceBinder {
   readonly #classes: Lister<DeviceClass>;
   /** By claim: the end of the write under way. */
   readonly #writing = new Map<string, Promise<unknown>>();
+  /** Claims that were made for extended resources of pods on their way to be bound. */
+  readonly #made = new WeakMap<PodRow, string>();
 
   constructor(client: Client, clock: Clock, informers: InformerSet) {
     this.#client = client;
@@ -45,6 +52,60 @@ export class DeviceBinder {
    */
   bind(pod: PodRow, binding: ClaimBinding): Promise<void> {
     return this.#afterOthers(binding.key, () => this.#bind(pod, binding));
+  }
+
+  /**
+   * Makes the claim for a pod's extended resources, allocates it, and tells the pod of it.
+   *
+   * Errors: as `bind`. @returns the claim as the API knows it
+   */
+  async bindExtended(
+    pod: PodRow,
+    { allocation, extended }: ClaimBinding,
+  ): Promise<{ readonly key: string; readonly uid: string }> {
+    const { namespace } = pod.template.spec;
+    const made = await this.#client.create(resourceClaims, claimFor(pod, extended!));
+    const { name: resourceClaimName = "", uid = "" } = made.metadata;
+    const key = `${namespace}/${resourceClaimName}`;
+    this.#made.set(pod, key);
+    await this.#afterOthers(key, () => this.#write(made, pod, { key, uid, allocation, extended }));
+    const requestMappings = extended!.mappings.map(({ container, resource, request }) => ({
+      containerName: container,
+      resourceName: resource,
+      requestName: request,
+    }));
+    const body = {
+      metadata: { uid: pod.uid },
+      status: { extendedResourceClaimStatus: { requestMappings, resourceClaimName } },
+    };
+    const target = { namespace, name: pod.name, subresource: "status" };
+    await this.#client.patch(pods, target, { type: STRATEGIC, body });
+    return { key, uid };
+  }
+
+  /** Deletes the claim that was made for a pod which will not be bound. */
+  async discard(pod: PodRow): Promise<void> {
+    const key = this.#made.get(pod);
+    if (key !== undefined) await this.#afterOthers(key, () => this.#remove(key));
+  }
+
+  async #remove(key: string): Promise<void> {
+    const [namespace, name] = key.split("/");
+    const target = { namespace, name };
+    for (let attempt = 1;; attempt++) {
+      try {
+        const claim = await this.#client.get<ResourceClaim>(resourceClaims, target);
+        const finalizers = claim.metadata.finalizers?.filter((it) => it !== FINALIZER);
+        const metadata = { ...claim.metadata, finalizers };
+        await this.#client.update(resourceClaims, { ...claim, metadata });
+        await this.#client.delete(resourceClaims, target);
+        return;
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (error.reason === "NotFound") return;
+        if (error.reason !== "Conflict" || attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
   }
 
   async #bind(pod: PodRow, binding: ClaimBinding): Promise<void> {
@@ -110,7 +171,8 @@ export class DeviceBinder {
    * Errors: throws BindingFault where it failed, or took too long.
    */
   readinessOf(pod: PodRow, timeoutMs: number): "ready" | "waiting" {
-    for (const key of pod.template.spec.devices.claims) {
+    const made = this.#made.get(pod);
+    for (const key of [...pod.template.spec.devices.claims, ...made === undefined ? [] : [made]]) {
       const [namespace, name] = key.split("/");
       const claim = this.#claims.get({ namespace, name });
       if (claim?.status?.allocation === undefined) continue;
@@ -141,11 +203,16 @@ export class DeviceBinder {
     });
   }
 
-  /** Frees the devices of a claim that nobody uses. Errors: rejects with ApiError. */
+  /**
+   * Frees the devices of a claim that nobody uses; one that was made for extended resources goes.
+   *
+   * Errors: rejects with ApiError.
+   */
   deallocate(key: string): Promise<void> {
     return this.#afterOthers(key, async () => {
       const [namespace, name] = key.split("/");
       const claim = this.#claims.get({ namespace, name });
+      if (claim?.metadata.annotations?.[FOR_EXTENDED] === "true") return this.#remove(key);
       if (claim?.status?.allocation === undefined) return;
       const { allocation: _, reservedFor: __, devices: ___, ...status } = claim.status;
       await this.#client.update(resourceClaims, { ...claim, status }, { subresource: "status" })
@@ -162,6 +229,26 @@ export class DeviceBinder {
     this.#writing.set(key, settled);
     return own;
   }
+}
+
+/** A claim for the extended resources of a pod, which goes with the pod. */
+function claimFor({ name, uid, template }: PodRow, { row }: ExtendedClaim): ResourceClaim {
+  const owner = { apiVersion: "v1", kind: "Pod", name, uid, controller: true };
+  const requests = row.requests.map(({ name: request, alternatives: [{ className, count }] }) => ({
+    name: request,
+    exactly: { deviceClassName: className, allocationMode: "ExactCount", count },
+  }));
+  return {
+    apiVersion: "resource.k8s.io/v1",
+    kind: "ResourceClaim",
+    metadata: {
+      namespace: template.spec.namespace,
+      generateName: `${name}-extended-resources-`,
+      annotations: { [FOR_EXTENDED]: "true" },
+      ownerReferences: [owner],
+    },
+    spec: { devices: { requests } },
+  };
 }
 
 /** Whether a claim holds just the devices that were decided; another pod of the gang wrote them. */

@@ -202,6 +202,6 @@ Deno.test("a pod waits for claims that are not made, not there, going, or anothe
   ];
   for (const [object, names, rejection] of cases) {
     const needs = resolveClaims(object, (_namespace, name) => claims[name]);
-    assert.deepEqual(needs, { claims: names, rejection });
+    assert.deepEqual(needs, { claims: names, rejection, containers: [] });
   }
 });

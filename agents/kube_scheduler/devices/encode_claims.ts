@@ -128,6 +128,14 @@ export function keyOf({ metadata }: ResourceClaim): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
 
+/** Marks a claim that the scheduler made for the extended resources of a pod. */
+export const FOR_EXTENDED = "resource.kubernetes.io/extended-resource-claim";
+
+function extendedFor({ metadata: { annotations, ownerReferences = [] } }: ResourceClaim): string {
+  if (annotations?.[FOR_EXTENDED] !== "true") return "";
+  return ownerReferences.find(({ controller, kind }) => controller && kind === "Pod")?.uid ?? "";
+}
+
 export function encodeClaim(claim: ResourceClaim): ClaimRow {
   const { spec, status, metadata } = claim;
   return {
@@ -145,6 +153,7 @@ export function encodeClaim(claim: ResourceClaim): ClaimRow {
     allocation: status?.allocation === undefined ? null : encodeAllocation(status.allocation),
     reservedFor: (status?.reservedFor ?? []).map(({ uid }) => uid),
     readiness: readinessOf(claim),
+    extendedFor: extendedFor(claim),
   };
 }
 

@@ -14,6 +14,7 @@ import type {
   ResourceSlice,
 } from "../../api/schema/generated/resource_v1.ts";
 import { nanosOf } from "../../api/quantity.ts";
+import { parseMillis } from "../../api/time.ts";
 import { NO_CONDITIONS } from "../../../scheduler/mod.ts";
 import type {
   BindingConditions,
@@ -146,5 +147,11 @@ export function selectorsOf(selectors: readonly Selector[] = []): string[] {
 }
 
 export function encodeClass({ metadata, spec }: DeviceClass): ClassRow {
-  return { name: metadata.name ?? "", selectors: selectorsOf(spec?.selectors) };
+  const createdMs = parseMillis(metadata.creationTimestamp);
+  return {
+    name: metadata.name ?? "",
+    selectors: selectorsOf(spec?.selectors),
+    extendedResource: spec?.extendedResourceName ?? "",
+    createdMs: Number.isNaN(createdMs) ? 0 : createdMs,
+  };
 }

@@ -5,8 +5,9 @@
  * Source: dynamic-resource-allocation/resourceclaim of Kubernetes v1.36.
  */
 import type { ResourceClaim } from "../../api/schema/generated/resource_v1.ts";
-import { type DeviceNeeds, NO_DEVICES } from "../../../scheduler/mod.ts";
-import type { Pod } from "../kinds.ts";
+import { unitsOf } from "../../api/quantity.ts";
+import { type ContainerDemand, type DeviceNeeds, NO_DEVICES } from "../../../scheduler/mod.ts";
+import type { Container, Pod } from "../kinds.ts";
 
 /** @param namespace and name; undefined where there is no such claim. */
 export type ClaimLookup = (namespace: string, name: string) => ResourceClaim | undefined;
@@ -35,11 +36,43 @@ function isFor({ metadata: { uid } }: Pod, claim: ResourceClaim): boolean {
   );
 }
 
+/** A resource that is named after a class of devices. */
+const BY_CLASS = "deviceclass.resource.kubernetes.io/";
+
+function isExtended(resource: string): boolean {
+  if (resource.startsWith(BY_CLASS)) return true;
+  return resource.includes("/") && !resource.includes("kubernetes.io/") &&
+    !resource.startsWith("requests.");
+}
+
+function demandOf(container: Container, index: number, isInit: boolean): ContainerDemand {
+  const requests = container.resources?.requests ?? {};
+  const extended = Object.keys(requests).sort().flatMap((resource, place) =>
+    isExtended(resource) ? [{ resource, count: unitsOf(requests[resource]), index: place }] : []
+  );
+  const isShortLived = isInit && container.restartPolicy !== "Always";
+  return { name: container.name, index, isShortLived, extended };
+}
+
+/** @returns what each container asks for that devices may stand for; empty where none does. */
+function extendedDemands({ spec: { initContainers = [], containers } }: Pod): ContainerDemand[] {
+  const all = [...initContainers, ...containers];
+  const isAsked = all.some(({ resources }) =>
+    Object.keys(resources?.requests ?? {}).some(isExtended)
+  );
+  return isAsked
+    ? all.map((one, index) => demandOf(one, index, index < initContainers.length))
+    : [];
+}
+
 export function resolveClaims(pod: Pod, lookUp: ClaimLookup): DeviceNeeds {
-  if (!usesDevices(pod)) return NO_DEVICES;
+  const containers = extendedDemands(pod);
+  if (!usesDevices(pod)) {
+    return containers.length === 0 ? NO_DEVICES : { ...NO_DEVICES, containers };
+  }
   const { namespace = "", name: podName } = pod.metadata;
   const claims: string[] = [];
-  const waits = (rejection: string): DeviceNeeds => ({ claims, rejection });
+  const waits = (rejection: string): DeviceNeeds => ({ claims, rejection, containers });
   for (const { name, resourceClaimName } of pod.spec.resourceClaims ?? []) {
     const own = resourceClaimName ?? generatedName(pod, name);
     if (own === undefined) {
@@ -59,5 +92,5 @@ export function resolveClaims(pod: Pod, lookUp: ClaimLookup): DeviceNeeds {
     }
     claims.push(`${namespace}/${own}`);
   }
-  return claims.length === 0 ? NO_DEVICES : { claims, rejection: "" };
+  return claims.length + containers.length === 0 ? NO_DEVICES : waits("");
 }
