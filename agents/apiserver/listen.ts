@@ -16,7 +16,7 @@ import type { RequestHead } from "./audit/audit.ts";
 import type { Handler } from "./http/handler.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./http/message.ts";
 import { IDLE_MILLIS, limitHttp1, Overdue } from "./http/overdue.ts";
-import { slabsOf } from "./http/slabs.ts";
+import { type Chunks, slabsOf } from "./http/slabs.ts";
 import { serveStream } from "./http/http2_face.ts";
 import { joinBytes } from "./join_bytes.ts";
 import type { Clock, Log } from "./ports.ts";
@@ -253,16 +253,16 @@ async function writeResponse(
     response.setHeader("content-length", body.bytes.length);
     response.end(body.bytes);
   } else if (body.kind === "chunks") {
-    await writeChunks(response, body.chunks);
+    await writeChunks(response, body);
   } else await pipe(face, response, body.stream);
 }
 
 /** A body that one slab holds has its length before it. */
 async function writeChunks(
   response: ServerResponse,
-  chunks: Iterable<Uint8Array>,
+  body: Chunks,
 ): Promise<void> {
-  const slabs = slabsOf(chunks);
+  const slabs = slabsOf(body);
   let slab = await slabs.next();
   let following = await slabs.next();
   if (following.done && !slab.done) response.setHeader("content-length", slab.value.length);

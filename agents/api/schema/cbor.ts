@@ -304,6 +304,27 @@ export function encodeCbor(value: unknown): Uint8Array {
   return writer.finish();
 }
 
+/** One item without the tag, to stand within another. */
+export function encodeCborItem(value: unknown): Uint8Array {
+  const writer = new CborWriter();
+  writer.item(value);
+  return writer.finish();
+}
+
+/**
+ * All of an object but the items of its last member, a list; they follow one by one.
+ * @param members those before the list; undefined ones are left out.
+ */
+export function encodeCborListHead(
+  members: Readonly<Record<string, unknown>>,
+  list: { readonly name: string; readonly length: number },
+): Uint8Array {
+  const writer = new CborWriter();
+  writer.raw(SELF_DESCRIBED);
+  writer.listHead(members, list);
+  return writer.finish();
+}
+
 class CborWriter {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
@@ -332,12 +353,23 @@ class CborWriter {
       this.#head(MAJOR.array, value.length);
       for (const item of value) this.item(item);
     } else {
-      const members = Object.entries(value).filter(([, member]) => member !== undefined);
-      this.#head(MAJOR.map, members.length);
-      for (const [key, member] of members) {
-        this.#string(key);
-        this.item(member);
-      }
+      this.#members(value, 0);
+    }
+  }
+
+  listHead(members: object, { name, length }: { name: string; length: number }): void {
+    this.#members(members, 1);
+    this.#string(name);
+    this.#head(MAJOR.array, length);
+  }
+
+  /** @param following members that come after those of the object. */
+  #members(value: object, following: number): void {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined);
+    this.#head(MAJOR.map, members.length + following);
+    for (const [key, member] of members) {
+      this.#string(key);
+      this.item(member);
     }
   }
 

@@ -9,7 +9,7 @@ import { joinBytes } from "../join_bytes.ts";
 import type { Face, Peer } from "../listen.ts";
 import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
 import { BODY_MILLIS } from "./overdue.ts";
-import { slabsOf } from "./slabs.ts";
+import { type Chunks, slabsOf } from "./slabs.ts";
 import { type ApiResponse, type ByteStream, errorResponse } from "./message.ts";
 
 /** Answers one stream; returns once its callbacks are set. */
@@ -74,7 +74,7 @@ async function write(face: Face, stream: Http2Stream, response: ApiResponse): Pr
     stream.end(body.bytes);
   } else if (body.kind === "chunks") {
     stream.respond(response.status, fields);
-    await writeChunks(stream, body.chunks);
+    await writeChunks(stream, body);
     stream.end();
   } else {
     stream.respond(response.status, fields);
@@ -82,8 +82,8 @@ async function write(face: Face, stream: Http2Stream, response: ApiResponse): Pr
   }
 }
 
-async function writeChunks(stream: Http2Stream, chunks: Iterable<Uint8Array>): Promise<void> {
-  for await (const slab of slabsOf(chunks)) {
+async function writeChunks(stream: Http2Stream, body: Chunks): Promise<void> {
+  for await (const slab of slabsOf(body)) {
     if (!stream.write(slab)) await drained(stream);
     if (!stream.writable) return;
   }

@@ -6,6 +6,7 @@
 import type { UserInfo } from "../../api/meta.ts";
 import type { ApiError } from "../../api/status.ts";
 import type { AuditTrail } from "../audit/trail.ts";
+import type { Chunks } from "./slabs.ts";
 
 export interface ApiRequest {
   /** `GET` */
@@ -35,7 +36,7 @@ export interface ByteStream extends AsyncIterable<Uint8Array> {
 export type ResponseBody =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** Joined they are the body; kept apart so that a long list is not copied. */
-  | { readonly kind: "chunks"; readonly chunks: Iterable<Uint8Array> }
+  | { readonly kind: "chunks" } & Chunks
   | { readonly kind: "stream"; readonly stream: ByteStream };
 
 export interface ApiResponse {

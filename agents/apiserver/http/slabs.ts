@@ -6,16 +6,26 @@
 import { TimeSlice } from "../time_slice.ts";
 
 const SLAB_BYTES = 256 * 1024;
-/** Chunks between two looks at the time. */
+/** Chunks between two looks at the time, and bytes where it takes time to make them. */
 const CHUNKS_A_LOOK = 64;
+const DEAR_BYTES_A_LOOK = 4 * 1024;
 
+/** A body in pieces. */
+export interface Chunks {
+  readonly chunks: Iterable<Uint8Array>;
+  /** They are made as they are taken; absent = they are there already. */
+  readonly isDear?: boolean;
+}
+
+/** @param slice of the thread's time */
 export async function* slabsOf(
-  chunks: Iterable<Uint8Array>,
+  { chunks, isDear = false }: Chunks,
+  slice: Pick<TimeSlice, "isOver" | "next"> = new TimeSlice(),
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const slice = new TimeSlice();
+  const bytesALook = isDear ? DEAR_BYTES_A_LOOK : Infinity;
   let slab = new Uint8Array(SLAB_BYTES);
   let used = 0;
-  let looked = 0;
+  let [count, bytes] = [0, 0];
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length;) {
       if (used === SLAB_BYTES) {
@@ -28,7 +38,10 @@ export async function* slabsOf(
       used += part;
       at += part;
     }
-    if (++looked % CHUNKS_A_LOOK === 0 && slice.isOver) await slice.next();
+    bytes += chunk.length;
+    if (++count < CHUNKS_A_LOOK && bytes < bytesALook) continue;
+    [count, bytes] = [0, 0];
+    if (slice.isOver) await slice.next();
   }
   if (used > 0) yield slab.subarray(0, used);
 }

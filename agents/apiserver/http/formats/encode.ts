@@ -3,9 +3,8 @@
  * In: an answer, the representation that the client wants. Out: an ApiResponse.
  * Never: encodes an object again whose bytes the cache holds.
  */
-import { stringify as stringifyYaml } from "yaml";
 import { encodeCbor } from "../../../api/schema/cbor.ts";
-import type { KubeObject, ListMeta } from "../../../api/meta.ts";
+import type { KubeObject } from "../../../api/meta.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { badRequest, notAcceptable } from "../../../api/status.ts";
 import type { StoredObject } from "../../cache/stored_object.ts";
@@ -18,6 +17,8 @@ import {
   NO_HEADERS,
   textResponse,
 } from "../message.ts";
+import type { Chunks } from "../slabs.ts";
+import { formatYaml, jsonListChunks, listChunks } from "./list_chunks.ts";
 import { type Format, MEDIA_TYPES, type Representation } from "./negotiate.ts";
 import { listProtobuf, protobufOf, storedProtobuf } from "./protobuf.ts";
 import { type IncludeObject, partialListOf, partialOf, tableOf, tableRow } from "./table.ts";
@@ -31,32 +32,37 @@ export interface EncodeParts {
 }
 
 const encoder = new TextEncoder();
-const COMMA = encoder.encode(",");
-const LIST_TAIL = encoder.encode("]}\n");
 
 /** A promise only where the answer is a list that takes turns to make. */
 export function encodeAnswer(
   answer: VerbAnswer,
   parts: EncodeParts,
 ): ApiResponse | Promise<ApiResponse> {
-  const { format, shape } = parts.representation;
-  if (format === "protobuf" && shape === "object" && answer.kind === "list") {
-    return encodeProtobufList(answer, parts);
+  const { warnings, representation: { format } } = parts;
+  if (isList(answer)) {
+    if (format === "protobuf") return encodeProtobufList(answer, parts);
+    return withWarnings(encodeList(answer, { ...parts, format }), warnings);
   }
-  return withWarnings(encodeBody(answer, parts), parts.warnings);
+  return withWarnings(encodeBody(answer, parts), warnings);
+}
+
+type ListAnswer = Extract<VerbAnswer, { kind: "list" | "plainList" }>;
+
+function isList(answer: VerbAnswer): answer is ListAnswer {
+  return answer.kind === "list" || answer.kind === "plainList";
 }
 
 async function encodeProtobufList(
-  { items, metadata }: Extract<VerbAnswer, { kind: "list" }>,
-  { resource, warnings }: EncodeParts,
+  answer: ListAnswer,
+  { resource, representation: { shape }, warnings }: EncodeParts,
 ): Promise<ApiResponse> {
-  const chunks = await listProtobuf(resource, items, metadata);
-  return withWarnings({
-    status: 200,
-    contentType: MEDIA_TYPES.protobuf,
-    headers: NO_HEADERS,
-    body: { kind: "chunks", chunks },
-  }, warnings);
+  if (shape === "partial") throw notAcceptable([JSON_TYPE]);
+  const chunks = await listProtobuf(resource, { ...answer, isPartial: shape === "partialList" });
+  return withWarnings(chunksResponse({ chunks }, MEDIA_TYPES.protobuf), warnings);
+}
+
+function chunksResponse(body: Chunks, contentType: string): ApiResponse {
+  return { status: 200, contentType, headers: NO_HEADERS, body: { kind: "chunks", ...body } };
 }
 
 /** The response with a Warning header for each text. */
@@ -80,21 +86,15 @@ function headerText(text: string): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-function encodeBody(answer: VerbAnswer, parts: EncodeParts): ApiResponse {
+function encodeBody(answer: Exclude<VerbAnswer, ListAnswer>, parts: EncodeParts): ApiResponse {
   const { format, shape } = parts.representation;
-  const status = "created" in answer && answer.created ? 201 : 200;
+  const status = answer.created ? 201 : 200;
   const isPretty = wantsPretty(parts.query);
-  if (format === "json" && shape === "object" && !isPretty) {
-    if (answer.kind === "list") return encodeList(answer, parts.resource);
-    if (answer.kind === "stored" && parts.resource.storedAs === undefined) {
+  if (shape === "object" && answer.kind === "stored") {
+    if (format === "json" && !isPretty && parts.resource.storedAs === undefined) {
       return bytesResponse(status, answer.stored.json, JSON_TYPE);
     }
-  }
-  if (format === "json" && answer.kind === "list" && answer.items.length > 1 && !isPretty) {
-    if (shape === "table" || shape === "partialList") return encodeShapedList(answer, parts);
-  }
-  if (format === "protobuf" && shape === "object") {
-    if (answer.kind === "stored") {
+    if (format === "protobuf") {
       const bytes = storedProtobuf(parts.resource, answer.stored);
       return bytesResponse(status, bytes, MEDIA_TYPES.protobuf);
     }
@@ -112,7 +112,7 @@ export function encodeValue(
     case "json":
       return jsonResponse(status, value, isPretty);
     case "yaml":
-      return textResponse(status, stringifyYaml(value, { lineWidth: 0 }), MEDIA_TYPES.yaml);
+      return textResponse(status, formatYaml(value), MEDIA_TYPES.yaml);
     case "cbor":
       return bytesResponse(status, encodeCbor(value), MEDIA_TYPES.cbor);
     case "protobuf":
@@ -126,52 +126,26 @@ function wantsPretty(query: URLSearchParams): boolean {
 }
 
 /** Errors: throws ApiError 406 for a shape that the answer can't take. */
-function shapeAnswer(answer: VerbAnswer, parts: EncodeParts): unknown {
-  const { resource, representation } = parts;
-  const objects = objectsOf(answer, resource);
-  const isStatus = answer.kind === "plain" && answer.object.kind === "Status";
-  if (isStatus) return objects[0];
-  const isList = answer.kind === "list" || answer.kind === "plainList";
-  const metadata: ListMeta = isList
-    ? answer.metadata
-    : { resourceVersion: objects[0].metadata.resourceVersion ?? "" };
+function shapeAnswer(answer: Exclude<VerbAnswer, ListAnswer>, parts: EncodeParts): unknown {
+  const { resource, representation, query, nowMillis } = parts;
+  const object = answer.kind === "plain" ? answer.object : serve(resource, answer.stored);
+  if (answer.kind === "plain" && object.kind === "Status") return object;
   switch (representation.shape) {
     case "object":
-      if (!isList) return objects[0];
-      return {
-        kind: `${resource.kind}List`,
-        apiVersion: apiVersionOf(resource),
-        metadata,
-        items: objects,
-      };
+      return object;
     case "table":
       return tableOf({
         resource,
-        objects,
-        metadata,
-        include: includeOf(parts.query),
-        nowMillis: parts.nowMillis,
+        objects: [object],
+        metadata: { resourceVersion: object.metadata.resourceVersion ?? "" },
+        include: includeOf(query),
+        nowMillis,
         withColumns: true,
       });
     case "partial":
-      if (isList) throw notAcceptable([JSON_TYPE]);
-      return partialOf(objects[0]);
+      return partialOf(object);
     case "partialList":
-      if (!isList) throw notAcceptable([JSON_TYPE]);
-      return partialListOf(objects, metadata);
-  }
-}
-
-function objectsOf(answer: VerbAnswer, resource: Resource): readonly KubeObject[] {
-  switch (answer.kind) {
-    case "plain":
-      return [answer.object];
-    case "stored":
-      return [serve(resource, answer.stored)];
-    case "plainList":
-      return answer.items;
-    case "list":
-      return answer.items.map((stored) => serve(resource, stored));
+      throw notAcceptable([JSON_TYPE]);
   }
 }
 
@@ -182,61 +156,65 @@ export function includeOf(query: URLSearchParams): IncludeObject {
   throw badRequest(`unrecognized includeObject value: ${JSON.stringify(text)}`);
 }
 
+/** A list of any length in any shape; its items are encoded as they are sent. */
 function encodeList(
-  answer: Extract<VerbAnswer, { kind: "list" }>,
-  resource: Resource,
+  answer: ListAnswer,
+  parts: EncodeParts & { readonly format: Exclude<Format, "protobuf"> },
 ): ApiResponse {
-  const head = `{"kind":${JSON.stringify(resource.kind + "List")},"apiVersion":` +
-    `${JSON.stringify(apiVersionOf(resource))},"metadata":${JSON.stringify(answer.metadata)},` +
-    `"items":[`;
-  const chunks = listChunks(encoder.encode(head), answer.items, (item) => jsonOf(resource, item));
-  return {
-    status: 200,
-    contentType: JSON_TYPE,
-    headers: NO_HEADERS,
-    body: { kind: "chunks", chunks },
+  const { resource, format, representation: { shape }, query } = parts;
+  const isPretty = wantsPretty(query);
+  const members = {
+    kind: `${resource.kind}List`,
+    apiVersion: apiVersionOf(resource),
+    metadata: answer.metadata,
   };
-}
-
-/** A table or a list of metadata: an empty one, whose rows or items follow one by one. */
-function encodeShapedList(
-  answer: Extract<VerbAnswer, { kind: "list" }>,
-  parts: EncodeParts,
-): ApiResponse {
-  const { resource, nowMillis, representation: { shape } } = parts;
-  const field = shape === "table" ? "rows" : "items";
-  const shaped = (items: readonly StoredObject[]) =>
-    shapeAnswer({ ...answer, items }, parts) as Record<string, unknown>;
-  const empty = JSON.stringify({ ...shaped([]), [field]: undefined });
-  const head = encoder.encode(`${empty.slice(0, -1)},"${field}":[`);
-  const include = includeOf(parts.query);
-  const chunks = listChunks(head, answer.items, (stored) => {
-    const object = serve(resource, stored);
-    const one = shape === "table"
-      ? tableRow(object, { resource, include, nowMillis })
-      : partialOf(object);
-    return encoder.encode(JSON.stringify(one));
-  });
-  return {
-    status: 200,
-    contentType: JSON_TYPE,
-    headers: NO_HEADERS,
-    body: { kind: "chunks", chunks },
-  };
-}
-
-/** A JSON list piece by piece; each item is encoded when it is taken. */
-function* listChunks<T>(
-  head: Uint8Array,
-  items: readonly T[],
-  encode: (item: T) => Uint8Array,
-): Iterable<Uint8Array> {
-  yield head;
-  for (let i = 0; i < items.length; i++) {
-    if (i > 0) yield COMMA;
-    yield encode(items[i]);
+  if (shape === "object" && format === "json" && !isPretty && answer.kind === "list") {
+    const chunks = jsonListChunks(members, answer.items, (item) => jsonOf(resource, item));
+    return chunksResponse({ chunks }, JSON_TYPE);
   }
-  yield LIST_TAIL;
+  const layout = { format, isPretty, ...shapeList(answer, parts, members) };
+  const chunks = answer.kind === "list"
+    ? listChunks(layout, answer.items, (item) => layout.valueOf(serve(resource, item)))
+    : listChunks(layout, answer.items, layout.valueOf);
+  return chunksResponse({ chunks, isDear: true }, MEDIA_TYPES[format]);
+}
+
+interface ShapedList {
+  readonly members: Readonly<Record<string, unknown>>;
+  /** The member that holds the items. */
+  readonly field: string;
+  readonly valueOf: (object: KubeObject) => unknown;
+}
+
+/** Errors: throws ApiError 400, 406. */
+function shapeList(
+  answer: ListAnswer,
+  { resource, representation, query, nowMillis }: EncodeParts,
+  members: ShapedList["members"],
+): ShapedList {
+  const { metadata } = answer;
+  switch (representation.shape) {
+    case "object":
+      return { members, field: "items", valueOf: (object) => object };
+    case "table": {
+      const include = includeOf(query);
+      const shape = { resource, include, nowMillis };
+      const table = tableOf({ ...shape, objects: [], metadata, withColumns: true });
+      return {
+        members: { ...table, rows: undefined },
+        field: "rows",
+        valueOf: (object) => tableRow(object, shape),
+      };
+    }
+    case "partialList":
+      return {
+        members: { ...partialListOf([], metadata), items: undefined },
+        field: "items",
+        valueOf: partialOf,
+      };
+    case "partial":
+      throw notAcceptable([JSON_TYPE]);
+  }
 }
 
 /** JSON of an object as a resource serves it. */

@@ -5,7 +5,7 @@
  * Never: encodes a stored object a second time; lists and frames copy its message.
  * Source: apimachinery runtime/serializer/protobuf, meta/v1 generated.proto.
  */
-import type { ListMeta } from "../../../api/meta.ts";
+import type { KubeObject, ListMeta } from "../../../api/meta.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { typeInfo, typeOfKind } from "../../../api/schema/fields.ts";
 import {
@@ -16,13 +16,15 @@ import {
   type Identity,
 } from "../../../api/schema/protobuf_encode.ts";
 import { ProtobufWriter } from "../../../api/schema/protobuf_wire.ts";
-import type { StoredObject } from "../../cache/stored_object.ts";
+import { StoredObject } from "../../cache/stored_object.ts";
 import { joinBytes } from "../../join_bytes.ts";
 import { TimeSlice } from "../../time_slice.ts";
 import { apiVersionOf, serve } from "../../verbs/core.ts";
+import { partialOf } from "./table.ts";
 
 const META_TYPES = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 const LENGTH_BYTES = 4;
+const PARTIAL: Identity = { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata" };
 
 /** Messages of stored objects by the object: made once, shared by every list and watch. */
 const messages = new WeakMap<StoredObject, Uint8Array>();
@@ -39,11 +41,18 @@ export function storedProtobuf(resource: Resource, stored: StoredObject): Uint8A
   return encodeEnvelope(identityOf(resource), messageOf(resource, stored));
 }
 
-/** A list of stored objects, in pieces; their messages are made in turns. */
+interface ProtobufList {
+  /** As they are stored, or as they are served. */
+  readonly items: readonly (StoredObject | KubeObject)[];
+  readonly metadata: ListMeta;
+  /** Only the metadata of each is asked for. */
+  readonly isPartial: boolean;
+}
+
+/** A list, in pieces; its messages are made in turns. */
 export async function listProtobuf(
   resource: Resource,
-  items: readonly StoredObject[],
-  metadata: ListMeta,
+  { items, metadata, isPartial }: ProtobufList,
 ): Promise<Iterable<Uint8Array>> {
   const start = new ProtobufWriter();
   start.bytesField(1, encodeMessage(META_TYPES + "ListMeta", metadata));
@@ -51,15 +60,15 @@ export async function listProtobuf(
   const pieces: Uint8Array[] = [before];
   let size = before.length;
   const slice = new TimeSlice();
-  for (const stored of items) {
-    const message = messageOf(resource, stored);
+  for (const item of items) {
+    const message = isPartial ? partialMessageOf(resource, item) : messageOf(resource, item);
     const head = new ProtobufWriter();
     head.fieldHead(2, message.length);
     pieces.push(head.finish(), message);
     size += pieces[pieces.length - 2].length + message.length;
     if (slice.isOver) await slice.next();
   }
-  const { apiVersion, kind } = identityOf(resource);
+  const { apiVersion, kind } = isPartial ? PARTIAL : identityOf(resource);
   const envelope = envelopeAround({ apiVersion, kind: `${kind}List` }, size);
   pieces[0] = joinBytes([envelope.head, before]);
   pieces.push(envelope.tail);
@@ -83,15 +92,21 @@ export function eventFrame(type: string, object: Uint8Array): Uint8Array {
   return frame;
 }
 
-function messageOf(resource: Resource, stored: StoredObject): Uint8Array {
+function messageOf(resource: Resource, item: StoredObject | KubeObject): Uint8Array {
+  if (!(item instanceof StoredObject)) return encodeMessage(resource.typeName, item);
   if (resource.storedAs !== undefined) {
-    return encodeMessage(resource.typeName, serve(resource, stored));
+    return encodeMessage(resource.typeName, serve(resource, item));
   }
-  const known = messages.get(stored);
+  const known = messages.get(item);
   if (known !== undefined) return known;
-  const message = encodeMessage(resource.typeName, stored.object);
-  messages.set(stored, message);
+  const message = encodeMessage(resource.typeName, item.object);
+  messages.set(item, message);
   return message;
+}
+
+function partialMessageOf(resource: Resource, item: StoredObject | KubeObject): Uint8Array {
+  const object = item instanceof StoredObject ? serve(resource, item) : item;
+  return encodeMessage(META_TYPES + PARTIAL.kind, partialOf(object));
 }
 
 function identityOf(resource: Resource): Identity {
