@@ -460,7 +460,6 @@ function plainAsk(input: DecideInput, cycle: Cycle, filtering: Filtering): Plain
     memoryExact: balance?.memoryBytes ?? 0,
     leastWeight,
     balanceWeight,
-    constant: uniformTotal(scores),
   };
   if (leastWeight + balanceWeight > MOST_WEIGHT) return null;
   return { ask, scores };

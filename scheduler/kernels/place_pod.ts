@@ -1,10 +1,10 @@
 /**
  * Fit, LeastAllocated and BalancedAllocation over cpu and memory in one pass over all nodes.
- * In: the columns of a `HotColumns`, what one pod asks for. Out: the best total of each block of
- * rows and how many rows have it; of one block at a time, all totals.
- * Never: gives other bits than the general loops of `plugins/`. Tables of `SIMD_ROWS` rows and more
- * live in the memory of a WebAssembly instance and are passed over in 128-bit lanes; smaller ones
- * by the scalar twin below.
+ * In: the columns of a `HotColumns`, what one pod asks for. Out: on how many rows it fits, the best
+ * worth of each block of rows that may hold the winner and how many rows have it.
+ * Never: picks another row than the general loops of `plugins/` do. Tables of `SIMD_ROWS` rows and
+ * more live in the memory of a WebAssembly instance and are passed over in 128-bit lanes; smaller
+ * ones by the scalar twin below.
  */
 
 import { PLACE_POD_WASM } from "./place_pod_wasm.ts";
@@ -15,22 +15,29 @@ export const BLOCK_ROWS = 64;
 /** From this capacity on the columns live in WebAssembly memory, whose pages are dear. */
 const SIMD_ROWS = 1024;
 const PAGE_BYTES = 65_536;
+/** Columns of eight bytes a row, of four, and of two; the latter lie block by block. */
 const DOUBLE_COLUMNS = 6;
-/** Columns of four bytes a row, and those that lie block by block. */
 const WORD_COLUMNS = 2;
-const QUICK_COLUMNS = 8;
-const QUICK_BLOCK_WORDS = QUICK_COLUMNS * BLOCK_ROWS;
-/** Memory is compared in whole units of this many bytes, so that 32 bits hold 2 TiB. */
-const MEMORY_UNIT = 1024;
-/** Above this capacity totals are worked out again where they are asked for, to spare memory. */
-const MOST_KEPT_TOTALS = 65_536;
-const MOST_UNITS = 2 ** 31 - 1;
-/** Two weights share one word. */
-const MOST_QUICK_WEIGHT = 2 ** 15 - 1;
-/** How much inverses are lifted, so that rounding them to Float32 never leaves them too small. */
-const INVERSE_LIFT = 1 + 2 ** -22;
+const NARROW_COLUMNS = 8;
+const NARROW_BLOCK = NARROW_COLUMNS * BLOCK_ROWS;
+/** What the kernel knows of a block: its smallest cpu and memory, rows that requests tell apart. */
+const HEAD_BYTES = 32;
+/** Two rounds of worths of two bytes, or one of four. */
+const WORTH_BYTES = 4 * BLOCK_ROWS;
 
-/** What one pod asks for and how its scores count. */
+/** Shares are counted in 256ths of a percent. */
+const WHOLE = 25_600;
+/** The share that stands for 1 in the column of smallest nodes over this one. */
+const MOST_RATIO = 2 ** 15 - 1;
+/** Most cpu, in thousandths, and memory for which the error of a share stays below its margin. */
+const MOST_CPU_MILLI = 2 ** 24 - 1;
+const MOST_MEMORY_BYTES = 2 ** 43;
+/** Worths of two bytes hold two scores with weights that add up to this. */
+const MOST_QUICK_WEIGHT = 300;
+/** Free share of a row that takes no more pods: less than any pod can do with. */
+const FULL = -(2 ** 15);
+
+/** What one pod asks for and how its scores count: whole numbers, unless said otherwise. */
 export interface PodAsk {
   /** Must be free; -Infinity when not asked for. */
   readonly cpuFit: number;
@@ -44,27 +51,19 @@ export interface PodAsk {
   readonly leastWeight: number;
   /** 0 = no say. */
   readonly balanceWeight: number;
-  /** Added to every total. */
-  readonly constant: number;
 }
 
 interface Kernels {
-  placeQuickly(...numbers: number[]): number;
-  placeExactly(...numbers: number[]): number;
+  layOut(...offsets: number[]): void;
+  ask(...amounts: number[]): void;
+  placeQuickly(blocks: number, block: number, atLeast: number): number;
+  placeExactly(blocks: number, block: number): number;
 }
 
-/** In `blockBest`: the quick pass could not tell. */
-const UNSURE = -2;
-/** Most cpu, in thousandths, that the quick pass counts in 32 bits a hundredfold. */
-export const MOST_CPU_MILLI = 2 ** 24 - 1;
-/** @returns whether a node offers more than the pass can count exactly. */
+/** @returns whether a node offers more than any pass can count exactly. */
 export function isHuge(offered: { readonly cpuMilli: number; readonly memoryBytes: number }) {
-  return offered.cpuMilli > MOST_CPU_MILLI || offered.memoryBytes > EXACT_CAPACITY;
+  return offered.cpuMilli > EXACT_CAPACITY || offered.memoryBytes > EXACT_CAPACITY;
 }
-
-/** Free cpu of a row that takes no more pods: less than any pod can do with. */
-const FULL = -(2 ** 31);
-const NOT_ASKED = FULL + 1;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -87,35 +86,46 @@ export class HotColumns {
   /** 50..100: how evenly cpu and memory are in use as things stand. */
   readonly evenness: Int32Array;
   /** Made from the columns above for the quick pass, block by block; the kernel names them. */
-  readonly #quick: Int32Array;
-  readonly #quickFloats: Float32Array;
-  /** Written by `place`: the best total of each block, -1 = none fits, and how many have it. */
+  readonly #narrow: Int16Array;
+  /** By block: smallest cpu, smallest memory; NaN where true division must do. */
+  readonly #smallest: Float64Array;
+  /** By block: rows whose free shares by requests are not those that scores count. */
+  readonly #apart: Int32Array;
+  /**
+   * Written by `place`: the best worth of each block, 0 = none fits, and how many rows have it.
+   * Where the best is below that of a block before it, it may be too low.
+   */
   readonly blockBest: Int32Array;
   readonly blockTies: Int32Array;
-  /** -1 = it does not fit. Of each block, or of a large table only those of the last one. */
-  readonly #totals: Int32Array;
+  /** Of the block passed over last, 0 = it does not fit. */
+  readonly #worths: Int32Array;
+  readonly #narrowWorths: Int16Array;
   readonly #kernels: Kernels | null;
 
   /** @param simd false keeps to the scalar twin whatever the size. */
   constructor(capacity: number, simd = true) {
     this.capacity = capacity;
     const blocks = capacity / BLOCK_ROWS;
-    const totals = capacity <= MOST_KEPT_TOTALS ? capacity : BLOCK_ROWS;
-    const words4 = 4 * (WORD_COLUMNS + QUICK_COLUMNS);
-    const bytes = capacity * (8 * DOUBLE_COLUMNS + words4) + 8 * blocks + 4 * totals;
+    const narrowAt = capacity * (8 * DOUBLE_COLUMNS + 4 * WORD_COLUMNS);
+    const headsAt = narrowAt + 2 * NARROW_COLUMNS * capacity;
+    const bestAt = headsAt + HEAD_BYTES * blocks;
+    const tiesAt = bestAt + 4 * blocks;
+    const worthsAt = 16 * Math.ceil((tiesAt + 4 * blocks) / 16);
+    const bytes = worthsAt + WORTH_BYTES;
     let buffer: ArrayBuffer;
     if (simd && capacity >= SIMD_ROWS) {
       const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
       buffer = memory.buffer;
       const { exports } = new WebAssembly.Instance(compile(), { columns: { memory } });
       this.#kernels = exports as unknown as Kernels;
+      this.#kernels.layOut(8 * capacity, narrowAt, headsAt, bestAt, tiesAt, worthsAt);
     } else {
       buffer = new ArrayBuffer(bytes);
       this.#kernels = null;
     }
     const doubles = (at: number) => new Float64Array(buffer, 8 * at * capacity, capacity);
-    const words = (at: number, length = capacity) =>
-      new Int32Array(buffer, (8 * DOUBLE_COLUMNS + 4 * at) * capacity, length);
+    const words = (at: number) =>
+      new Int32Array(buffer, (8 * DOUBLE_COLUMNS + 4 * at) * capacity, capacity);
     this.cpuAllocatable = doubles(0);
     this.cpuRequested = doubles(1);
     this.cpuNonzero = doubles(2);
@@ -124,13 +134,18 @@ export class HotColumns {
     this.memoryNonzero = doubles(5);
     this.podsFree = words(0);
     this.evenness = words(1);
-    this.#quick = words(WORD_COLUMNS, QUICK_COLUMNS * capacity);
-    this.#quickFloats = new Float32Array(buffer, this.#quick.byteOffset, this.#quick.length);
-    this.blockBest = words(WORD_COLUMNS + QUICK_COLUMNS, blocks);
-    this.blockTies = new Int32Array(buffer, this.blockBest.byteOffset + 4 * blocks, blocks);
-    this.#totals = new Int32Array(buffer, this.blockTies.byteOffset + 4 * blocks, totals);
-    for (let at = 0; at < this.#quick.length; at += QUICK_BLOCK_WORDS) {
-      this.#quick.fill(FULL, at, at + BLOCK_ROWS);
+    this.#narrow = new Int16Array(buffer, narrowAt, NARROW_COLUMNS * capacity);
+    this.#smallest = new Float64Array(buffer, headsAt, (HEAD_BYTES / 8) * blocks).fill(Infinity);
+    this.#apart = new Int32Array(buffer, headsAt, (HEAD_BYTES / 4) * blocks);
+    this.blockBest = new Int32Array(buffer, bestAt, blocks);
+    this.blockTies = new Int32Array(buffer, tiesAt, blocks);
+    this.#worths = new Int32Array(buffer, worthsAt, BLOCK_ROWS);
+    this.#narrowWorths = new Int16Array(buffer, worthsAt, BLOCK_ROWS);
+    for (let block = 0; block < blocks; block++) {
+      this.#apart[(HEAD_BYTES / 4) * block + 4] = 0;
+      const at = NARROW_BLOCK * block;
+      this.#narrow.fill(FULL, at, at + BLOCK_ROWS);
+      this.#narrow.fill(FULL, at + 6 * BLOCK_ROWS, at + 7 * BLOCK_ROWS);
     }
   }
 
@@ -143,16 +158,42 @@ export class HotColumns {
     this.memoryRequested.set(from.memoryRequested);
     this.memoryNonzero.set(from.memoryNonzero);
     this.podsFree.set(from.podsFree);
-    for (let row = 0; row < from.capacity; row++) {
-      this.offer(row, this.cpuAllocatable[row], this.memoryAllocatable[row]);
-    }
+    for (let row = 0; row < from.capacity; row += BLOCK_ROWS) this.#measure(row / BLOCK_ROWS);
   }
 
   /** Sets what a node offers. */
   offer(row: number, cpu: number, memory: number): void {
+    const block = Math.floor(row / BLOCK_ROWS);
+    const smallestCpu = this.#smallest[(HEAD_BYTES / 8) * block];
+    const smallestMemory = this.#smallest[(HEAD_BYTES / 8) * block + 1];
+    const wasSmallest = !(this.cpuAllocatable[row] !== smallestCpu && smallestCpu <= cpu &&
+      this.memoryAllocatable[row] !== smallestMemory && smallestMemory <= memory);
     this.cpuAllocatable[row] = cpu;
     this.memoryAllocatable[row] = memory;
-    this.weigh(row);
+    if (wasSmallest && this.#kernels !== null) this.#measure(block);
+    else this.weigh(row);
+  }
+
+  /** Finds the smallest node of a block, against which the others are weighed. */
+  #measure(block: number): void {
+    const from = block * BLOCK_ROWS;
+    let smallestCpu = Infinity;
+    let smallestMemory = Infinity;
+    for (let row = from; row < from + BLOCK_ROWS; row++) {
+      if (!this.#isCountable(row)) continue;
+      smallestCpu = Math.min(smallestCpu, this.cpuAllocatable[row]);
+      smallestMemory = Math.min(smallestMemory, this.memoryAllocatable[row]);
+    }
+    this.#smallest[(HEAD_BYTES / 8) * block] = smallestCpu;
+    this.#smallest[(HEAD_BYTES / 8) * block + 1] = smallestMemory;
+    for (let row = from; row < from + BLOCK_ROWS; row++) this.weigh(row);
+  }
+
+  /** @returns whether the quick pass can count what a node offers */
+  #isCountable(row: number): boolean {
+    const cpu = this.cpuAllocatable[row];
+    const memory = this.memoryAllocatable[row];
+    return cpu > 0 && memory > 0 && cpu <= MOST_CPU_MILLI && memory <= MOST_MEMORY_BYTES;
   }
 
   /** Brings what is made from the other columns up to date with a row. */
@@ -164,102 +205,50 @@ export class HotColumns {
     const evenness = evennessOf(cpuUsed, cpu, memoryUsed, memory);
     this.evenness[row] = evenness;
     if (this.#kernels === null) return;
-    const at = Math.floor(row / BLOCK_ROWS) * QUICK_BLOCK_WORDS + row % BLOCK_ROWS;
-    const quick = this.#quick;
-    const floats = this.#quickFloats;
-    const lacks = cpu === 0 || memory === 0;
-    const free = Math.max(NOT_ASKED + 1, cpu - cpuUsed);
-    quick[at] = this.podsFree[row] > 0 ? free : FULL;
-    const units = Math.floor((memory - memoryUsed) / MEMORY_UNIT);
-    quick[at + BLOCK_ROWS] = Math.min(MOST_UNITS, Math.max(NOT_ASKED + 1, units));
-    quick[at + 2 * BLOCK_ROWS] = 100 * Math.max(0, cpu - this.cpuNonzero[row]);
-    quick[at + 3 * BLOCK_ROWS] = cpu + evenness * 2 ** 24;
-    floats[at + 4 * BLOCK_ROWS] = lacks ? 0 : INVERSE_LIFT / cpu;
-    // Half a percent sits between two whole ones, so a row that lacks something is never sure.
-    floats[at + 5 * BLOCK_ROWS] = lacks
-      ? 0.5
-      : 100 * (memory - this.memoryNonzero[row]) / memory - 0.5;
-    floats[at + 6 * BLOCK_ROWS] = lacks ? 0 : INVERSE_LIFT / memory;
-    floats[at + 7 * BLOCK_ROWS] = lacks
+    const block = Math.floor(row / BLOCK_ROWS);
+    const at = block * NARROW_BLOCK + row % BLOCK_ROWS;
+    const head = (HEAD_BYTES / 8) * block;
+    const narrow = this.#narrow;
+    const wereApart = this.#areApart(at);
+    if (this.podsFree[row] <= 0 || !this.#isCountable(row)) {
+      if (this.podsFree[row] > 0) this.#smallest.fill(NaN, head, head + 2);
+      narrow[at] = narrow[at + 6 * BLOCK_ROWS] = FULL;
+      narrow[at + BLOCK_ROWS] = narrow[at + 7 * BLOCK_ROWS] = 0;
+    } else {
+      const smallestCpu = this.#smallest[head];
+      const smallestMemory = this.#smallest[head + 1];
+      // Ratios are rounded up; what that may add to an ask is taken off what is free.
+      const cpuSlack = smallestCpu === cpu ? 0 : 1;
+      const memorySlack = smallestMemory === memory ? 0 : 1;
+      narrow[at] = shareOf(cpu - this.cpuNonzero[row], cpu, cpuSlack);
+      narrow[at + BLOCK_ROWS] = shareOf(memory - this.memoryNonzero[row], memory, memorySlack);
+      narrow[at + 2 * BLOCK_ROWS] = Math.round(
+        WHOLE * (Math.min(1, cpuUsed / cpu) - Math.min(1, memoryUsed / memory)),
+      );
+      narrow[at + 3 * BLOCK_ROWS] = 50 - evenness;
+      narrow[at + 4 * BLOCK_ROWS] = ratioOf(smallestCpu, cpu);
+      narrow[at + 5 * BLOCK_ROWS] = ratioOf(smallestMemory, memory);
+      narrow[at + 6 * BLOCK_ROWS] = shareOf(cpu - cpuUsed, cpu, cpuSlack);
+      narrow[at + 7 * BLOCK_ROWS] = shareOf(memory - memoryUsed, memory, memorySlack);
+    }
+    this.#apart[2 * head + 4] += this.#areApart(at) - wereApart;
+  }
+
+  /** @returns 1 where a row's free shares by requests are not those that scores count, else 0 */
+  #areApart(at: number): number {
+    const narrow = this.#narrow;
+    return narrow[at] === narrow[at + 6 * BLOCK_ROWS] &&
+        narrow[at + BLOCK_ROWS] === narrow[at + 7 * BLOCK_ROWS]
       ? 0
-      : 50 * (Math.min(1, cpuUsed / cpu) - Math.min(1, memoryUsed / memory));
+      : 1;
   }
 
   /** Fills `blockBest` and `blockTies` for the first rows. @returns on how many rows it fits. */
   place(rows: number, ask: PodAsk): number {
-    return this.#passOver(0, Math.ceil(rows / BLOCK_ROWS), ask);
-  }
-
-  /** @returns the totals of one block after `place`, good until the next call */
-  totalsOf(block: number, ask: PodAsk): Int32Array {
-    const { length } = this.#totals;
-    if (length === BLOCK_ROWS) this.#passOver(block, 1, ask);
-    const at = (block * BLOCK_ROWS) % length;
-    return this.#totals.subarray(at, at + BLOCK_ROWS);
-  }
-
-  /** Where the totals of a block go. @returns a byte offset */
-  #totalsAt(block: number): number {
-    return this.#totals.byteOffset + 4 * ((block * BLOCK_ROWS) % this.#totals.length);
-  }
-
-  #passOver(from: number, blocks: number, ask: PodAsk): number {
+    const blocks = Math.ceil(rows / BLOCK_ROWS);
     const kernels = this.#kernels;
-    if (kernels === null) return placeScalar(this, this.#totals, { from, blocks }, ask);
-    if (!isQuick(ask)) return this.#placeExactly(kernels, from, blocks, ask);
-    let count = this.#placeQuickly(kernels, from, blocks, ask);
-    const { blockBest } = this;
-    const end = from + blocks;
-    for (let block = from; block < end; block++) {
-      if (blockBest[block] !== UNSURE) continue;
-      let next = block + 1;
-      while (next < end && blockBest[next] === UNSURE) next++;
-      count += this.#placeExactly(kernels, block, next - block, ask);
-      block = next;
-    }
-    return count;
-  }
-
-  #placeQuickly(kernels: Kernels, from: number, blocks: number, ask: PodAsk): number {
-    const isAsked = ask.memoryFit !== -Infinity;
-    const units = isAsked ? Math.ceil(ask.memoryFit / MEMORY_UNIT) : NOT_ASKED;
-    // A row with all but the last, partial unit free may fit or not.
-    const isPartial = isAsked && ask.memoryFit % MEMORY_UNIT !== 0;
-    return kernels.placeQuickly(
-      blocks,
-      this.#quick.byteOffset + 4 * QUICK_BLOCK_WORDS * from,
-      this.#totalsAt(from),
-      this.#totals.length === BLOCK_ROWS ? 0 : 4 * BLOCK_ROWS,
-      this.blockBest.byteOffset + 4 * from,
-      this.blockTies.byteOffset + 4 * from,
-      ask.cpuFit === -Infinity ? NOT_ASKED : ask.cpuFit,
-      units,
-      isPartial ? units - 1 : FULL,
-      100 * ask.cpuScored,
-      100 * ask.memoryScored,
-      50 * ask.cpuExact,
-      50 * ask.memoryExact,
-      ask.leastWeight + ask.balanceWeight * 2 ** 16,
-      ask.constant + 50 * ask.balanceWeight,
-    );
-  }
-
-  #placeExactly(kernels: Kernels, from: number, blocks: number, ask: PodAsk): number {
-    const row = from * BLOCK_ROWS;
-    return kernels.placeExactly(
-      blocks,
-      this.cpuAllocatable.byteOffset + 8 * row,
-      this.cpuRequested.byteOffset + 8 * row,
-      this.cpuNonzero.byteOffset + 8 * row,
-      this.memoryAllocatable.byteOffset + 8 * row,
-      this.memoryRequested.byteOffset + 8 * row,
-      this.memoryNonzero.byteOffset + 8 * row,
-      this.podsFree.byteOffset + 4 * row,
-      this.evenness.byteOffset + 4 * row,
-      this.#totalsAt(from),
-      this.#totals.length === BLOCK_ROWS ? 0 : 4 * BLOCK_ROWS,
-      this.blockBest.byteOffset + 4 * from,
-      this.blockTies.byteOffset + 4 * from,
+    if (kernels === null) return this.#placeScalar({ from: 0, to: blocks }, ask);
+    kernels.ask(
       ask.cpuFit,
       ask.memoryFit,
       ask.cpuScored,
@@ -268,21 +257,92 @@ export class HotColumns {
       ask.memoryExact,
       ask.leastWeight,
       ask.balanceWeight,
-      ask.constant,
     );
+    return isQuick(ask) ? kernels.placeQuickly(blocks, 0, 1) : kernels.placeExactly(blocks, 0);
+  }
+
+  /**
+   * Finds a row of a block after `place`.
+   *
+   * @param ask that of `place`
+   * @param best the best worth of any block, and of this one
+   * @returns the row of the given rank, from 0, among those of that worth
+   */
+  pick(block: number, ask: PodAsk, best: number, rank: number): number {
+    const kernels = this.#kernels;
+    let worths: Int32Array | Int16Array = this.#worths;
+    if (kernels === null) this.#placeScalar({ from: block, to: block + 1 }, ask);
+    else if (isQuick(ask)) {
+      kernels.placeQuickly(1, block, best);
+      worths = this.#narrowWorths;
+    } else kernels.placeExactly(1, block);
+    for (let at = 0; at < BLOCK_ROWS; at++) {
+      if (worths[at] === best && rank-- === 0) return block * BLOCK_ROWS + at;
+    }
+    throw new Error("place pod: no row to pick");
+  }
+
+  /** The twin of the kernels: the same in plain numbers. */
+  #placeScalar(
+    { from, to }: { readonly from: number; readonly to: number },
+    ask: PodAsk,
+  ): number {
+    const { cpuAllocatable, cpuRequested, cpuNonzero, podsFree, evenness } = this;
+    const { memoryAllocatable, memoryRequested, memoryNonzero, blockBest, blockTies } = this;
+    const { cpuFit, memoryFit, cpuScored, memoryScored, cpuExact, memoryExact } = ask;
+    const worths = this.#worths;
+    let count = 0;
+    for (let block = from; block < to; block++) {
+      let best = 0;
+      let ties = 0;
+      for (let at = 0; at < BLOCK_ROWS; at++) {
+        const row = block * BLOCK_ROWS + at;
+        const cpu = cpuAllocatable[row];
+        const memory = memoryAllocatable[row];
+        const cpuUsed = cpuRequested[row];
+        const memoryUsed = memoryRequested[row];
+        worths[at] = 0;
+        if (!(cpuFit <= cpu - cpuUsed && memoryFit <= memory - memoryUsed)) continue;
+        if (podsFree[row] <= 0) continue;
+        count++;
+        const cpuFree = cpu - cpuNonzero[row] - cpuScored;
+        const memoryFree = memory - memoryNonzero[row] - memoryScored;
+        const sum = (cpuFree > 0 ? Math.trunc((cpuFree * 100) / cpu) : 0) +
+          (memoryFree > 0 ? Math.trunc((memoryFree * 100) / memory) : 0);
+        const least = cpu === 0 || memory === 0 ? sum : sum >> 1;
+        const after = evennessOf(cpuUsed + cpuExact, cpu, memoryUsed + memoryExact, memory);
+        const balance = 1 + ((50 + after - evenness[row]) >> 1);
+        const worth = 1 + ask.leastWeight * least + ask.balanceWeight * balance;
+        worths[at] = worth;
+        if (worth > best) {
+          best = worth;
+          ties = 1;
+        } else if (worth === best) ties++;
+      }
+      blockBest[block] = best;
+      blockTies[block] = best === 0 ? BLOCK_ROWS : ties;
+    }
+    return count;
   }
 }
 
 /** @returns whether the quick pass can hold the numbers of a pod. */
 function isQuick(ask: PodAsk): boolean {
-  const { cpuFit, memoryFit, cpuScored, cpuExact, memoryExact } = ask;
-  if (cpuScored > MOST_CPU_MILLI || cpuFit > MOST_CPU_MILLI) return false;
-  if (memoryFit >= (MOST_UNITS - 1) * MEMORY_UNIT) return false;
-  // Where it fits, shares in use must not pass 1.
-  if (cpuExact > Math.max(0, cpuFit) || memoryExact > Math.max(0, memoryFit)) return false;
-  // Without a say of evenness, its doubts would be for nothing.
-  if (ask.balanceWeight === 0) return false;
-  return ask.leastWeight <= MOST_QUICK_WEIGHT && ask.balanceWeight <= MOST_QUICK_WEIGHT;
+  const { cpuFit, memoryFit, cpuExact, memoryExact, leastWeight, balanceWeight } = ask;
+  if (leastWeight + balanceWeight > MOST_QUICK_WEIGHT) return false;
+  // It takes one amount for what must be free and for what balance adds.
+  return balanceWeight === 0 ||
+    (cpuExact === Math.max(0, cpuFit) && memoryExact === Math.max(0, memoryFit));
+}
+
+/** @returns a share of something that is free, rounded down, in 256ths of a percent. */
+function shareOf(free: number, whole: number, slack: number): number {
+  return Math.max(0, Math.floor((WHOLE * free) / whole) - slack);
+}
+
+/** @returns the smallest node's amount over this one's, in 32,768ths, rounded up. */
+function ratioOf(smallest: number, whole: number): number {
+  return Math.min(MOST_RATIO, Math.ceil((2 ** 15 * smallest) / whole));
 }
 
 /** @returns 50..100: 100 less half the difference of the shares in use; 100 for one resource. */
@@ -293,56 +353,11 @@ function evennessOf(cpuUsed: number, cpu: number, memoryUsed: number, memory: nu
   return Math.trunc((1 - Math.abs((a - b) / 2)) * 100);
 }
 
-/** The twin of the kernel: the same in plain numbers. */
-function placeScalar(
-  columns: HotColumns,
-  totals: Int32Array,
-  { from, blocks }: { readonly from: number; readonly blocks: number },
-  ask: PodAsk,
-): number {
-  const { cpuAllocatable, cpuRequested, cpuNonzero, podsFree, evenness } = columns;
-  const { memoryAllocatable, memoryRequested, memoryNonzero, blockBest, blockTies } = columns;
-  const { cpuFit, memoryFit, cpuScored, memoryScored, cpuExact, memoryExact } = ask;
-  let count = 0;
-  for (let block = from; block < from + blocks; block++) {
-    let best = -1;
-    let ties = 0;
-    for (let at = 0; at < BLOCK_ROWS; at++) {
-      const row = block * BLOCK_ROWS + at;
-      const cpu = cpuAllocatable[row];
-      const memory = memoryAllocatable[row];
-      const cpuUsed = cpuRequested[row];
-      const memoryUsed = memoryRequested[row];
-      const put = row % totals.length;
-      totals[put] = -1;
-      if (!(cpuFit <= cpu - cpuUsed && memoryFit <= memory - memoryUsed)) continue;
-      if (podsFree[row] <= 0) continue;
-      count++;
-      const cpuFree = cpu - cpuNonzero[row] - cpuScored;
-      const memoryFree = memory - memoryNonzero[row] - memoryScored;
-      const sum = (cpuFree > 0 ? Math.trunc((cpuFree * 100) / cpu) : 0) +
-        (memoryFree > 0 ? Math.trunc((memoryFree * 100) / memory) : 0);
-      const least = cpu === 0 || memory === 0 ? sum : sum >> 1;
-      const after = evennessOf(cpuUsed + cpuExact, cpu, memoryUsed + memoryExact, memory);
-      const balance = 50 + ((50 + after - evenness[row]) >> 1);
-      const total = ask.constant + ask.leastWeight * least + ask.balanceWeight * balance;
-      totals[put] = total;
-      if (total > best) {
-        best = total;
-        ties = 1;
-      } else if (total === best) ties++;
-    }
-    blockBest[block] = best;
-    blockTies[block] = best < 0 ? BLOCK_ROWS : ties;
-  }
-  return count;
-}
-
 /**
  * Finds the row to take after `place`.
  *
  * @param ask that of `place`
- * @param rankOf given how many rows share the best total, says which of them, from 0.
+ * @param rankOf given how many rows share the best worth, says which of them, from 0.
  */
 export function pickPlaced(
   columns: HotColumns,
@@ -352,7 +367,7 @@ export function pickPlaced(
 ): number {
   const { blockBest, blockTies } = columns;
   const blocks = Math.ceil(rows / BLOCK_ROWS);
-  let best = -1;
+  let best = 0;
   let ties = 0;
   for (let block = 0; block < blocks; block++) {
     const found = blockBest[block];
@@ -368,10 +383,7 @@ export function pickPlaced(
       rank -= blockTies[block];
       continue;
     }
-    const totals = columns.totalsOf(block, ask);
-    for (let at = 0;; at++) {
-      if (totals[at] === best && rank-- === 0) return block * BLOCK_ROWS + at;
-    }
+    return columns.pick(block, ask, best, rank);
   }
-  throw new Error("place pod: no row to pick");
+  throw new Error("place pod: no block to pick");
 }

@@ -1,364 +1,489 @@
-;; One pass over all nodes for one pod: does it fit, and how good is each node?
-;; In: columns of the node table as byte offsets, what the pod asks for, two weights, a constant.
-;; Out: the best total of each block of 64 rows, -1 where it fits on none, and how many rows have it;
-;; the Int32 totals, -1 where it does not fit, of each block, or with an advance of 0 all in one
-;; place; the count of rows where it fits.
-;; 128-bit lanes, nothing relaxed. Division is slow, so the quick pass multiplies with inverses.
+;; One pass over all nodes for one pod: does it fit, and what is each node worth?
+;; In: where the columns lie, what the pod asks for, the blocks of 64 rows to pass over.
+;; Out: the best worth of each block and how many rows have it; the worths of the last block; the
+;; count of rows where it fits. Worth is 1 + weight of least * score + weight of balance * (score -
+;; 49), and 0 where the pod does not fit.
+;; 128-bit lanes, nothing relaxed.
 (module
   (import "columns" "memory" (memory 1))
-  ;; The quick pass: four rows a step, over eight columns made for it, block by block: free cpu and
-  ;; memory, what is left of cpu a hundredfold, cpu with evenness above it, 1 / cpu, what is left of
-  ;; memory in percent, 1 / memory, fifty times the difference of the shares in use. Where a
-  ;; rounded number comes too close to a whole one to tell, the block's best becomes -2 and its rows
-  ;; are not counted: the caller has it passed over by placeExactly.
-  (func (export "placeQuickly")
-    (param $blocks i32) (param $at i32)
-    (param $totals i32) (param $advance i32) (param $blockBest i32) (param $blockTies i32)
-    (param $cpuFit i32) (param $memoryFit i32) (param $memoryEdge i32)
-    (param $cpuScored i32) (param $memoryScored f32)
-    (param $cpuExact f32) (param $memoryExact f32)
-    (param $weights i32) (param $constant i32)
-    (result i32)
-    (local $sure i32) (local $put i32)
-    (local $unfit v128) (local $left v128) (local $whole v128) (local $inverse v128)
-    (local $otherInverse v128) (local $percent v128) (local $a v128) (local $lifted v128)
-    (local $off v128) (local $farthest v128) (local $edges v128)
-    (local $best v128) (local $ties v128) (local $count v128) (local $countBefore v128)
-    (local $zero v128) (local $half v128) (local $lift v128) (local $low v128)
-    (local $wholes v128) (local $least v128) (local $most v128) (local $out v128)
-    (local $cpuFits v128) (local $memoryFits v128) (local $memoryEdges v128)
-    (local $cpuTakes v128) (local $memoryTakes v128) (local $cpuAdds v128)
-    (local $memoryAdds v128) (local $weigh v128) (local $base v128)
-    (local.set $half (f32x4.splat (f32.const 0.5)))
-    ;; Added to a small number, 1.5 * 2^23 rounds it and leaves it in the low bits.
-    (local.set $lift (f32x4.splat (f32.const 12582912)))
-    (local.set $low (i32x4.splat (i32.const 0xffff)))
-    (local.set $wholes (i32x4.splat (i32.const 0xffffff)))
-    ;; Percentages arrive less a half, so that rounding them rounds down; below 0 they count as 0.
-    (local.set $least (f32x4.splat (f32.const -0.25)))
-    ;; 100 less a half, and the 50 that the final halving starts from.
-    (local.set $most (f32x4.splat (f32.const 149.5)))
-    (local.set $out (i32x4.splat (i32.const -1)))
-    (local.set $cpuFits (i32x4.splat (local.get $cpuFit)))
-    (local.set $memoryFits (i32x4.splat (local.get $memoryFit)))
-    (local.set $memoryEdges (i32x4.splat (local.get $memoryEdge)))
-    (local.set $cpuTakes (i32x4.splat (local.get $cpuScored)))
-    (local.set $memoryTakes (f32x4.splat (local.get $memoryScored)))
-    (local.set $cpuAdds (f32x4.splat (local.get $cpuExact)))
-    (local.set $memoryAdds (f32x4.splat (local.get $memoryExact)))
-    (local.set $weigh (i32x4.splat (local.get $weights)))
-    (local.set $base (i32x4.splat (local.get $constant)))
-    (block $done
-      (loop $block
-        (br_if $done (i32.eqz (local.get $blocks)))
-        (local.set $best (local.get $out))
-        (local.set $farthest (local.get $zero))
-        (local.set $edges (local.get $zero))
-        (local.set $ties (local.get $zero))
-        (local.set $put (local.get $totals))
-        (local.set $countBefore (local.get $count))
-        (loop $four
-          (local.set $left (v128.load offset=256 (local.get $at)))
-          (local.set $unfit
-            (v128.or
-              (i32x4.gt_s (local.get $cpuFits) (v128.load (local.get $at)))
-              (i32x4.gt_s (local.get $memoryFits) (local.get $left))))
-          (local.set $edges
-            (v128.or (local.get $edges)
-              (i32x4.eq (local.get $memoryEdges) (local.get $left))))
+  ;; Byte offsets: six Float64 columns of so many bytes each, followed by two of Int32; narrow
+  ;; columns block by block; 32 bytes of each block; two numbers of each; one block of worths.
+  (global $stride (mut i32) (i32.const 0))
+  (global $narrow (mut i32) (i32.const 0))
+  (global $heads (mut i32) (i32.const 0))
+  (global $blockBest (mut i32) (i32.const 0))
+  (global $blockTies (mut i32) (i32.const 0))
+  (global $worths (mut i32) (i32.const 0))
+  (func (export "layOut")
+    (param i32) (param i32) (param i32) (param i32) (param i32) (param i32)
+    (global.set $stride (local.get 0))
+    (global.set $narrow (local.get 1))
+    (global.set $heads (local.get 2))
+    (global.set $blockBest (local.get 3))
+    (global.set $blockTies (local.get 4))
+    (global.set $worths (local.get 5)))
 
-          ;; Free percent of cpu: right or 1 too high, which one product tells.
-          (local.set $inverse (v128.load offset=1024 (local.get $at)))
-          (local.set $whole (v128.load offset=768 (local.get $at)))
-          (local.set $left
-            (i32x4.max_s (local.get $zero)
-              (i32x4.sub (v128.load offset=512 (local.get $at)) (local.get $cpuTakes))))
-          (local.set $percent
-            (v128.and (local.get $low)
-              (f32x4.add (local.get $lift)
-                (f32x4.sub
-                  (f32x4.mul (f32x4.convert_i32x4_s (local.get $left)) (local.get $inverse))
-                  (local.get $half)))))
-          (local.set $percent
-            (i32x4.add (local.get $percent)
-              (i32x4.gt_s
-                (i32x4.mul (local.get $percent)
-                  (v128.and (local.get $wholes) (local.get $whole)))
-                (local.get $left))))
+  (global $cpuFits (mut v128) (v128.const i64x2 0 0))
+  (global $memoryFits (mut v128) (v128.const i64x2 0 0))
+  (global $cpuTakes (mut v128) (v128.const i64x2 0 0))
+  (global $memoryTakes (mut v128) (v128.const i64x2 0 0))
+  (global $cpuAdds (mut v128) (v128.const i64x2 0 0))
+  (global $memoryAdds (mut v128) (v128.const i64x2 0 0))
+  (global $leastWeight (mut v128) (v128.const i64x2 0 0))
+  (global $balanceWeight (mut v128) (v128.const i64x2 0 0))
+  ;; What the pod asks for, until it is called again.
+  (func (export "ask")
+    (param f64) (param f64) (param f64) (param f64)
+    (param f64) (param f64) (param f64) (param f64)
+    (global.set $cpuFits (f64x2.splat (local.get 0)))
+    (global.set $memoryFits (f64x2.splat (local.get 1)))
+    (global.set $cpuTakes (f64x2.splat (local.get 2)))
+    (global.set $memoryTakes (f64x2.splat (local.get 3)))
+    (global.set $cpuAdds (f64x2.splat (local.get 4)))
+    (global.set $memoryAdds (f64x2.splat (local.get 5)))
+    (global.set $leastWeight (f64x2.splat (local.get 6)))
+    (global.set $balanceWeight (f64x2.splat (local.get 7))))
 
-          ;; Free percent of memory: unsure near a whole number above 0.
-          (local.set $otherInverse (v128.load offset=1536 (local.get $at)))
-          (local.set $a
-            (f32x4.pmax (local.get $least)
-              (f32x4.sub (v128.load offset=1280 (local.get $at))
-                (f32x4.mul (local.get $memoryTakes) (local.get $otherInverse)))))
-          (local.set $lifted (f32x4.add (local.get $a) (local.get $lift)))
-          (local.set $off
-            (f32x4.abs
-              (f32x4.sub (local.get $a)
-                (f32x4.sub (local.get $lifted) (local.get $lift)))))
-          ;; What the lift put on top of the sum is even and above the bits that are kept.
-          (local.set $percent
-            (i32x4.shr_u (i32x4.add (local.get $percent) (local.get $lifted)) (i32.const 1)))
-
-          ;; Evenness with the pod: unsure near any whole number.
-          (local.set $a
-            (f32x4.sub (local.get $most)
-              (f32x4.abs
-                (f32x4.add (v128.load offset=1792 (local.get $at))
-                  (f32x4.sub
-                    (f32x4.mul (local.get $cpuAdds) (local.get $inverse))
-                    (f32x4.mul (local.get $memoryAdds) (local.get $otherInverse)))))))
-          (local.set $lifted (f32x4.add (local.get $a) (local.get $lift)))
-          (local.set $farthest
-            (f32x4.pmax (local.get $farthest)
-              (v128.andnot
-                (f32x4.pmax (local.get $off)
-                  (f32x4.abs
-                    (f32x4.sub (local.get $a)
-                      (f32x4.sub (local.get $lifted) (local.get $lift)))))
-                (local.get $unfit))))
-          (local.set $lifted
-            (i32x4.shl
-              (i32x4.sub (local.get $lifted) (i32x4.shr_u (local.get $whole) (i32.const 24)))
-              (i32.const 15)))
-
-          ;; Both numbers as halves of one word, times the weights as halves of another.
-          (local.set $lifted
-            (v128.or (local.get $unfit)
-              (i32x4.add (local.get $base)
-                (i32x4.dot_i16x8_s (local.get $weigh)
-                  (i8x16.shuffle 0 1 18 19 4 5 22 23 8 9 26 27 12 13 30 31
-                    (local.get $percent) (local.get $lifted))))))
-          (v128.store (local.get $put) (local.get $lifted))
-          ;; Rows with the best total so far, lane by lane.
-          (local.set $ties
-            (v128.andnot (local.get $ties)
-              (i32x4.gt_s (local.get $lifted) (local.get $best))))
-          (local.set $best (i32x4.max_s (local.get $best) (local.get $lifted)))
-          (local.set $ties
-            (i32x4.sub (local.get $ties) (i32x4.eq (local.get $best) (local.get $lifted))))
-          (local.set $count (i32x4.add (local.get $count) (local.get $unfit)))
-          (local.set $put (i32.add (local.get $put) (i32.const 16)))
-          (local.set $at (i32.add (local.get $at) (i32.const 16)))
-          (br_if $four (i32.and (local.get $at) (i32.const 255))))
-        (if
-          (v128.any_true
-            (v128.or (local.get $edges)
-              (f32x4.gt (local.get $farthest) (f32x4.splat (f32.const 0.4999)))))
-          (then
-            (local.set $count (local.get $countBefore))
-            (i32.store (local.get $blockBest) (i32.const -2)))
-          (else
-            (local.set $sure (i32.add (local.get $sure) (i32.const 64)))
-            (local.set $a
-              (i32x4.max_s (local.get $best)
-                (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
-                  (local.get $best) (local.get $best))))
-            (local.set $a
-              (i32x4.max_s (local.get $a)
-                (i8x16.shuffle 4 5 6 7 0 1 2 3 12 13 14 15 8 9 10 11
-                  (local.get $a) (local.get $a))))
-            (local.set $ties
-              (v128.and (local.get $ties) (i32x4.eq (local.get $best) (local.get $a))))
-            (local.set $ties
-              (i32x4.add (local.get $ties)
-                (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
-                  (local.get $ties) (local.get $ties))))
-            (local.set $ties
-              (i32x4.add (local.get $ties)
-                (i8x16.shuffle 4 5 6 7 0 1 2 3 12 13 14 15 8 9 10 11
-                  (local.get $ties) (local.get $ties))))
-            (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $a)))
-            (i32.store (local.get $blockTies) (i32x4.extract_lane 0 (local.get $ties)))))
-        ;; Past the seven other columns of the block.
-        (local.set $at (i32.add (local.get $at) (i32.const 1792)))
-        (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
-        (local.set $blockTies (i32.add (local.get $blockTies) (i32.const 4)))
-        (local.set $totals (i32.add (local.get $totals) (local.get $advance)))
-        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
-        (br $block)))
-    (i32.add (local.get $sure)
-      (i32.add
-        (i32.add
-          (i32x4.extract_lane 0 (local.get $count))
-          (i32x4.extract_lane 1 (local.get $count)))
-        (i32.add
-          (i32x4.extract_lane 2 (local.get $count))
-          (i32x4.extract_lane 3 (local.get $count))))))
-
-  ;; How many rows of one block have the best total: four rows a step.
-  (func $tie (param $totals i32) (param $best i32) (result i32)
-    (local $end i32) (local $count v128) (local $same v128)
-    (local.set $same (i32x4.splat (local.get $best)))
-    (local.set $end (i32.add (local.get $totals) (i32.const 256)))
-    (loop $four
-      (local.set $count
-        (i32x4.sub (local.get $count)
-          (i32x4.eq (local.get $same) (v128.load (local.get $totals)))))
-      (local.set $totals (i32.add (local.get $totals) (i32.const 16)))
-      (br_if $four (i32.lt_u (local.get $totals) (local.get $end))))
-    (i32.add
-      (i32.add
-        (i32x4.extract_lane 0 (local.get $count))
-        (i32x4.extract_lane 1 (local.get $count)))
-      (i32.add
-        (i32x4.extract_lane 2 (local.get $count))
-        (i32x4.extract_lane 3 (local.get $count)))))
-
-  ;; The exact pass: two rows a step, over the Float64 columns, with true division.
-  (func (export "placeExactly")
-    (param $blocks i32)
-    (param $cpuAllocatable i32) (param $cpuRequested i32) (param $cpuNonzero i32)
-    (param $memoryAllocatable i32) (param $memoryRequested i32) (param $memoryNonzero i32)
-    (param $podsFree i32) (param $evenness i32)
-    (param $totals i32) (param $advance i32) (param $blockBest i32) (param $blockTies i32)
-    (param $cpuFit f64) (param $memoryFit f64)
-    (param $cpuScored f64) (param $memoryScored f64)
-    (param $cpuExact f64) (param $memoryExact f64)
-    (param $leastWeight f64) (param $balanceWeight f64) (param $constant f64)
-    (result i32)
-    (local $at8 i32) (local $at4 i32)
+  ;; Two rows, over the Float64 columns, with true division. Out: their worths, as lanes of i64.
+  (func $pair (param $row i32) (result v128)
+    (local $at i32) (local $at4 i32) (local $used i32)
     (local $cpu v128) (local $memory v128) (local $cpuUsed v128) (local $memoryUsed v128)
     (local $hasCpu v128) (local $hasMemory v128)
-    (local $fits v128) (local $a v128) (local $b v128) (local $total v128)
-    (local $best v128) (local $count v128)
+    (local $fits v128) (local $a v128) (local $b v128) (local $worth v128)
     (local $zero v128) (local $one v128) (local $half v128) (local $hundred v128)
-    (local $fifty v128) (local $out v128) (local $magic v128)
-    (local $cpuFits v128) (local $memoryFits v128) (local $cpuAdds v128)
-    (local $memoryAdds v128) (local $cpuTakes v128) (local $memoryTakes v128)
-    (local $least v128) (local $balance v128) (local $base v128)
     (local.set $one (f64x2.splat (f64.const 1)))
     (local.set $half (f64x2.splat (f64.const 0.5)))
     (local.set $hundred (f64x2.splat (f64.const 100)))
-    (local.set $fifty (f64x2.splat (f64.const 50)))
-    (local.set $out (i32x4.splat (i32.const -1)))
+    (local.set $at (i32.shl (local.get $row) (i32.const 3)))
+    (local.set $cpu (v128.load (local.get $at)))
+    (local.set $at (i32.add (local.get $at) (global.get $stride)))
+    (local.set $cpuUsed (v128.load (local.get $at)))
+    (local.set $at (i32.add (local.get $at) (global.get $stride)))
+    (local.set $a (v128.load (local.get $at)))
+    (local.set $at (i32.add (local.get $at) (global.get $stride)))
+    (local.set $memory (v128.load (local.get $at)))
+    (local.set $at (i32.add (local.get $at) (global.get $stride)))
+    (local.set $memoryUsed (v128.load (local.get $at)))
+    (local.set $at (i32.add (local.get $at) (global.get $stride)))
+    (local.set $b (v128.load (local.get $at)))
+    ;; The columns of four bytes: pods free, evenness.
+    (local.set $at4
+      (i32.add
+        (i32.mul (global.get $stride) (i32.const 6))
+        (i32.shl (local.get $row) (i32.const 2))))
+    (local.set $hasCpu (f64x2.ne (local.get $cpu) (local.get $zero)))
+    (local.set $hasMemory (f64x2.ne (local.get $memory) (local.get $zero)))
+
+    ;; Fits: what is asked for is free, and one more pod is allowed.
+    (local.set $fits
+      (v128.and
+        (v128.and
+          (f64x2.le (global.get $cpuFits) (f64x2.sub (local.get $cpu) (local.get $cpuUsed)))
+          (f64x2.le (global.get $memoryFits)
+            (f64x2.sub (local.get $memory) (local.get $memoryUsed))))
+        (i64x2.extend_low_i32x4_s
+          (i32x4.gt_s (v128.load64_zero (local.get $at4)) (local.get $zero)))))
+
+    ;; Least allocated: free percent of each that there is, rounded down.
+    (local.set $a
+      (v128.and (local.get $hasCpu)
+        (f64x2.floor
+          (f64x2.div
+            (f64x2.mul (local.get $hundred)
+              (f64x2.pmax (local.get $zero)
+                (f64x2.sub
+                  (f64x2.sub (local.get $cpu) (local.get $a))
+                  (global.get $cpuTakes))))
+            (local.get $cpu)))))
+    (local.set $b
+      (v128.and (local.get $hasMemory)
+        (f64x2.floor
+          (f64x2.div
+            (f64x2.mul (local.get $hundred)
+              (f64x2.pmax (local.get $zero)
+                (f64x2.sub
+                  (f64x2.sub (local.get $memory) (local.get $b))
+                  (global.get $memoryTakes))))
+            (local.get $memory)))))
+    (local.set $hasCpu (v128.and (local.get $hasCpu) (local.get $hasMemory)))
+    (local.set $worth
+      (f64x2.floor
+        (f64x2.mul (f64x2.add (local.get $a) (local.get $b))
+          (v128.bitselect (local.get $half) (local.get $one) (local.get $hasCpu)))))
+
+    ;; Balance: 100 less half the difference of the shares in use with the pod.
+    (local.set $a
+      (f64x2.pmin (local.get $one)
+        (f64x2.div (f64x2.add (local.get $cpuUsed) (global.get $cpuAdds)) (local.get $cpu))))
+    (local.set $b
+      (f64x2.pmin (local.get $one)
+        (f64x2.div (f64x2.add (local.get $memoryUsed) (global.get $memoryAdds))
+          (local.get $memory))))
+    (local.set $a
+      (f64x2.trunc
+        (f64x2.mul (local.get $hundred)
+          (f64x2.sub (local.get $one)
+            (f64x2.abs
+              (f64x2.mul (local.get $half) (f64x2.sub (local.get $a) (local.get $b))))))))
+    (local.set $a (v128.bitselect (local.get $a) (local.get $hundred) (local.get $hasCpu)))
+    (local.set $a
+      (f64x2.add (local.get $one)
+        (f64x2.floor
+          (f64x2.mul (local.get $half)
+            (f64x2.sub
+              (f64x2.add (f64x2.splat (f64.const 50)) (local.get $a))
+              (f64x2.convert_low_i32x4_s
+                (v128.load64_zero
+                  (i32.add (local.get $at4)
+                    (i32.shr_u (global.get $stride) (i32.const 1))))))))))
     ;; Added to a small whole number, 1.5 * 2^52 leaves it in the low 32 bits.
-    (local.set $magic (f64x2.splat (f64.const 6755399441055744)))
-    (local.set $cpuFits (f64x2.splat (local.get $cpuFit)))
-    (local.set $memoryFits (f64x2.splat (local.get $memoryFit)))
-    (local.set $cpuTakes (f64x2.splat (local.get $cpuScored)))
-    (local.set $memoryTakes (f64x2.splat (local.get $memoryScored)))
-    (local.set $cpuAdds (f64x2.splat (local.get $cpuExact)))
-    (local.set $memoryAdds (f64x2.splat (local.get $memoryExact)))
-    (local.set $least (f64x2.splat (local.get $leastWeight)))
-    (local.set $balance (f64x2.splat (local.get $balanceWeight)))
-    (local.set $base (f64x2.splat (local.get $constant)))
+    (v128.and (local.get $fits)
+      (v128.and (v128.const i64x2 0xffffffff 0xffffffff)
+        (f64x2.add
+          (f64x2.splat (f64.const 6755399441055745))
+          (f64x2.add
+            (f64x2.mul (local.get $worth) (global.get $leastWeight))
+            (f64x2.mul (local.get $a) (global.get $balanceWeight)))))))
+
+  ;; The exact pass, for asks that the quick one can't count: worths of 32 bits.
+  (func (export "placeExactly") (param $blocks i32) (param $block i32) (result i32)
+    (local $row i32) (local $put i32) (local $end i32) (local $at i32)
+    (local $worths v128) (local $best v128) (local $ties v128) (local $count v128)
+    (local $more v128)
+    (local.set $row (i32.shl (local.get $block) (i32.const 6)))
+    (local.set $at (i32.shl (local.get $block) (i32.const 2)))
+    (local.set $end (i32.add (global.get $worths) (i32.const 256)))
     (block $done
-      (loop $block
+      (loop $next
         (br_if $done (i32.eqz (local.get $blocks)))
-        (local.set $best (local.get $out))
-        (loop $pair
-          (local.set $cpu (v128.load (i32.add (local.get $cpuAllocatable) (local.get $at8))))
-          (local.set $memory
-            (v128.load (i32.add (local.get $memoryAllocatable) (local.get $at8))))
-          (local.set $cpuUsed (v128.load (i32.add (local.get $cpuRequested) (local.get $at8))))
-          (local.set $memoryUsed
-            (v128.load (i32.add (local.get $memoryRequested) (local.get $at8))))
-          (local.set $hasCpu (f64x2.ne (local.get $cpu) (local.get $zero)))
-          (local.set $hasMemory (f64x2.ne (local.get $memory) (local.get $zero)))
-
-          ;; Fits: what is asked for is free, and one more pod is allowed.
-          (local.set $fits
-            (v128.and
-              (f64x2.le (local.get $cpuFits) (f64x2.sub (local.get $cpu) (local.get $cpuUsed)))
-              (f64x2.le (local.get $memoryFits)
-                (f64x2.sub (local.get $memory) (local.get $memoryUsed)))))
-          (local.set $fits
-            (v128.and
-              (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11
-                (local.get $fits) (local.get $fits))
-              (i32x4.gt_s
-                (v128.load64_zero (i32.add (local.get $podsFree) (local.get $at4)))
-                (local.get $zero))))
-
-          ;; Least allocated: free percent of each that there is, rounded down.
-          (local.set $a
-            (v128.and (local.get $hasCpu)
-              (f64x2.floor
-                (f64x2.div
-                  (f64x2.mul (local.get $hundred)
-                    (f64x2.pmax (local.get $zero)
-                      (f64x2.sub
-                        (f64x2.sub (local.get $cpu)
-                          (v128.load (i32.add (local.get $cpuNonzero) (local.get $at8))))
-                        (local.get $cpuTakes))))
-                  (local.get $cpu)))))
-          (local.set $b
-            (v128.and (local.get $hasMemory)
-              (f64x2.floor
-                (f64x2.div
-                  (f64x2.mul (local.get $hundred)
-                    (f64x2.pmax (local.get $zero)
-                      (f64x2.sub
-                        (f64x2.sub (local.get $memory)
-                          (v128.load (i32.add (local.get $memoryNonzero) (local.get $at8))))
-                        (local.get $memoryTakes))))
-                  (local.get $memory)))))
-          (local.set $hasCpu (v128.and (local.get $hasCpu) (local.get $hasMemory)))
-          (local.set $total
-            (f64x2.floor
-              (f64x2.mul (f64x2.add (local.get $a) (local.get $b))
-                (v128.bitselect (local.get $half) (local.get $one) (local.get $hasCpu)))))
-
-          ;; Balance: 100 less half the difference of the shares in use with the pod.
-          (local.set $a
-            (f64x2.pmin (local.get $one)
-              (f64x2.div (f64x2.add (local.get $cpuUsed) (local.get $cpuAdds))
-                (local.get $cpu))))
-          (local.set $b
-            (f64x2.pmin (local.get $one)
-              (f64x2.div (f64x2.add (local.get $memoryUsed) (local.get $memoryAdds))
-                (local.get $memory))))
-          (local.set $a
-            (f64x2.trunc
-              (f64x2.mul (local.get $hundred)
-                (f64x2.sub (local.get $one)
-                  (f64x2.abs
-                    (f64x2.mul (local.get $half)
-                      (f64x2.sub (local.get $a) (local.get $b))))))))
-          (local.set $a
-            (v128.bitselect (local.get $a) (local.get $hundred) (local.get $hasCpu)))
-          (local.set $a
-            (f64x2.add (local.get $fifty)
-              (f64x2.floor
-                (f64x2.mul (local.get $half)
-                  (f64x2.sub
-                    (f64x2.add (local.get $fifty) (local.get $a))
-                    (f64x2.convert_low_i32x4_s
-                      (v128.load64_zero
-                        (i32.add (local.get $evenness) (local.get $at4)))))))))
-          (local.set $total
-            (f64x2.add
-              (f64x2.add (local.get $magic) (local.get $base))
-              (f64x2.add
-                (f64x2.mul (local.get $total) (local.get $least))
-                (f64x2.mul (local.get $a) (local.get $balance)))))
-          (local.set $total
-            (v128.bitselect
-              (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11
-                (local.get $total) (local.get $total))
-              (local.get $out) (local.get $fits)))
-          (v128.store64_lane 0
-            (i32.add (local.get $totals) (i32.and (local.get $at4) (i32.const 255)))
-            (local.get $total))
-          (local.set $best (i32x4.max_s (local.get $best) (local.get $total)))
-          (local.set $count (i32x4.sub (local.get $count) (local.get $fits)))
-          (local.set $at8 (i32.add (local.get $at8) (i32.const 16)))
-          (local.set $at4 (i32.add (local.get $at4) (i32.const 8)))
-          (br_if $pair (i32.and (local.get $at4) (i32.const 255))))
+        (local.set $best (v128.const i64x2 0 0))
+        (local.set $ties (v128.const i64x2 0 0))
+        (local.set $put (global.get $worths))
+        (loop $two
+          (local.set $worths (call $pair (local.get $row)))
+          (v128.store32_lane 0 (local.get $put) (local.get $worths))
+          (v128.store32_lane offset=4 2 (local.get $put) (local.get $worths))
+          (local.set $more (i64x2.gt_s (local.get $worths) (local.get $best)))
+          (local.set $ties
+            (i64x2.sub
+              (v128.andnot (local.get $ties) (local.get $more))
+              (i64x2.ge_s (local.get $worths) (local.get $best))))
+          (local.set $best
+            (v128.bitselect (local.get $worths) (local.get $best) (local.get $more)))
+          (local.set $count
+            (i64x2.sub (local.get $count)
+              (i64x2.gt_s (local.get $worths) (v128.const i64x2 0 0))))
+          (local.set $row (i32.add (local.get $row) (i32.const 2)))
+          (local.set $put (i32.add (local.get $put) (i32.const 8)))
+          (br_if $two (i32.lt_u (local.get $put) (local.get $end))))
+        ;; The better half, or both where they are as good.
+        (local.set $worths
+          (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
+            (local.get $best) (local.get $best)))
+        (local.set $ties
+          (v128.andnot (local.get $ties) (i64x2.gt_s (local.get $worths) (local.get $best))))
         (local.set $best
-          (i32x4.max_s (local.get $best)
-            (i8x16.shuffle 4 5 6 7 4 5 6 7 4 5 6 7 4 5 6 7
-              (local.get $best) (local.get $best))))
-        (i32.store (local.get $blockBest) (i32x4.extract_lane 0 (local.get $best)))
-        (i32.store (local.get $blockTies)
-          (call $tie (local.get $totals) (i32.load (local.get $blockBest))))
-        (local.set $blockBest (i32.add (local.get $blockBest) (i32.const 4)))
-        (local.set $blockTies (i32.add (local.get $blockTies) (i32.const 4)))
-        (local.set $totals (i32.add (local.get $totals) (local.get $advance)))
+          (v128.bitselect (local.get $worths) (local.get $best)
+            (i64x2.gt_s (local.get $worths) (local.get $best))))
+        (v128.store32_lane 0 (i32.add (global.get $blockBest) (local.get $at))
+          (local.get $best))
+        (i32.store (i32.add (global.get $blockTies) (local.get $at))
+          (i32.wrap_i64
+            (i64.add
+              (i64x2.extract_lane 0 (local.get $ties))
+              (i64x2.extract_lane 1 (local.get $ties)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
         (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
-        (br $block)))
+        (br $next)))
+    (i32.wrap_i64
+      (i64.add
+        (i64x2.extract_lane 0 (local.get $count))
+        (i64x2.extract_lane 1 (local.get $count)))))
+
+  ;; How much of a block's smallest node an amount is, in 256ths of a percent, rounded up; one more
+  ;; where the product with a share of nearly 1 would fall short of it.
+  (func $shareOf (param $amount f64) (param $smallest f64) (result f64)
+    (local $share f64)
+    (local.set $share
+      (f64.ceil
+        (f64.div (f64.mul (local.get $amount) (f64.const 25600)) (local.get $smallest))))
+    (f64.add (local.get $share)
+      (f64.convert_i32_u (f64.gt (local.get $share) (f64.const 16384)))))
+
+  ;; The quick pass: eight rows a step, over eight columns of 16 bits, block by block: free shares
+  ;; of cpu and memory as scores count them, the difference of the shares in use, 50 less evenness,
+  ;; the smallest node's cpu and memory over this one's, free shares as requests count them. The
+  ;; latter are those of the scores where the block says that no row tells them apart.
+  ;; Shares are in 256ths of a percent. A free share less an asked one is what it should be or less,
+  ;; by less than 6; a difference of shares is off by less than 5 either way. So each worth is known
+  ;; as a lowest and a highest, mostly the same. Where they differ and the highest may still win, or
+  ;; where it is open whether the pod fits, the row is settled by true division.
+  (func (export "placeQuickly")
+    (param $blocks i32) (param $block i32) (param $atLeast i32) (result i32)
+    (local $at i32) (local $fits i32) (local $head i32) (local $row i32) (local $out i32)
+    (local $low i32) (local $open i32) (local $lane i32)
+    (local $smallestCpu f64) (local $smallestMemory f64)
+    (local $takesCpu f64) (local $takesMemory f64) (local $addsCpu f64) (local $addsMemory f64)
+    (local $isOdd i32)
+    (local $cpuTakes v128) (local $memoryTakes v128) (local $cpuAdds v128) (local $memoryAdds v128)
+    (local $leastWeight v128) (local $balanceWeight v128) (local $lift v128)
+    (local $five v128) (local $most v128)
+    (local $cpu v128) (local $memory v128) (local $even v128)
+    (local $a v128) (local $b v128) (local $fit v128) (local $may v128)
+    (local $lowest v128) (local $highest v128) (local $doubt v128)
+    (local $best v128) (local $ties v128) (local $fitting v128) (local $count v128)
+    (local $bar v128)
+    (local.set $five (i16x8.splat (i32.const 5)))
+    (local.set $most (i16x8.splat (i32.const 51200)))
+    (local.set $leastWeight
+      (i16x8.splat (i32.trunc_f64_s (f64x2.extract_lane 0 (global.get $leastWeight)))))
+    (local.set $balanceWeight
+      (i16x8.splat (i32.trunc_f64_s (f64x2.extract_lane 0 (global.get $balanceWeight)))))
+    (local.set $lift (i16x8.add (local.get $balanceWeight) (i16x8.splat (i32.const 1))))
+    (local.set $bar (i16x8.splat (local.get $atLeast)))
+    (local.set $row (i32.shl (local.get $block) (i32.const 6)))
+    (local.set $out (i32.shl (local.get $block) (i32.const 2)))
+    (local.set $head
+      (i32.add (global.get $heads) (i32.shl (local.get $block) (i32.const 5))))
+    (local.set $at
+      (i32.add (global.get $narrow) (i32.shl (local.get $block) (i32.const 10))))
+    (local.set $low (global.get $worths))
+    (block $done
+      (loop $next
+        (br_if $done (i32.eqz (local.get $blocks)))
+        ;; What the pod asks for as shares of the block's smallest node; often as before.
+        (if
+          (i32.or
+            (f64.ne (local.get $smallestCpu) (f64.load (local.get $head)))
+            (f64.ne (local.get $smallestMemory) (f64.load offset=8 (local.get $head))))
+          (then
+            (local.set $smallestCpu (f64.load (local.get $head)))
+            (local.set $smallestMemory (f64.load offset=8 (local.get $head)))
+            (local.set $takesCpu
+              (call $shareOf (f64x2.extract_lane 0 (global.get $cpuTakes))
+                (local.get $smallestCpu)))
+            (local.set $takesMemory
+              (call $shareOf (f64x2.extract_lane 0 (global.get $memoryTakes))
+                (local.get $smallestMemory)))
+            (local.set $addsCpu
+              (call $shareOf
+                (f64.max (f64.const 0) (f64x2.extract_lane 0 (global.get $cpuFits)))
+                (local.get $smallestCpu)))
+            (local.set $addsMemory
+              (call $shareOf
+                (f64.max (f64.const 0) (f64x2.extract_lane 0 (global.get $memoryFits)))
+                (local.get $smallestMemory)))
+            ;; False for a block without a smallest node, too.
+            (local.set $isOdd
+              (i32.eqz
+                (f64.lt
+                  (f64.max
+                    (f64.max (local.get $takesCpu) (local.get $takesMemory))
+                    (f64.max (local.get $addsCpu) (local.get $addsMemory)))
+                  (f64.const 32767))))
+            (local.set $cpuTakes (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesCpu))))
+            (local.set $memoryTakes
+              (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesMemory))))
+            (local.set $cpuAdds (i16x8.splat (i32.trunc_sat_f64_s (local.get $addsCpu))))
+            (local.set $memoryAdds
+              (i16x8.splat (i32.trunc_sat_f64_s (local.get $addsMemory))))))
+        (local.set $fits
+          (i32.add (local.get $at)
+            (select (i32.const 768) (i32.const 0) (i32.load offset=16 (local.get $head)))))
+        (local.set $best (v128.const i64x2 0 0))
+        (local.set $ties (v128.const i64x2 0 0))
+        (local.set $doubt (v128.const i64x2 0 0))
+        (local.set $fitting (v128.const i64x2 0 0))
+        (local.set $low (global.get $worths))
+        (if (local.get $isOdd)
+          (then
+            (loop $eight
+              (v128.store (local.get $low) (v128.const i64x2 0 0))
+              (v128.store offset=128 (local.get $low) (i16x8.splat (i32.const 0x7fff)))
+              (local.set $low (i32.add (local.get $low) (i32.const 16)))
+              (local.set $at (i32.add (local.get $at) (i32.const 16)))
+              (br_if $eight (i32.and (local.get $at) (i32.const 127))))
+            (local.set $doubt (i16x8.splat (i32.const 0x7fff))))
+          (else
+            (loop $eight
+              (local.set $cpu (v128.load offset=512 (local.get $at)))
+              (local.set $memory (v128.load offset=640 (local.get $at)))
+              ;; Free percent of each, then their mean.
+              (local.set $a
+                (i16x8.sub_sat_u (v128.load (local.get $at))
+                  (i16x8.q15mulr_sat_s (local.get $cpuTakes) (local.get $cpu))))
+              (local.set $b
+                (i16x8.sub_sat_u (v128.load offset=128 (local.get $at))
+                  (i16x8.q15mulr_sat_s (local.get $memoryTakes) (local.get $memory))))
+              (local.set $lowest
+                (i16x8.mul (local.get $leastWeight)
+                  (i16x8.shr_u
+                    (i16x8.add
+                      (i16x8.shr_u (local.get $a) (i32.const 8))
+                      (i16x8.shr_u (local.get $b) (i32.const 8)))
+                    (i32.const 1))))
+              (local.set $highest
+                (i16x8.mul (local.get $leastWeight)
+                  (i16x8.shr_u
+                    (i16x8.add
+                      (i16x8.shr_u (i16x8.add (local.get $a) (local.get $five)) (i32.const 8))
+                      (i16x8.shr_u (i16x8.add (local.get $b) (local.get $five)) (i32.const 8)))
+                    (i32.const 1))))
+              ;; Fits: what is asked for is free. A node that takes no more pods has far less.
+              (local.set $cpu (i16x8.q15mulr_sat_s (local.get $cpuAdds) (local.get $cpu)))
+              (local.set $memory
+                (i16x8.q15mulr_sat_s (local.get $memoryAdds) (local.get $memory)))
+              (local.set $a (v128.load (local.get $fits)))
+              (local.set $b (v128.load offset=128 (local.get $fits)))
+              (local.set $fit
+                (v128.and
+                  (i16x8.ge_s (local.get $a) (local.get $cpu))
+                  (i16x8.ge_s (local.get $b) (local.get $memory))))
+              (local.set $may
+                (v128.and
+                  (i16x8.ge_s (i16x8.add (local.get $a) (local.get $five)) (local.get $cpu))
+                  (i16x8.ge_s (i16x8.add (local.get $b) (local.get $five))
+                    (local.get $memory))))
+              ;; Evenness with the pod: 100 less half the difference of the shares in use.
+              (local.set $a
+                (i16x8.sub (local.get $most)
+                  (i16x8.abs
+                    (i16x8.add (v128.load offset=256 (local.get $at))
+                      (i16x8.sub (local.get $cpu) (local.get $memory))))))
+              (local.set $even (v128.load offset=384 (local.get $at)))
+              (local.set $lowest
+                (v128.and (local.get $fit)
+                  (i16x8.add
+                    (i16x8.add (local.get $lift) (local.get $lowest))
+                    (i16x8.mul (local.get $balanceWeight)
+                      (i16x8.shr_s
+                        (i16x8.add (local.get $even)
+                          (i16x8.shr_u (i16x8.sub (local.get $a) (local.get $five))
+                            (i32.const 9)))
+                        (i32.const 1))))))
+              (local.set $highest
+                (v128.or
+                  (i16x8.shr_u (v128.andnot (local.get $may) (local.get $fit)) (i32.const 1))
+                  (v128.and (local.get $may)
+                    (i16x8.add
+                      (i16x8.add (local.get $lift) (local.get $highest))
+                      (i16x8.mul (local.get $balanceWeight)
+                        (i16x8.shr_s
+                          (i16x8.add (local.get $even)
+                            (i16x8.shr_u (i16x8.add (local.get $a) (local.get $five))
+                              (i32.const 9)))
+                          (i32.const 1)))))))
+              (v128.store (local.get $low) (local.get $lowest))
+              (v128.store offset=128 (local.get $low) (local.get $highest))
+              (local.set $doubt
+                (i16x8.max_s (local.get $doubt)
+                  (v128.and (local.get $highest)
+                    (i16x8.ne (local.get $lowest) (local.get $highest)))))
+              ;; Rows with the best worth so far, lane by lane.
+              (local.set $ties
+                (v128.andnot (local.get $ties)
+                  (i16x8.gt_s (local.get $lowest) (local.get $best))))
+              (local.set $best (i16x8.max_s (local.get $best) (local.get $lowest)))
+              (local.set $ties
+                (i16x8.sub (local.get $ties) (i16x8.eq (local.get $best) (local.get $lowest))))
+              (local.set $fitting (i16x8.sub (local.get $fitting) (local.get $fit)))
+              (local.set $low (i32.add (local.get $low) (i32.const 16)))
+              (local.set $at (i32.add (local.get $at) (i32.const 16)))
+              (local.set $fits (i32.add (local.get $fits) (i32.const 16)))
+              (br_if $eight (i32.and (local.get $at) (i32.const 127))))))
+        (local.set $a (call $highestLane (local.get $best)))
+        (local.set $bar (i16x8.max_s (local.get $bar) (local.get $a)))
+        (if (v128.any_true (i16x8.ge_s (local.get $doubt) (local.get $bar)))
+          (then
+            (call $settle (local.get $row) (local.get $bar))
+            (local.set $best (v128.const i64x2 0 0))
+            (local.set $ties (v128.const i64x2 0 0))
+            (local.set $fitting (v128.const i64x2 0 0))
+            (local.set $low (global.get $worths))
+            (local.set $open (i32.add (local.get $low) (i32.const 128)))
+            (loop $eight
+              (local.set $lowest (v128.load (local.get $low)))
+              (local.set $ties
+                (v128.andnot (local.get $ties)
+                  (i16x8.gt_s (local.get $lowest) (local.get $best))))
+              (local.set $best (i16x8.max_s (local.get $best) (local.get $lowest)))
+              (local.set $ties
+                (i16x8.sub (local.get $ties) (i16x8.eq (local.get $best) (local.get $lowest))))
+              (local.set $fitting
+                (i16x8.sub (local.get $fitting)
+                  (i16x8.gt_s (local.get $lowest) (v128.const i64x2 0 0))))
+              (local.set $low (i32.add (local.get $low) (i32.const 16)))
+              (br_if $eight (i32.lt_u (local.get $low) (local.get $open))))
+            (local.set $a (call $highestLane (local.get $best)))
+            (local.set $bar (i16x8.max_s (local.get $bar) (local.get $a)))))
+        (local.set $ties
+          (i32x4.extadd_pairwise_i16x8_s
+            (v128.and (local.get $ties) (i16x8.eq (local.get $best) (local.get $a)))))
+        (i32.store (i32.add (global.get $blockBest) (local.get $out))
+          (i16x8.extract_lane_s 0 (local.get $a)))
+        (i32.store (i32.add (global.get $blockTies) (local.get $out))
+          (call $sum (local.get $ties)))
+        (local.set $count
+          (i32x4.add (local.get $count)
+            (i32x4.extadd_pairwise_i16x8_s (local.get $fitting))))
+        ;; Past the seven other columns of the block.
+        (local.set $at (i32.add (local.get $at) (i32.const 896)))
+        (local.set $head (i32.add (local.get $head) (i32.const 32)))
+        (local.set $row (i32.add (local.get $row) (i32.const 64)))
+        (local.set $out (i32.add (local.get $out) (i32.const 4)))
+        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
+        (br $next)))
+    (call $sum (local.get $count)))
+
+  ;; Works out by true division the rows of one block that may be worth the bar or more.
+  (func $settle (param $row i32) (param $bar v128)
+    (local $at i32) (local $end i32) (local $open i32) (local $pair i32) (local $highest v128)
+    (local $worths v128)
+    (local.set $at (global.get $worths))
+    (local.set $end (i32.add (local.get $at) (i32.const 128)))
+    (loop $eight
+      (local.set $highest (v128.load offset=128 (local.get $at)))
+      (local.set $open
+        (i16x8.bitmask
+          (v128.and
+            (i16x8.ge_s (local.get $highest) (local.get $bar))
+            (i16x8.ne (local.get $highest) (v128.load (local.get $at))))))
+      (block $settled
+        (loop $two
+          (br_if $settled (i32.eqz (local.get $open)))
+          (local.set $pair (i32.and (i32.ctz (local.get $open)) (i32.const 6)))
+          (local.set $open
+            (i32.and (local.get $open)
+              (i32.xor (i32.const -1) (i32.shl (i32.const 3) (local.get $pair)))))
+          (local.set $worths (call $pair (i32.add (local.get $row) (local.get $pair))))
+          (local.set $pair
+            (i32.add (local.get $at) (i32.shl (local.get $pair) (i32.const 1))))
+          (v128.store16_lane 0 (local.get $pair) (local.get $worths))
+          (v128.store16_lane offset=2 4 (local.get $pair) (local.get $worths))
+          (br $two)))
+      (local.set $row (i32.add (local.get $row) (i32.const 8)))
+      (local.set $at (i32.add (local.get $at) (i32.const 16)))
+      (br_if $eight (i32.lt_u (local.get $at) (local.get $end)))))
+
+  ;; The highest of eight lanes, in each of them.
+  (func $highestLane (param $lanes v128) (result v128)
+    (local.set $lanes
+      (i16x8.max_s (local.get $lanes)
+        (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
+          (local.get $lanes) (local.get $lanes))))
+    (local.set $lanes
+      (i16x8.max_s (local.get $lanes)
+        (i8x16.shuffle 4 5 6 7 0 1 2 3 12 13 14 15 8 9 10 11
+          (local.get $lanes) (local.get $lanes))))
+    (i16x8.max_s (local.get $lanes)
+      (i8x16.shuffle 2 3 0 1 6 7 4 5 10 11 8 9 14 15 12 13
+        (local.get $lanes) (local.get $lanes))))
+
+  (func $sum (param $lanes v128) (result i32)
     (i32.add
-      (i32x4.extract_lane 0 (local.get $count))
-      (i32x4.extract_lane 1 (local.get $count)))))
+      (i32.add
+        (i32x4.extract_lane 0 (local.get $lanes))
+        (i32x4.extract_lane 1 (local.get $lanes)))
+      (i32.add
+        (i32x4.extract_lane 2 (local.get $lanes))
+        (i32x4.extract_lane 3 (local.get $lanes))))))

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { Dice } from "../model/generate.ts";
-import { BLOCK_ROWS, HotColumns, MOST_CPU_MILLI, pickPlaced } from "./place_pod.ts";
+import { BLOCK_ROWS, HotColumns, pickPlaced } from "./place_pod.ts";
 import type { PodAsk } from "./place_pod.ts";
 import { PLACE_POD_WASM } from "./place_pod_wasm.ts";
 
@@ -17,7 +17,7 @@ function fill(dice: Dice, columns: HotColumns): void {
   const amount = (scale: number) => (1 + dice.roll(most)) * scale;
   const twinned = dice.chance(25);
   for (let row = 0; row < CAPACITY; row++) {
-    const cpu = dice.chance(8) ? 0 : Math.min(MOST_CPU_MILLI, amount(1));
+    const cpu = dice.chance(8) ? 0 : amount(1);
     const memory = dice.chance(8) ? 0 : twinned ? cpu * wide : amount(wide);
     columns.offer(row, cpu, memory);
     const share = dice.roll(130) / 100;
@@ -44,7 +44,6 @@ function askOf(dice: Dice): PodAsk {
     memoryExact: memory,
     leastWeight: dice.roll(4),
     balanceWeight: dice.roll(4),
-    constant: dice.roll(500),
   };
 }
 
@@ -61,25 +60,22 @@ Deno.test("the kernel gives the same bits as its scalar twin", () => {
       const rows = CAPACITY - dice.roll(100);
       const count = simd.place(rows, ask);
       assert.equal(count, scalar.place(rows, ask), `seed ${seed}`);
-      assert.deepEqual(simd.blockBest, scalar.blockBest, `seed ${seed}`);
-      assert.deepEqual(simd.blockTies, scalar.blockTies, `seed ${seed}`);
-      const blocks = Math.ceil(rows / BLOCK_ROWS);
-      const totals: number[] = [];
-      for (let block = 0; block < blocks; block++) {
-        totals.push(...scalar.totalsOf(block, ask));
-        assert.deepEqual(simd.totalsOf(block, ask), scalar.totalsOf(block, ask), `seed ${seed}`);
-      }
-      assert.equal(totals.filter((total) => total >= 0).length, count);
       fitted += count;
       if (count === 0) continue;
-      const best = Math.max(...totals);
-      const ties = totals.filter((it) => it === best);
-      for (const rank of [0, ties.length - 1]) {
-        let told = 0;
-        const row = pickPlaced(simd, rows, ask, (count) => (told = count, rank));
-        assert.equal(told, ties.length);
-        assert.equal(row, pickPlaced(scalar, rows, ask, () => rank));
-        assert.equal(totals[row], best);
+      const bests = scalar.blockBest.subarray(0, Math.ceil(rows / BLOCK_ROWS));
+      const best = Math.max(...bests);
+      bests.forEach((found, block) => {
+        // The lanes may leave open how far from winning a block is.
+        if (found < best) assert.ok(simd.blockBest[block] <= found, `seed ${seed}`);
+        else assert.equal(simd.blockBest[block], found, `seed ${seed}`);
+        if (found === best) assert.equal(simd.blockTies[block], scalar.blockTies[block]);
+      });
+      let ties = 0;
+      const first = pickPlaced(simd, rows, ask, (count) => (ties = count, 0));
+      assert.equal(first, pickPlaced(scalar, rows, ask, (count) => (assert.equal(count, ties), 0)));
+      for (const rank of [Math.floor(ties / 2), ties - 1]) {
+        const row = pickPlaced(simd, rows, ask, () => rank);
+        assert.equal(row, pickPlaced(scalar, rows, ask, () => rank), `seed ${seed}`);
       }
     }
   }
