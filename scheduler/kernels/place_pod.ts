@@ -20,8 +20,13 @@ const DOUBLE_COLUMNS = 6;
 const WORD_COLUMNS = 2;
 const NARROW_COLUMNS = 8;
 const NARROW_BLOCK = NARROW_COLUMNS * BLOCK_ROWS;
-/** What the kernel knows of a block: its smallest cpu and memory, rows that requests tell apart. */
-const HEAD_BYTES = 32;
+/** Of each block: the smallest cpu and memory as doubles, and two words. */
+const HEAD_DOUBLES = 4;
+const HEAD_WORDS = 2 * HEAD_DOUBLES;
+/** Word: rows whose free shares by requests are not those that scores count. */
+const APART = 4;
+/** Word: 1 where all nodes are as large as the smallest. */
+const ALIKE = 5;
 /** Two rounds of worths of two bytes, or one of four. */
 const WORTH_BYTES = 4 * BLOCK_ROWS;
 
@@ -89,15 +94,14 @@ export class HotColumns {
   readonly #narrow: Int16Array;
   /** By block: smallest cpu, smallest memory; NaN where true division must do. */
   readonly #smallest: Float64Array;
-  /** By block: rows whose free shares by requests are not those that scores count. */
-  readonly #apart: Int32Array;
+  readonly #headWords: Int32Array;
   /**
-   * Written by `place`: the best worth of each block, 0 = none fits, and how many rows have it.
+   * Written by `place`: the best worth of each block, -1 = none fits, and how many rows have it.
    * Where the best is below that of a block before it, it may be too low.
    */
   readonly blockBest: Int32Array;
   readonly blockTies: Int32Array;
-  /** Of the block passed over last, 0 = it does not fit. */
+  /** Of the block passed over last, -1 = it does not fit. */
   readonly #worths: Int32Array;
   readonly #narrowWorths: Int16Array;
   readonly #kernels: Kernels | null;
@@ -108,7 +112,7 @@ export class HotColumns {
     const blocks = capacity / BLOCK_ROWS;
     const narrowAt = capacity * (8 * DOUBLE_COLUMNS + 4 * WORD_COLUMNS);
     const headsAt = narrowAt + 2 * NARROW_COLUMNS * capacity;
-    const bestAt = headsAt + HEAD_BYTES * blocks;
+    const bestAt = headsAt + 8 * HEAD_DOUBLES * blocks;
     const tiesAt = bestAt + 4 * blocks;
     const worthsAt = 16 * Math.ceil((tiesAt + 4 * blocks) / 16);
     const bytes = worthsAt + WORTH_BYTES;
@@ -135,14 +139,15 @@ export class HotColumns {
     this.podsFree = words(0);
     this.evenness = words(1);
     this.#narrow = new Int16Array(buffer, narrowAt, NARROW_COLUMNS * capacity);
-    this.#smallest = new Float64Array(buffer, headsAt, (HEAD_BYTES / 8) * blocks).fill(Infinity);
-    this.#apart = new Int32Array(buffer, headsAt, (HEAD_BYTES / 4) * blocks);
+    this.#smallest = new Float64Array(buffer, headsAt, HEAD_DOUBLES * blocks).fill(Infinity);
+    this.#headWords = new Int32Array(buffer, headsAt, HEAD_WORDS * blocks);
     this.blockBest = new Int32Array(buffer, bestAt, blocks);
     this.blockTies = new Int32Array(buffer, tiesAt, blocks);
     this.#worths = new Int32Array(buffer, worthsAt, BLOCK_ROWS);
     this.#narrowWorths = new Int16Array(buffer, worthsAt, BLOCK_ROWS);
     for (let block = 0; block < blocks; block++) {
-      this.#apart[(HEAD_BYTES / 4) * block + 4] = 0;
+      this.#headWords[HEAD_WORDS * block + APART] = 0;
+      this.#headWords[HEAD_WORDS * block + ALIKE] = 1;
       const at = NARROW_BLOCK * block;
       this.#narrow.fill(FULL, at, at + BLOCK_ROWS);
       this.#narrow.fill(FULL, at + 6 * BLOCK_ROWS, at + 7 * BLOCK_ROWS);
@@ -164,8 +169,8 @@ export class HotColumns {
   /** Sets what a node offers. */
   offer(row: number, cpu: number, memory: number): void {
     const block = Math.floor(row / BLOCK_ROWS);
-    const smallestCpu = this.#smallest[(HEAD_BYTES / 8) * block];
-    const smallestMemory = this.#smallest[(HEAD_BYTES / 8) * block + 1];
+    const smallestCpu = this.#smallest[HEAD_DOUBLES * block];
+    const smallestMemory = this.#smallest[HEAD_DOUBLES * block + 1];
     const wasSmallest = !(this.cpuAllocatable[row] !== smallestCpu && smallestCpu <= cpu &&
       this.memoryAllocatable[row] !== smallestMemory && smallestMemory <= memory);
     this.cpuAllocatable[row] = cpu;
@@ -184,8 +189,9 @@ export class HotColumns {
       smallestCpu = Math.min(smallestCpu, this.cpuAllocatable[row]);
       smallestMemory = Math.min(smallestMemory, this.memoryAllocatable[row]);
     }
-    this.#smallest[(HEAD_BYTES / 8) * block] = smallestCpu;
-    this.#smallest[(HEAD_BYTES / 8) * block + 1] = smallestMemory;
+    this.#smallest[HEAD_DOUBLES * block] = smallestCpu;
+    this.#smallest[HEAD_DOUBLES * block + 1] = smallestMemory;
+    this.#headWords[HEAD_WORDS * block + ALIKE] = 1;
     for (let row = from; row < from + BLOCK_ROWS; row++) this.weigh(row);
   }
 
@@ -207,7 +213,8 @@ export class HotColumns {
     if (this.#kernels === null) return;
     const block = Math.floor(row / BLOCK_ROWS);
     const at = block * NARROW_BLOCK + row % BLOCK_ROWS;
-    const head = (HEAD_BYTES / 8) * block;
+    const head = HEAD_DOUBLES * block;
+    const words = this.#headWords;
     const narrow = this.#narrow;
     const wereApart = this.#areApart(at);
     if (this.podsFree[row] <= 0 || !this.#isCountable(row)) {
@@ -220,18 +227,21 @@ export class HotColumns {
       // Ratios are rounded up; what that may add to an ask is taken off what is free.
       const cpuSlack = smallestCpu === cpu ? 0 : 1;
       const memorySlack = smallestMemory === memory ? 0 : 1;
-      narrow[at] = shareOf(cpu - this.cpuNonzero[row], cpu, cpuSlack);
-      narrow[at + BLOCK_ROWS] = shareOf(memory - this.memoryNonzero[row], memory, memorySlack);
+      if (cpuSlack + memorySlack > 0) words[2 * head + ALIKE] = 0;
+      const cpuLeft = shareOf(cpu - this.cpuNonzero[row], cpu) - cpuSlack;
+      const memoryLeft = shareOf(memory - this.memoryNonzero[row], memory) - memorySlack;
+      narrow[at] = Math.max(0, cpuLeft);
+      narrow[at + BLOCK_ROWS] = Math.max(0, memoryLeft);
       narrow[at + 2 * BLOCK_ROWS] = Math.round(
         WHOLE * (Math.min(1, cpuUsed / cpu) - Math.min(1, memoryUsed / memory)),
       );
-      narrow[at + 3 * BLOCK_ROWS] = 50 - evenness;
+      narrow[at + 3 * BLOCK_ROWS] = 52 - evenness;
       narrow[at + 4 * BLOCK_ROWS] = ratioOf(smallestCpu, cpu);
       narrow[at + 5 * BLOCK_ROWS] = ratioOf(smallestMemory, memory);
-      narrow[at + 6 * BLOCK_ROWS] = shareOf(cpu - cpuUsed, cpu, cpuSlack);
-      narrow[at + 7 * BLOCK_ROWS] = shareOf(memory - memoryUsed, memory, memorySlack);
+      narrow[at + 6 * BLOCK_ROWS] = shareOf(cpu - cpuUsed, cpu) - cpuSlack;
+      narrow[at + 7 * BLOCK_ROWS] = shareOf(memory - memoryUsed, memory) - memorySlack;
     }
-    this.#apart[2 * head + 4] += this.#areApart(at) - wereApart;
+    words[2 * head + APART] += this.#areApart(at) - wereApart;
   }
 
   /** @returns 1 where a row's free shares by requests are not those that scores count, else 0 */
@@ -258,7 +268,7 @@ export class HotColumns {
       ask.leastWeight,
       ask.balanceWeight,
     );
-    return isQuick(ask) ? kernels.placeQuickly(blocks, 0, 1) : kernels.placeExactly(blocks, 0);
+    return isQuick(ask) ? kernels.placeQuickly(blocks, 0, 0) : kernels.placeExactly(blocks, 0);
   }
 
   /**
@@ -293,7 +303,7 @@ export class HotColumns {
     const worths = this.#worths;
     let count = 0;
     for (let block = from; block < to; block++) {
-      let best = 0;
+      let best = -1;
       let ties = 0;
       for (let at = 0; at < BLOCK_ROWS; at++) {
         const row = block * BLOCK_ROWS + at;
@@ -301,7 +311,7 @@ export class HotColumns {
         const memory = memoryAllocatable[row];
         const cpuUsed = cpuRequested[row];
         const memoryUsed = memoryRequested[row];
-        worths[at] = 0;
+        worths[at] = -1;
         if (!(cpuFit <= cpu - cpuUsed && memoryFit <= memory - memoryUsed)) continue;
         if (podsFree[row] <= 0) continue;
         count++;
@@ -312,7 +322,7 @@ export class HotColumns {
         const least = cpu === 0 || memory === 0 ? sum : sum >> 1;
         const after = evennessOf(cpuUsed + cpuExact, cpu, memoryUsed + memoryExact, memory);
         const balance = 1 + ((50 + after - evenness[row]) >> 1);
-        const worth = 1 + ask.leastWeight * least + ask.balanceWeight * balance;
+        const worth = ask.leastWeight * least + ask.balanceWeight * balance;
         worths[at] = worth;
         if (worth > best) {
           best = worth;
@@ -320,7 +330,7 @@ export class HotColumns {
         } else if (worth === best) ties++;
       }
       blockBest[block] = best;
-      blockTies[block] = best === 0 ? BLOCK_ROWS : ties;
+      blockTies[block] = best < 0 ? BLOCK_ROWS : ties;
     }
     return count;
   }
@@ -336,8 +346,8 @@ function isQuick(ask: PodAsk): boolean {
 }
 
 /** @returns a share of something that is free, rounded down, in 256ths of a percent. */
-function shareOf(free: number, whole: number, slack: number): number {
-  return Math.max(0, Math.floor((WHOLE * free) / whole) - slack);
+function shareOf(free: number, whole: number): number {
+  return free <= 0 ? 0 : Math.floor((WHOLE * free) / whole);
 }
 
 /** @returns the smallest node's amount over this one's, in 32,768ths, rounded up. */
@@ -367,7 +377,7 @@ export function pickPlaced(
 ): number {
   const { blockBest, blockTies } = columns;
   const blocks = Math.ceil(rows / BLOCK_ROWS);
-  let best = 0;
+  let best = -1;
   let ties = 0;
   for (let block = 0; block < blocks; block++) {
     const found = blockBest[block];

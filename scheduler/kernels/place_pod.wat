@@ -1,8 +1,8 @@
 ;; One pass over all nodes for one pod: does it fit, and what is each node worth?
 ;; In: where the columns lie, what the pod asks for, the blocks of 64 rows to pass over.
 ;; Out: the best worth of each block and how many rows have it; the worths of the last block; the
-;; count of rows where it fits. Worth is 1 + weight of least * score + weight of balance * (score -
-;; 49), and 0 where the pod does not fit.
+;; count of rows where it fits. Worth is weight of least * score + weight of balance * (score - 49),
+;; and -1 where the pod does not fit.
 ;; 128-bit lanes, nothing relaxed.
 (module
   (import "columns" "memory" (memory 1))
@@ -137,10 +137,10 @@
                   (i32.add (local.get $at4)
                     (i32.shr_u (global.get $stride) (i32.const 1))))))))))
     ;; Added to a small whole number, 1.5 * 2^52 leaves it in the low 32 bits.
-    (v128.and (local.get $fits)
+    (v128.or (v128.not (local.get $fits))
       (v128.and (v128.const i64x2 0xffffffff 0xffffffff)
         (f64x2.add
-          (f64x2.splat (f64.const 6755399441055745))
+          (f64x2.splat (f64.const 6755399441055744))
           (f64x2.add
             (f64x2.mul (local.get $worth) (global.get $leastWeight))
             (f64x2.mul (local.get $a) (global.get $balanceWeight)))))))
@@ -156,7 +156,7 @@
     (block $done
       (loop $next
         (br_if $done (i32.eqz (local.get $blocks)))
-        (local.set $best (v128.const i64x2 0 0))
+        (local.set $best (v128.const i64x2 -1 -1))
         (local.set $ties (v128.const i64x2 0 0))
         (local.set $put (global.get $worths))
         (loop $two
@@ -172,7 +172,7 @@
             (v128.bitselect (local.get $worths) (local.get $best) (local.get $more)))
           (local.set $count
             (i64x2.sub (local.get $count)
-              (i64x2.gt_s (local.get $worths) (v128.const i64x2 0 0))))
+              (i64x2.gt_s (local.get $worths) (v128.const i64x2 -1 -1))))
           (local.set $row (i32.add (local.get $row) (i32.const 2)))
           (local.set $put (i32.add (local.get $put) (i32.const 8)))
           (br_if $two (i32.lt_u (local.get $put) (local.get $end))))
@@ -211,36 +211,37 @@
       (f64.convert_i32_u (f64.gt (local.get $share) (f64.const 16384)))))
 
   ;; The quick pass: eight rows a step, over eight columns of 16 bits, block by block: free shares
-  ;; of cpu and memory as scores count them, the difference of the shares in use, 50 less evenness,
+  ;; of cpu and memory as scores count them, the difference of the shares in use, 52 less evenness,
   ;; the smallest node's cpu and memory over this one's, free shares as requests count them. The
   ;; latter are those of the scores where the block says that no row tells them apart.
   ;; Shares are in 256ths of a percent. A free share less an asked one is what it should be or less,
-  ;; by less than 6; a difference of shares is off by less than 5 either way. So each worth is known
-  ;; as a lowest and a highest, mostly the same. Where they differ and the highest may still win, or
-  ;; where it is open whether the pod fits, the row is settled by true division.
+  ;; by less than 6; a difference of shares is off by less than 5 either way. In a block whose nodes
+  ;; are alike it is by less than 2 and 2. So each worth is known as a lowest and a highest, mostly
+  ;; the same. Where they differ and the highest may still win, or where it is open whether the pod
+  ;; fits, the row is settled by true division.
   (func (export "placeQuickly")
     (param $blocks i32) (param $block i32) (param $atLeast i32) (result i32)
-    (local $at i32) (local $fits i32) (local $head i32) (local $row i32) (local $out i32)
+    (local $at i32) (local $fits i32) (local $head i32) (local $row i32) (local $rows i32)
+    (local $out i32)
     (local $low i32) (local $open i32) (local $lane i32)
     (local $smallestCpu f64) (local $smallestMemory f64)
     (local $takesCpu f64) (local $takesMemory f64) (local $addsCpu f64) (local $addsMemory f64)
-    (local $isOdd i32)
+    (local $largest f64) (local $isOdd i32) (local $isNear i32) (local $alike i32)
     (local $cpuTakes v128) (local $memoryTakes v128) (local $cpuAdds v128) (local $memoryAdds v128)
-    (local $leastWeight v128) (local $balanceWeight v128) (local $lift v128)
-    (local $five v128) (local $most v128)
+    (local $leastWeight v128) (local $balanceWeight v128) 
+    (local $off v128) (local $offEven v128) (local $most v128)
     (local $cpu v128) (local $memory v128) (local $even v128)
-    (local $a v128) (local $b v128) (local $fit v128) (local $may v128)
-    (local $lowest v128) (local $highest v128) (local $doubt v128)
-    (local $best v128) (local $ties v128) (local $fitting v128) (local $count v128)
+    (local $a v128) (local $b v128) (local $unfit v128) (local $never v128)
+    (local $lowest v128) (local $highest v128) (local $doubt v128) (local $maybe v128)
+    (local $best v128) (local $ties v128) (local $unfitting v128) (local $count v128)
     (local $bar v128)
-    (local.set $five (i16x8.splat (i32.const 5)))
     (local.set $most (i16x8.splat (i32.const 51200)))
     (local.set $leastWeight
       (i16x8.splat (i32.trunc_f64_s (f64x2.extract_lane 0 (global.get $leastWeight)))))
     (local.set $balanceWeight
       (i16x8.splat (i32.trunc_f64_s (f64x2.extract_lane 0 (global.get $balanceWeight)))))
-    (local.set $lift (i16x8.add (local.get $balanceWeight) (i16x8.splat (i32.const 1))))
     (local.set $bar (i16x8.splat (local.get $atLeast)))
+    (local.set $rows (i32.shl (local.get $blocks) (i32.const 6)))
     (local.set $row (i32.shl (local.get $block) (i32.const 6)))
     (local.set $out (i32.shl (local.get $block) (i32.const 2)))
     (local.set $head
@@ -254,9 +255,12 @@
         ;; What the pod asks for as shares of the block's smallest node; often as before.
         (if
           (i32.or
-            (f64.ne (local.get $smallestCpu) (f64.load (local.get $head)))
-            (f64.ne (local.get $smallestMemory) (f64.load offset=8 (local.get $head))))
+            (i32.ne (local.get $alike) (i32.load offset=20 (local.get $head)))
+            (i32.or
+              (f64.ne (local.get $smallestCpu) (f64.load (local.get $head)))
+              (f64.ne (local.get $smallestMemory) (f64.load offset=8 (local.get $head)))))
           (then
+            (local.set $alike (i32.load offset=20 (local.get $head)))
             (local.set $smallestCpu (f64.load (local.get $head)))
             (local.set $smallestMemory (f64.load offset=8 (local.get $head)))
             (local.set $takesCpu
@@ -273,14 +277,18 @@
               (call $shareOf
                 (f64.max (f64.const 0) (f64x2.extract_lane 0 (global.get $memoryFits)))
                 (local.get $smallestMemory)))
-            ;; False for a block without a smallest node, too.
-            (local.set $isOdd
-              (i32.eqz
-                (f64.lt
-                  (f64.max
-                    (f64.max (local.get $takesCpu) (local.get $takesMemory))
-                    (f64.max (local.get $addsCpu) (local.get $addsMemory)))
-                  (f64.const 32767))))
+            (local.set $largest
+              (f64.max
+                (f64.max (local.get $takesCpu) (local.get $takesMemory))
+                (f64.max (local.get $addsCpu) (local.get $addsMemory))))
+            ;; Not less for a block without a smallest node, too.
+            (local.set $isOdd (i32.eqz (f64.lt (local.get $largest) (f64.const 32767))))
+            (local.set $isNear
+              (i32.and (local.get $alike)
+                (f64.le (local.get $largest) (f64.const 16384))))
+            (local.set $off (i16x8.splat (select (i32.const 1) (i32.const 5) (local.get $isNear))))
+            (local.set $offEven
+              (i16x8.splat (select (i32.const 2) (i32.const 5) (local.get $isNear))))
             (local.set $cpuTakes (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesCpu))))
             (local.set $memoryTakes
               (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesMemory))))
@@ -290,20 +298,21 @@
         (local.set $fits
           (i32.add (local.get $at)
             (select (i32.const 768) (i32.const 0) (i32.load offset=16 (local.get $head)))))
-        (local.set $best (v128.const i64x2 0 0))
+        (local.set $best (v128.const i64x2 -1 -1))
         (local.set $ties (v128.const i64x2 0 0))
-        (local.set $doubt (v128.const i64x2 0 0))
-        (local.set $fitting (v128.const i64x2 0 0))
+        (local.set $doubt (v128.const i64x2 -1 -1))
+        (local.set $maybe (v128.const i64x2 0 0))
+        (local.set $unfitting (v128.const i64x2 0 0))
         (local.set $low (global.get $worths))
         (if (local.get $isOdd)
           (then
             (loop $eight
-              (v128.store (local.get $low) (v128.const i64x2 0 0))
+              (v128.store (local.get $low) (v128.const i64x2 -1 -1))
               (v128.store offset=128 (local.get $low) (i16x8.splat (i32.const 0x7fff)))
               (local.set $low (i32.add (local.get $low) (i32.const 16)))
               (local.set $at (i32.add (local.get $at) (i32.const 16)))
               (br_if $eight (i32.and (local.get $at) (i32.const 127))))
-            (local.set $doubt (i16x8.splat (i32.const 0x7fff))))
+            (local.set $maybe (v128.const i64x2 -1 -1)))
           (else
             (loop $eight
               (local.set $cpu (v128.load offset=512 (local.get $at)))
@@ -326,8 +335,8 @@
                 (i16x8.mul (local.get $leastWeight)
                   (i16x8.shr_u
                     (i16x8.add
-                      (i16x8.shr_u (i16x8.add (local.get $a) (local.get $five)) (i32.const 8))
-                      (i16x8.shr_u (i16x8.add (local.get $b) (local.get $five)) (i32.const 8)))
+                      (i16x8.shr_u (i16x8.add (local.get $a) (local.get $off)) (i32.const 8))
+                      (i16x8.shr_u (i16x8.add (local.get $b) (local.get $off)) (i32.const 8)))
                     (i32.const 1))))
               ;; Fits: what is asked for is free. A node that takes no more pods has far less.
               (local.set $cpu (i16x8.q15mulr_sat_s (local.get $cpuAdds) (local.get $cpu)))
@@ -335,15 +344,18 @@
                 (i16x8.q15mulr_sat_s (local.get $memoryAdds) (local.get $memory)))
               (local.set $a (v128.load (local.get $fits)))
               (local.set $b (v128.load offset=128 (local.get $fits)))
-              (local.set $fit
-                (v128.and
-                  (i16x8.ge_s (local.get $a) (local.get $cpu))
-                  (i16x8.ge_s (local.get $b) (local.get $memory))))
-              (local.set $may
-                (v128.and
-                  (i16x8.ge_s (i16x8.add (local.get $a) (local.get $five)) (local.get $cpu))
-                  (i16x8.ge_s (i16x8.add (local.get $b) (local.get $five))
-                    (local.get $memory))))
+              (local.set $unfit
+                (v128.or
+                  (i16x8.gt_s (local.get $cpu) (local.get $a))
+                  (i16x8.gt_s (local.get $memory) (local.get $b))))
+              (local.set $never
+                (v128.or
+                  (i16x8.gt_s (local.get $cpu) (i16x8.add (local.get $a) (local.get $off)))
+                  (i16x8.gt_s (local.get $memory)
+                    (i16x8.add (local.get $b) (local.get $off)))))
+              (local.set $maybe
+                (v128.or (local.get $maybe)
+                  (v128.andnot (local.get $unfit) (local.get $never))))
               ;; Evenness with the pod: 100 less half the difference of the shares in use.
               (local.set $a
                 (i16x8.sub (local.get $most)
@@ -352,33 +364,29 @@
                       (i16x8.sub (local.get $cpu) (local.get $memory))))))
               (local.set $even (v128.load offset=384 (local.get $at)))
               (local.set $lowest
-                (v128.and (local.get $fit)
-                  (i16x8.add
-                    (i16x8.add (local.get $lift) (local.get $lowest))
+                (v128.or (local.get $unfit)
+                  (i16x8.add (local.get $lowest)
                     (i16x8.mul (local.get $balanceWeight)
-                      (i16x8.shr_s
+                      (i16x8.shr_u
                         (i16x8.add (local.get $even)
-                          (i16x8.shr_u (i16x8.sub (local.get $a) (local.get $five))
+                          (i16x8.shr_u (i16x8.sub (local.get $a) (local.get $offEven))
                             (i32.const 9)))
                         (i32.const 1))))))
               (local.set $highest
-                (v128.or
-                  (i16x8.shr_u (v128.andnot (local.get $may) (local.get $fit)) (i32.const 1))
-                  (v128.and (local.get $may)
-                    (i16x8.add
-                      (i16x8.add (local.get $lift) (local.get $highest))
-                      (i16x8.mul (local.get $balanceWeight)
-                        (i16x8.shr_s
-                          (i16x8.add (local.get $even)
-                            (i16x8.shr_u (i16x8.add (local.get $a) (local.get $five))
-                              (i32.const 9)))
-                          (i32.const 1)))))))
+                (v128.or (local.get $never)
+                  (i16x8.add (local.get $highest)
+                    (i16x8.mul (local.get $balanceWeight)
+                      (i16x8.shr_u
+                        (i16x8.add (local.get $even)
+                          (i16x8.shr_u (i16x8.add (local.get $a) (local.get $offEven))
+                            (i32.const 9)))
+                        (i32.const 1))))))
               (v128.store (local.get $low) (local.get $lowest))
               (v128.store offset=128 (local.get $low) (local.get $highest))
               (local.set $doubt
                 (i16x8.max_s (local.get $doubt)
-                  (v128.and (local.get $highest)
-                    (i16x8.ne (local.get $lowest) (local.get $highest)))))
+                  (v128.andnot (local.get $highest)
+                    (i16x8.eq (local.get $lowest) (local.get $highest)))))
               ;; Rows with the best worth so far, lane by lane.
               (local.set $ties
                 (v128.andnot (local.get $ties)
@@ -386,19 +394,21 @@
               (local.set $best (i16x8.max_s (local.get $best) (local.get $lowest)))
               (local.set $ties
                 (i16x8.sub (local.get $ties) (i16x8.eq (local.get $best) (local.get $lowest))))
-              (local.set $fitting (i16x8.sub (local.get $fitting) (local.get $fit)))
+              (local.set $unfitting (i16x8.add (local.get $unfitting) (local.get $unfit)))
               (local.set $low (i32.add (local.get $low) (i32.const 16)))
               (local.set $at (i32.add (local.get $at) (i32.const 16)))
               (local.set $fits (i32.add (local.get $fits) (i32.const 16)))
               (br_if $eight (i32.and (local.get $at) (i32.const 127))))))
         (local.set $a (call $highestLane (local.get $best)))
         (local.set $bar (i16x8.max_s (local.get $bar) (local.get $a)))
-        (if (v128.any_true (i16x8.ge_s (local.get $doubt) (local.get $bar)))
+        (if
+          (v128.any_true
+            (v128.or (local.get $maybe) (i16x8.ge_s (local.get $doubt) (local.get $bar))))
           (then
             (call $settle (local.get $row) (local.get $bar))
-            (local.set $best (v128.const i64x2 0 0))
+            (local.set $best (v128.const i64x2 -1 -1))
             (local.set $ties (v128.const i64x2 0 0))
-            (local.set $fitting (v128.const i64x2 0 0))
+            (local.set $unfitting (v128.const i64x2 0 0))
             (local.set $low (global.get $worths))
             (local.set $open (i32.add (local.get $low) (i32.const 128)))
             (loop $eight
@@ -409,9 +419,9 @@
               (local.set $best (i16x8.max_s (local.get $best) (local.get $lowest)))
               (local.set $ties
                 (i16x8.sub (local.get $ties) (i16x8.eq (local.get $best) (local.get $lowest))))
-              (local.set $fitting
-                (i16x8.sub (local.get $fitting)
-                  (i16x8.gt_s (local.get $lowest) (v128.const i64x2 0 0))))
+              (local.set $unfitting
+                (i16x8.add (local.get $unfitting)
+                  (i16x8.eq (local.get $lowest) (v128.const i64x2 -1 -1))))
               (local.set $low (i32.add (local.get $low) (i32.const 16)))
               (br_if $eight (i32.lt_u (local.get $low) (local.get $open))))
             (local.set $a (call $highestLane (local.get $best)))
@@ -425,7 +435,7 @@
           (call $sum (local.get $ties)))
         (local.set $count
           (i32x4.add (local.get $count)
-            (i32x4.extadd_pairwise_i16x8_s (local.get $fitting))))
+            (i32x4.extadd_pairwise_i16x8_s (local.get $unfitting))))
         ;; Past the seven other columns of the block.
         (local.set $at (i32.add (local.get $at) (i32.const 896)))
         (local.set $head (i32.add (local.get $head) (i32.const 32)))
@@ -433,21 +443,24 @@
         (local.set $out (i32.add (local.get $out) (i32.const 4)))
         (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
         (br $next)))
-    (call $sum (local.get $count)))
+    (i32.add (local.get $rows) (call $sum (local.get $count))))
 
   ;; Works out by true division the rows of one block that may be worth the bar or more.
   (func $settle (param $row i32) (param $bar v128)
-    (local $at i32) (local $end i32) (local $open i32) (local $pair i32) (local $highest v128)
-    (local $worths v128)
+    (local $at i32) (local $end i32) (local $open i32) (local $pair i32) (local $lowest v128)
+    (local $highest v128) (local $worths v128)
     (local.set $at (global.get $worths))
     (local.set $end (i32.add (local.get $at) (i32.const 128)))
     (loop $eight
+      (local.set $lowest (v128.load (local.get $at)))
       (local.set $highest (v128.load offset=128 (local.get $at)))
       (local.set $open
         (i16x8.bitmask
-          (v128.and
-            (i16x8.ge_s (local.get $highest) (local.get $bar))
-            (i16x8.ne (local.get $highest) (v128.load (local.get $at))))))
+          (v128.andnot
+            (v128.or
+              (i16x8.ge_s (local.get $highest) (local.get $bar))
+              (i16x8.lt_s (local.get $lowest) (v128.const i64x2 0 0)))
+            (i16x8.eq (local.get $highest) (local.get $lowest)))))
       (block $settled
         (loop $two
           (br_if $settled (i32.eqz (local.get $open)))

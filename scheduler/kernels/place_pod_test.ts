@@ -14,17 +14,23 @@ const CAPACITY = 1024;
 function fill(dice: Dice, columns: HotColumns): void {
   const most = dice.pick([100, 4000, 2 ** 20, 2 ** 31]);
   const wide = dice.pick([1, 1000, 2 ** 20, 12_345]);
-  const amount = (scale: number) => (1 + dice.roll(most)) * scale;
+  const least = dice.pick([0, 0.5]);
+  const amount = (scale: number) =>
+    (1 + Math.floor(most * least) + dice.roll(Math.ceil(most * (1 - least)))) * scale;
   const twinned = dice.chance(25);
+  const lacking = dice.chance(30);
+  const alike = dice.chance(40);
+  const common = { cpu: amount(1), memory: amount(wide) };
   for (let row = 0; row < CAPACITY; row++) {
-    const cpu = dice.chance(8) ? 0 : amount(1);
-    const memory = dice.chance(8) ? 0 : twinned ? cpu * wide : amount(wide);
+    const offered = alike ? common : { cpu: amount(1), memory: amount(wide) };
+    const cpu = lacking && dice.chance(8) ? 0 : offered.cpu;
+    const memory = lacking && dice.chance(8) ? 0 : twinned ? cpu * wide : offered.memory;
     columns.offer(row, cpu, memory);
-    const share = dice.roll(130) / 100;
+    const share = dice.roll(most === 100 ? 130 : 100) / 100;
     columns.cpuRequested[row] = dice.chance(20) ? 0 : Math.floor(cpu * share);
     columns.memoryRequested[row] = twinned
       ? columns.cpuRequested[row] * wide
-      : Math.floor(memory * (dice.roll(130) / 100));
+      : Math.floor(memory * (dice.roll(105) / 100));
     columns.cpuNonzero[row] = columns.cpuRequested[row] + (dice.chance(30) ? 100 : 0);
     columns.memoryNonzero[row] = columns.memoryRequested[row] + (dice.chance(30) ? wide : 0);
     columns.podsFree[row] = dice.roll(20) - 1;
@@ -32,9 +38,11 @@ function fill(dice: Dice, columns: HotColumns): void {
   }
 }
 
-function askOf(dice: Dice): PodAsk {
-  const cpu = dice.pick([0, 1, 40, 100, 1 + dice.roll(2 ** 20)]);
-  const memory = dice.pick([0, 1, 2 ** 20, 1 + dice.roll(2 ** 30)]);
+function askOf(dice: Dice, { cpuAllocatable, memoryAllocatable }: HotColumns): PodAsk {
+  const wide = dice.pick([2, 10, 1000]);
+  const cpu = dice.pick([0, 1, 40, 100, 1 + dice.roll(1 + Math.floor(cpuAllocatable[0] / wide))]);
+  const most = 1 + Math.min(2 ** 31, Math.floor(memoryAllocatable[0] / wide));
+  const memory = dice.pick([0, 1, 2 ** 20, 1 + dice.roll(most)]);
   return {
     cpuFit: cpu === 0 ? -Infinity : cpu,
     memoryFit: memory === 0 ? -Infinity : memory,
@@ -56,7 +64,7 @@ Deno.test("the kernel gives the same bits as its scalar twin", () => {
     fill(dice, simd);
     scalar.copy(simd);
     for (let i = 0; i < 4; i++) {
-      const ask = askOf(dice);
+      const ask = askOf(dice, simd);
       const rows = CAPACITY - dice.roll(100);
       const count = simd.place(rows, ask);
       assert.equal(count, scalar.place(rows, ask), `seed ${seed}`);
