@@ -39,7 +39,7 @@ function fill(dice: Dice, columns: HotColumns): void {
 }
 
 function askOf(dice: Dice, { cpuAllocatable, memoryAllocatable }: HotColumns): PodAsk {
-  const wide = dice.pick([2, 10, 1000]);
+  const wide = dice.pick([1, 2, 10, 1000]);
   const cpu = dice.pick([0, 1, 40, 100, 1 + dice.roll(1 + Math.floor(cpuAllocatable[0] / wide))]);
   const most = 1 + Math.min(2 ** 31, Math.floor(memoryAllocatable[0] / wide));
   const memory = dice.pick([0, 1, 2 ** 20, 1 + dice.roll(most)]);
