@@ -28,12 +28,14 @@ export { DeviceLedger } from "./devices/ledger.ts";
 export type { ExtendedClaim, RequestMapping } from "./devices/extended_resources.ts";
 export type { ClaimBinding } from "./devices/ledger.ts";
 export type { Action, GroupVerdict } from "./action.ts";
-export { nodeEvents, podEvents } from "./cluster_event.ts";
+export { eventLabel, nodeEvents, podEvents } from "./cluster_event.ts";
 export type { ClusterEvent, StorageEvent } from "./cluster_event.ts";
 export type { Diagnosis } from "./decide.ts";
-export { explain, truncateNote } from "./explain.ts";
+export { explain, NO_NODES_MESSAGE, truncateNote } from "./explain.ts";
 export type { GroupPolicy } from "./gangs/gangs.ts";
 export { TemplateTable } from "./intern.ts";
+export { measureNext } from "./measuring/measure.ts";
+export type { MeasuredPoint, MeasuredStatus, Stopwatch } from "./measuring/measure.ts";
 export { EMPTY_NODE } from "./node_row.ts";
 export type { NodeImage, NodeRow, Taint } from "./node_row.ts";
 export {

@@ -222,6 +222,11 @@ export class SchedulingQueue {
     return { ...entry, gate: "", gatedBy: "", attempts: entry.attempts + 1 };
   }
 
+  /** @returns the pod that is next in turn, left where it is. */
+  peek(): QueuedPod | undefined {
+    return this.#active.peek();
+  }
+
   /** @returns the next pod to try; with none active, one that backs off though it need not. */
   pop(): QueuedPod | undefined {
     const entry = this.#active.pop() ?? this.#popBackoff();

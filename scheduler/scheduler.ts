@@ -109,7 +109,8 @@ export class Scheduler {
 
   // ---- what the cluster looks like
 
-  setNode(node: NodeRow, nowMs: number): void {
+  /** @returns what the change was taken for. */
+  setNode(node: NodeRow, nowMs: number): readonly ClusterEvent[] {
     const row = this.table.rowOf(node.name);
     const before = row < 0 ? null : this.table.nodes[row]!;
     const events: readonly ClusterEvent[] = before === null
@@ -117,6 +118,7 @@ export class Scheduler {
       : nodeEvents(before, node);
     this.table.setNode(node);
     for (const event of events) this.queue.notify(event, nowMs);
+    return events;
   }
 
   removeNode(name: string, nowMs: number): void {
@@ -173,7 +175,7 @@ export class Scheduler {
   #recall(placed: QueuedPod, pod: PodRow, nowMs: number): void {
     if (!pod.terminating || placed.pod.terminating) return;
     this.#assumed.set(pod.uid, { ...placed, pod });
-    if (this.#take(pod.uid)) this.#tellFreed(nowMs);
+    if (this.#take(pod.uid)) this.notify({ resource: "claim", key: "", freed: true }, nowMs);
     this.#tellGone(pod, nowMs);
   }
 
@@ -185,10 +187,6 @@ export class Scheduler {
   #tellGone(pod: PodRow, nowMs: number, upToPriority?: number): void {
     const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
     this.queue.notify({ ...event, assigned: true, upToPriority }, nowMs);
-  }
-
-  #tellFreed(nowMs: number): void {
-    this.queue.notify({ resource: "claim", key: "", freed: true }, nowMs);
   }
 
   /** A pod that the API says is on a node: ours confirmed, or anyone's. */
@@ -251,6 +249,11 @@ export class Scheduler {
     return this.#nominated.byNode;
   }
 
+  /** Pods placed here that the API does not show as placed yet. */
+  get assumedCount(): number {
+    return this.#assumed.size;
+  }
+
   // ---- what to do
 
   /**
@@ -279,7 +282,7 @@ export class Scheduler {
     if (entry === undefined) return;
     this.#assumed.delete(uid);
     const { pod } = entry;
-    if (this.#take(uid)) this.#tellFreed(nowMs);
+    if (this.#take(uid)) this.notify({ resource: "claim", key: "", freed: true }, nowMs);
     this.#gangs.wait(pod);
     this.#tellGone(pod, nowMs);
     this.queue.failed(withoutPromise(entry), new Set(), nowMs);

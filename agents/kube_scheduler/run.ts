@@ -12,7 +12,7 @@ import type { Client } from "../client/client.ts";
 import type { Cancel, Clock } from "../client/clock.ts";
 import type { Change } from "../client/informer.ts";
 import { InformerSet } from "../client/informer_set.ts";
-import { Scheduler } from "../../scheduler/mod.ts";
+import { eventLabel, Scheduler } from "../../scheduler/mod.ts";
 import type { Action, ClusterEvent, SchedulerConfig } from "../../scheduler/mod.ts";
 import { type BindAction, type Cohort, toCohorts, WaitingCohorts } from "./binding/cohorts.ts";
 import { createPreparation } from "./binding/preparation.ts";
@@ -21,7 +21,8 @@ import { DeviceBinder } from "./devices/device_binder.ts";
 import { DeviceWatch } from "./devices/device_watch.ts";
 import { encodeBudget, encodeGroup, encodeNode, isFinished } from "./encode.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "./kinds.ts";
-import { SchedulerMetrics } from "./metrics.ts";
+import { labelsOf } from "./metrics/pod_event.ts";
+import { SchedulerMetrics } from "./metrics/scheduler_metrics.ts";
 import { PodEncoder } from "./pod_encoder.ts";
 import { PodReporter } from "./pod_reporter.ts";
 import type { Selectors } from "./spread_selector.ts";
@@ -144,12 +145,15 @@ class Runner implements RunningKubeScheduler {
     for (const [resource, observe] of this.#storage.handlers()) this.#on(resource, observe);
     this.#on(CSI_NODES, ({ object: { metadata } }) => {
       const object = this.#informers.of<Node>(nodes).lister.get({ name: metadata.name ?? "" });
-      if (object !== undefined) this.#observeNode({ type: "add", object });
+      return object === undefined ? [] : this.#observeNode({ type: "add", object });
     });
     const notify = (event: ClusterEvent) => this.scheduler.notify(event, this.#clock.nowMillis());
     const sink = { ledger: this.scheduler.devices, notify };
     for (const [resource, observe] of this.#devices.handlers(sink)) this.#on(resource, observe);
-    this.#on<Pod>(pods, (change) => this.#observePod(change));
+    this.#on<Pod>(pods, (change) => {
+      this.#observePod(change);
+      return labelsOf(change, this.scheduler.profiles);
+    });
     if (this.#ownsInformers) this.#informers.start();
     await this.#informers.whenSynced();
     this.#synced = true;
@@ -179,11 +183,14 @@ class Runner implements RunningKubeScheduler {
   /** @param resource undefined where the API serves no such collection. */
   #on<T extends KubeObject>(
     resource: Resource | undefined,
-    observe: (change: Change<T>) => void,
+    observe: (change: Change<T>) => readonly string[] | void,
   ): void {
     if (resource === undefined) return;
     const handle = (changes: readonly Change<T>[]) => {
-      for (const change of changes) observe(change);
+      const started = this.#metrics.now();
+      const labels: string[] = [];
+      for (const change of changes) labels.push(...observe(change) ?? []);
+      this.#metrics.handled(labels, started);
       if (this.#synced) this.#wake(0);
     };
     this.#unsubscribe.push(this.#informers.of<T>(resource).addHandler(handle));
@@ -219,16 +226,20 @@ class Runner implements RunningKubeScheduler {
     this.scheduler.setNamespace(object.metadata.name ?? "", labels);
   }
 
-  #observeNode({ type, object }: Change<Node>): void {
+  /** @returns labels of the events that it was. */
+  #observeNode({ type, object }: Change<Node>): readonly string[] {
     const nowMillis = this.#clock.nowMillis();
     const name = object.metadata.name ?? "";
-    if (type === "delete") return this.scheduler.removeNode(name, nowMillis);
+    if (type === "delete") {
+      this.scheduler.removeNode(name, nowMillis);
+      return ["NodeDelete"];
+    }
     const { table } = this.scheduler;
     const known = table.nodes[table.rowOf(name)];
     const row = encodeNode(object, this.#binder.attachLimits(name));
     // Most updates are heartbeats, which change nothing that a decision looks at.
-    if (known !== undefined && JSON.stringify(known) === JSON.stringify(row)) return;
-    this.scheduler.setNode(row, nowMillis);
+    if (known !== undefined && JSON.stringify(known) === JSON.stringify(row)) return [];
+    return this.scheduler.setNode(row, nowMillis).map(eventLabel);
   }
 
   #observeBudget({ type, object }: Change<PodDisruptionBudget>): void {
@@ -326,11 +337,14 @@ class Runner implements RunningKubeScheduler {
     this.#reselect();
     this.#settleCohorts(startedMillis);
     this.#revolume(startedMillis);
+    this.#metrics.sample(this.scheduler, startedMillis);
     const actions: Action[] = [];
     let more = true;
     let nowMillis = startedMillis;
     while (more && actions.length < BATCH && nowMillis - startedMillis < SLICE_MILLIS) {
+      const started = this.#metrics.now();
       const planned = this.scheduler.plan(nowMillis, CHUNK);
+      this.#metrics.planned(planned.length, started);
       actions.push(...planned);
       more = planned.length >= CHUNK;
       nowMillis = this.#clock.nowMillis();
@@ -374,7 +388,7 @@ class Runner implements RunningKubeScheduler {
       const millis = this.#clock.nowMillis() - startedMillis;
       this.#onAttempt("unschedulable", millis);
       this.#metrics.attempted(action.entry, action.isError ? "error" : "unschedulable", millis);
-      this.#metrics.refused(action.entry, action.victims.length);
+      this.#metrics.refused(action);
       this.#write(this.#reject(action));
     }
   }
@@ -411,16 +425,19 @@ class Runner implements RunningKubeScheduler {
       uid: pod.uid,
       nodeName,
     }));
+    const begun = this.#metrics.now();
     const outcomes = await this.#client.bindMany(bindings).catch((error: unknown) => {
       if (!(error instanceof ApiError)) throw error;
       return bindings.map(() => error);
     });
     const millis = this.#clock.nowMillis() - startedMillis;
+    const bindMillis = this.#metrics.now() - begun;
     for (let i = 0; i < actions.length; i++) {
       const outcome = outcomes[i];
       const result = outcome === null ? "scheduled" : "error";
       this.#onAttempt(result, millis);
       this.#metrics.attempted(actions[i].entry, result, millis);
+      this.#metrics.passed("Bind", actions[i].entry, outcome === null, bindMillis);
       const { entry: { pod, profile }, nodeName } = actions[i];
       if (outcome !== null) this.#refused(actions[i], `${BINDER}: ${outcome.message}`);
       else {
