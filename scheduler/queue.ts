@@ -64,6 +64,8 @@ export interface QueuedPod {
   readonly outOfPatience: boolean;
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 type Place = "active" | "backoff" | "unschedulable";
 
 /** How many pods wait where. */
@@ -152,12 +154,12 @@ export class SchedulingQueue {
       profile,
       priority: pod.template.spec.priority,
       sequence: this.#sequence++,
-      triableMs: null,
+      triableMs: nowMs,
       sinceMs: nowMs,
       attempts: 0,
       unschedulableCount: 0,
       errorCount: 0,
-      rejectedBy: new Set<string>(),
+      rejectedBy: NOTHING,
       gate: "",
       gatedBy: "",
       outOfPatience: false,
@@ -350,7 +352,11 @@ export class SchedulingQueue {
   #activate(entry: QueuedPod, nowMs: number, label: string): void {
     if (this.#holdBack(entry, label)) return;
     this.#counts.arrive("active", label);
-    this.#active.add({ ...entry, gate: "", gatedBy: "", triableMs: entry.triableMs ?? nowMs });
+    const { gatedBy, triableMs } = entry;
+    const wasFree = gatedBy === "" && triableMs !== null;
+    this.#active.add(
+      wasFree ? entry : { ...entry, gate: "", gatedBy: "", triableMs: triableMs ?? nowMs },
+    );
   }
 
   #park(entry: QueuedPod, label: string): void {
@@ -363,7 +369,8 @@ export class SchedulingQueue {
     const held = this.#gateOf(entry);
     if (held === null) return false;
     const rejectedBy = new Set([...entry.rejectedBy, held.by]);
-    this.#park({ ...entry, gate: held.gate, gatedBy: held.by, rejectedBy }, label);
+    const triableMs = entry.attempts === 0 ? null : entry.triableMs;
+    this.#park({ ...entry, gate: held.gate, gatedBy: held.by, rejectedBy, triableMs }, label);
     return true;
   }
 
