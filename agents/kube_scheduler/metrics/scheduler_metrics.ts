@@ -1,6 +1,6 @@
 /**
  * The scheduler's numbers under upstream's names; each means what it means there, or is absent.
- * In: what became of attempts, times, the scheduler's state when it is read. Out: lines of /metrics.
+ * In: what became of attempts, times, the state when it is read. Out: lines of /metrics.
  * Never: more than a few additions for a pod. Times of single plugins come from one waiting pod a
  * second, which is put through all of them beside its decision.
  * Source: pkg/scheduler/metrics of Kubernetes v1.36 (names, labels, buckets).
