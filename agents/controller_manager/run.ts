@@ -14,6 +14,7 @@ import { replicaSetController } from "./apps/plan_replica_set.ts";
 import { namespaceController } from "./core/plan_namespace.ts";
 import { resourceQuotaController } from "./core/plan_resource_quota.ts";
 import { rootCaController, serviceAccountController } from "./core/plan_service_account.ts";
+import { deviceTaintEvictionController } from "./devices/plan_device_taint_eviction.ts";
 import { claimReleaseController, podClaimController } from "./devices/plan_resource_claim.ts";
 import { garbageCollector } from "./garbage/plan_garbage_collector.ts";
 import { endpointSliceController } from "./network/plan_endpoint_slice.ts";
@@ -65,6 +66,7 @@ export function controllerRows(config: ControllerManagerConfig): Controller[] {
     endpointSliceController,
     nodeLifecycleController(config.nodeGraceMillis),
     taintEvictionController(),
+    deviceTaintEvictionController(),
     podGarbageCollector(),
     claimProtectionController,
     volumeProtectionController,

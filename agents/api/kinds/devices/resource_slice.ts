@@ -6,6 +6,7 @@
 import type { KubeObject } from "../../meta.ts";
 import { checkDns1123Label, checkDns1123Subdomain } from "../../names.ts";
 import type { FieldError, Rules } from "../../resource.ts";
+import { formatTime } from "../../time.ts";
 import type {
   CounterSet,
   Device,
@@ -185,7 +186,16 @@ function validate(draft: KubeObject): FieldError[] {
   return problems.errors;
 }
 
+/** Tolerations count from when a taint came. */
+function stampTaints(draft: KubeObject, nowMillis: number): void {
+  for (const { taints = [] } of (draft as ResourceSlice).spec?.devices ?? []) {
+    for (const taint of taints) taint.timeAdded ??= formatTime(nowMillis);
+  }
+}
+
 export const resourceSliceRules: Rules = {
+  prepareForCreate: (draft, { nowMillis }) => stampTaints(draft, nowMillis),
+  prepareForUpdate: (draft, _old, { nowMillis }) => stampTaints(draft, nowMillis),
   validate,
   validateUpdate: (draft, old) => {
     const problems = new Problems();
