@@ -88,10 +88,9 @@ export class Member {
     const firstRead = (this.id & 0xffffffn) << 40n | BigInt(random.nextInt(2 ** 30));
     this.#reads = new Reads(firstRead, config.electionTimeoutMillis / 2);
     this.#snapshotter = new Snapshotter({
-      disk: parts.disk,
+      ports: parts,
       directory: started.snapshotDirectory,
       policy: config,
-      log: parts.log,
       kept: started.kept,
     });
     this.#raft = createRaft(raftConfigOf(config, this.id, random), started.initial);

@@ -10,6 +10,7 @@ import { snapshotName, SnapshotWriter } from "../disk/snapshot_file.ts";
 import { openWal } from "../disk/wal_open.ts";
 import type { Store, StoreOptions } from "../mod.ts";
 import { openStore } from "../mod.ts";
+import { Snapshotter } from "./snapshotter.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
@@ -173,6 +174,34 @@ Deno.test("a full disk refuses growth, serves reads, and recovers when space ret
   equal((await put(store, "k3")).kind, "put");
   deepEqual(store.status().errors, []);
   await store.close();
+});
+
+Deno.test("a snapshot that finds the disk full rests a second, though a follower waits", async () => {
+  const disk = new FakeDisk();
+  const timer = new FakeTimer();
+  const policy = { snapshotCount: 1_000, snapshotLogBytes: 1_000_000 };
+  const ports = { disk, timer, log: () => {} };
+  const snapshotter = new Snapshotter({ ports, directory: "/snapshots", policy, kept: [] });
+  const voters = { voters: [1n], votersOutgoing: [], learners: [], learnersNext: [] };
+  const conf = { ...voters, autoLeave: false };
+  const head = { index: 7, term: 1, conf, membership: bytes("members") };
+  const attempt = async () => {
+    const chunks = [bytes("state of the store")];
+    snapshotter.start(head, { revision: 7, next: () => chunks.shift(), close() {} });
+    let marker = null;
+    while (snapshotter.isRunning) marker = await snapshotter.step(false);
+    return marker;
+  };
+  ok(snapshotter.isDue(true));
+  disk.capacityBytes = 100;
+  equal(await attempt(), null);
+  ok(!snapshotter.isDue(true), "it is not started again at once");
+  await timer.advance(999);
+  ok(!snapshotter.isDue(true));
+  await timer.advance(1);
+  ok(snapshotter.isDue(true));
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  deepEqual(await attempt(), { index: 7, term: 1 });
 });
 
 Deno.test("a failed sync stops the member; nothing it acknowledged is lost", async () => {

@@ -15,7 +15,7 @@ import {
 import type { Wal } from "../disk/wal.ts";
 import type { SnapshotMarker } from "../disk/wal_record.ts";
 import type { SnapshotReader } from "../mvcc/api.ts";
-import type { Disk, Log } from "../ports.ts";
+import type { Disk, Log, Timer } from "../ports.ts";
 import type { SnapshotMeta } from "../raft/types.ts";
 
 /** One slice: about 1 ms of encoding and writing; while writes are under way a quarter. */
@@ -23,6 +23,8 @@ const SLICE_BYTES = 256 * 1024;
 const BUSY_SLICE_BYTES = 64 * 1024;
 /** So much goes to the disk at once; the log's next sync may have to wait for it. */
 const FLUSH_BYTES = 4 * 1024 * 1024;
+/** A full disk is asked again after this long; each attempt costs a copy of small tables. */
+const FULL_DISK_REST_MILLIS = 1_000;
 
 export interface SnapshotPolicy {
   readonly snapshotCount: number;
@@ -37,9 +39,10 @@ interface Running {
 
 export class Snapshotter {
   readonly #disk: Disk;
+  readonly #timer: Timer;
+  readonly #log: Log;
   readonly #directory: string;
   readonly #policy: SnapshotPolicy;
-  readonly #log: Log;
   #kept: SnapshotMarker[];
   #entries = 0;
   #bytes = 0;
@@ -51,19 +54,21 @@ export class Snapshotter {
   #discarded = false;
   /** One that is finished, but that the log does not name yet. */
   #adopting: SnapshotMeta | null = null;
+  /** The disk was full; nothing is started before this moment of the timer. */
+  #restsUntil = 0;
 
   /** @param parts.kept snapshots whose markers the log holds, newest first */
   constructor(parts: {
-    readonly disk: Disk;
+    readonly ports: { readonly disk: Disk; readonly timer: Timer; readonly log: Log };
     readonly directory: string;
     readonly policy: SnapshotPolicy;
-    readonly log: Log;
     readonly kept: readonly SnapshotMarker[];
   }) {
-    this.#disk = parts.disk;
+    this.#disk = parts.ports.disk;
+    this.#timer = parts.ports.timer;
+    this.#log = parts.ports.log;
     this.#directory = parts.directory;
     this.#policy = parts.policy;
-    this.#log = parts.log;
     this.#kept = [...parts.kept];
   }
 
@@ -94,7 +99,7 @@ export class Snapshotter {
    * @param isWanted a follower waits for one, whatever it costs
    */
   isDue(isWanted: boolean): boolean {
-    if (this.pendingIndex !== null) return false;
+    if (this.pendingIndex !== null || this.#timer.now() < this.#restsUntil) return false;
     if (isWanted || this.#bytes < this.#lastBytes) return isWanted;
     return this.#entries >= this.#policy.snapshotCount ||
       this.#bytes >= this.#policy.snapshotLogBytes;
@@ -205,6 +210,7 @@ export class Snapshotter {
 
   #giveUp(error: unknown): void {
     if (!isDiskFull(error)) throw error;
+    this.#restsUntil = this.#timer.now() + FULL_DISK_REST_MILLIS;
     this.#log("warn", "no space for a snapshot; it is tried again later", {});
   }
 }
