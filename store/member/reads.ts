@@ -17,9 +17,11 @@ interface PendingRead {
 
 interface Round {
   readonly requestId: bigint;
-  readonly reads: PendingRead[];
+  reads: PendingRead[];
   /** When the question is repeated; a change of leader loses it. */
   retryAt: number;
+  /** What has to be applied before an answer; 0 until the leader confirms. */
+  index: number;
 }
 
 export class Reads {
@@ -28,7 +30,7 @@ export class Reads {
   #queued: PendingRead[] = [];
   #round: Round | null = null;
   /** Confirmed, waiting until the member has applied that far. */
-  #confirmed: { index: number; reads: PendingRead[] }[] = [];
+  readonly #confirmed: Round[] = [];
 
   /**
    * @param firstId a number no other member uses for its rounds
@@ -52,44 +54,56 @@ export class Reads {
     }
     if (this.#queued.length === 0) return null;
     const requestId = this.#nextId++;
-    this.#round = { requestId, reads: this.#queued, retryAt: now + this.#retryMillis };
+    this.#round = { requestId, reads: this.#queued, retryAt: now + this.#retryMillis, index: 0 };
     this.#queued = [];
     return requestId;
   }
 
   confirm(state: ReadState): void {
-    if (this.#round?.requestId !== state.requestId) return;
-    this.#confirmed.push({ index: state.index, reads: this.#round.reads });
+    const round = this.#round;
+    if (round?.requestId !== state.requestId) return;
+    round.index = state.index;
+    this.#confirmed.push(round);
     this.#round = null;
   }
 
   /** Answers every read that is confirmed up to `applied`. */
   answer(applied: number): void {
-    while (this.#confirmed.length > 0 && this.#confirmed[0].index <= applied) {
-      for (const read of this.#confirmed.shift()?.reads ?? []) read.done(null);
+    const confirmed = this.#confirmed;
+    let count = 0;
+    while (count < confirmed.length && confirmed[count].index <= applied) count++;
+    if (count === 0) return;
+    for (const { reads } of confirmed.splice(0, count)) {
+      for (const read of reads) read.done(null);
     }
   }
 
   /** Fails reads past their deadline. */
   expire(now: number, failure: StoreFailure): void {
     const late: PendingRead[] = [];
-    const keep = (reads: readonly PendingRead[]): PendingRead[] =>
-      reads.filter((read) => {
-        if (read.deadline <= now) late.push(read);
-        return read.deadline > now;
-      });
-    this.#queued = keep(this.#queued);
-    if (this.#round !== null) {
-      const reads = keep(this.#round.reads);
-      this.#round = reads.length === 0 ? null : { ...this.#round, reads };
+    this.#queued = withoutLate(this.#queued, now, late);
+    const round = this.#round;
+    if (round !== null) {
+      round.reads = withoutLate(round.reads, now, late);
+      if (round.reads.length === 0) this.#round = null;
     }
-    this.#confirmed = this.#confirmed
-      .map(({ index, reads }) => ({ index, reads: keep(reads) }))
-      .filter(({ reads }) => reads.length > 0);
+    for (const round of this.#confirmed) round.reads = withoutLate(round.reads, now, late);
     for (const read of late) read.done(failure);
   }
 
   failAll(failure: StoreFailure): void {
     this.expire(Number.POSITIVE_INFINITY, failure);
   }
+}
+
+/**
+ * Most often nothing is late. Then the array stays the one it is: arrays made anew on every tick
+ * had the compiler give up on each function that saw them, again and again.
+ */
+function withoutLate(reads: PendingRead[], now: number, late: PendingRead[]): PendingRead[] {
+  if (reads.every(({ deadline }) => deadline > now)) return reads;
+  return reads.filter((read) => {
+    if (read.deadline <= now) late.push(read);
+    return read.deadline > now;
+  });
 }
