@@ -58,8 +58,12 @@ function isAscii(value: string): boolean {
   return /^[\x00-\x7f]*$/.test(value);
 }
 
+/** No UTF-16 unit takes more bytes in UTF-8. */
+const MOST_BYTES_A_UNIT = 3;
+
 function exceeds(value: string, limitBytes: number): boolean {
   if (value.length > limitBytes) return true;
+  if (value.length * MOST_BYTES_A_UNIT <= limitBytes) return false;
   return !isAscii(value) && new TextEncoder().encode(value).length > limitBytes;
 }
 
@@ -105,10 +109,10 @@ export function checkPathSegment(value: string): string[] {
 /** A label key, an annotation key (in lower case) or another prefixed name. */
 export function checkQualifiedName(value: string): string[] {
   const parts = value.split("/");
-  const rule = patternMessage(LABEL_KEY_RULE, LABEL_KEY, "MyName", "my.name", "123-abc");
+  const rule = () => patternMessage(LABEL_KEY_RULE, LABEL_KEY, "MyName", "my.name", "123-abc");
   if (parts.length > 2) {
     return [
-      `a valid label key ${rule} with an optional DNS subdomain prefix and '/' ` +
+      `a valid label key ${rule()} with an optional DNS subdomain prefix and '/' ` +
       "(e.g. 'example.com/MyName')",
     ];
   }
@@ -120,7 +124,7 @@ export function checkQualifiedName(value: string): string[] {
   }
   if (name === "") problems.push("name part must be non-empty");
   else if (exceeds(name, 63)) problems.push(`name part ${tooLong(63)}`);
-  if (!LABEL_KEY_PATTERN.test(name)) problems.push(`name part ${rule}`);
+  if (!LABEL_KEY_PATTERN.test(name)) problems.push(`name part ${rule()}`);
   return problems;
 }
 

@@ -49,12 +49,28 @@ const BINARY_SUFFIXES: Readonly<Record<string, bigint>> = {
 const DECIMAL_NAMES = Object.entries(DECIMAL_SUFFIXES);
 const BINARY_NAMES = ["", ...Object.keys(BINARY_SUFFIXES)];
 
+/** Few distinct texts occur in a cluster, and reading one takes big integers. */
+const parsedCache = new Map<string | number, QuantityResult>();
+const CACHE_LIMIT = 4096;
+const LONGEST_CACHED = 32;
+
 /**
  * Parses an amount.
  * @param text as it stands in a manifest; JSON numbers are taken as their text.
  * @returns the amount, rounded up to whole nanos, or upstream's message.
  */
 export function parseQuantity(text: string | number): QuantityResult {
+  const cached = parsedCache.get(text);
+  if (cached !== undefined) return cached;
+  const parsed = parseText(text);
+  if (typeof text === "number" || text.length <= LONGEST_CACHED) {
+    if (parsedCache.size >= CACHE_LIMIT) parsedCache.clear();
+    parsedCache.set(text, parsed);
+  }
+  return parsed;
+}
+
+function parseText(text: string | number): QuantityResult {
   const source = typeof text === "number" ? numberText(text) : text;
   const match = source === "" ? null : PATTERN.exec(source);
   if (match === null) return { kind: "error", message: FORMAT_WRONG };
@@ -133,7 +149,6 @@ export function formatQuantity(quantity: Quantity): string {
 }
 
 const canonicalCache = new Map<string, string>();
-const CACHE_LIMIT = 4096;
 
 /** @returns the canonical text, or null for text that is no quantity. */
 export function canonicalQuantity(text: string | number): string | null {
@@ -144,22 +159,14 @@ export function canonicalQuantity(text: string | number): string | null {
   if (parsed.kind === "error") return null;
   const canonical = formatQuantity(parsed.quantity);
   if (canonicalCache.size >= CACHE_LIMIT) canonicalCache.clear();
-  if (key.length <= 32) canonicalCache.set(key, canonical);
+  if (key.length <= LONGEST_CACHED) canonicalCache.set(key, canonical);
   return canonical;
 }
 
-const nanosCache = new Map<string | number, bigint>();
-
 /** The amount in nanos of text that validation has let through; 0 for anything else. */
 export function nanosOf(text: string | number | undefined): bigint {
-  if (text === undefined) return 0n;
-  const cached = nanosCache.get(text);
-  if (cached !== undefined) return cached;
-  const parsed = parseQuantity(text);
-  const nanos = parsed.kind === "ok" ? parsed.quantity.nanos : 0n;
-  if (nanosCache.size >= CACHE_LIMIT) nanosCache.clear();
-  if (typeof text === "number" || text.length <= 32) nanosCache.set(text, nanos);
-  return nanos;
+  const parsed = text === undefined ? undefined : parseQuantity(text);
+  return parsed?.kind === "ok" ? parsed.quantity.nanos : 0n;
 }
 
 function divideUp(amount: bigint, by: bigint): number {
