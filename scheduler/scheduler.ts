@@ -77,7 +77,7 @@ export class Scheduler {
   readonly #evictions = new PendingEvictions();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
   readonly #assumed = new Map<string, QueuedPod>();
-  #skipped: QueuedPod[] = [];
+  readonly #skipped: QueuedPod[] = [];
   readonly #groupVerdicts = new Map<string, GroupVerdict>();
   readonly #gangPorts: GangPorts = {
     decide: (entry) => this.#decide(entry),
@@ -290,9 +290,7 @@ export class Scheduler {
 
   /** @returns pods that were not tried since this was asked last, as they are on their way out. */
   takeSkipped(): readonly QueuedPod[] {
-    const skipped = this.#skipped;
-    if (skipped.length > 0) this.#skipped = [];
-    return skipped;
+    return this.#skipped.splice(0);
   }
 
   /** @returns what became of groups since this was asked last, by name. */
@@ -315,6 +313,7 @@ export class Scheduler {
     const { group } = first.pod;
     const others = this.#gangs.waiting(group).filter((uid) => uid !== first.pod.uid)
       .flatMap((uid) => this.queue.take(uid) ?? []);
+    this.#skipped.push(...others.filter(({ pod }) => pod.terminating));
     const entries = [first, ...others].filter(({ pod }) => !pod.terminating)
       .sort((a, b) => goesFirst(a, b) ? -1 : 1);
     const stranger = entries.find(({ profile }) => profile !== first.profile);

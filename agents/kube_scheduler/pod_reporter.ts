@@ -82,6 +82,22 @@ export class PodReporter {
     });
   }
 
+  /**
+   * Tells where pods are to go once they have what they need, for those who plan nodes. That it
+   * can't be told keeps no pod from going there.
+   */
+  async announcePlaces(
+    placed: readonly { readonly entry: { readonly pod: PodRow }; readonly nodeName: string }[],
+  ): Promise<void> {
+    const reports = placed.flatMap(({ entry: { pod }, nodeName }) => {
+      const known = this.lookUp(pod)?.status?.nominatedNodeName;
+      return known === nodeName
+        ? []
+        : [{ ...nameOf(pod), nominatedNodeName: nodeName, evicts: false }];
+    });
+    if (reports.length > 0) await this.#client.reportMany(reports);
+  }
+
   announceSkipped(pod: PodRow, schedulerName: string): void {
     const { namespace } = pod.template.spec;
     this.#recorder(schedulerName).record({

@@ -407,6 +407,7 @@ class Runner implements RunningKubeScheduler {
 
   /** Has what placed pods need made ready; `#settleCohorts` goes on once it is. */
   async #prepare(cohort: Cohort): Promise<void> {
+    await this.#reporter.announcePlaces(cohort.actions);
     await this.#cohorts.start(cohort);
     this.#wake(0);
   }

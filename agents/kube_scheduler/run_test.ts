@@ -322,6 +322,46 @@ Deno.test("who is promised a node that a better one takes is told that it is not
   });
 });
 
+Deno.test("a pod that waits for its volume says where it will go", async () => {
+  await withScheduler({}, async ({ cluster, clock }) => {
+    const named = (kind: string, name: string, more: object) =>
+      ({ kind, metadata: { namespace: "default", name, uid: name }, ...more }) as KubeObject;
+    const late = { provisioner: "csi.example.com", volumeBindingMode: "WaitForFirstConsumer" };
+    cluster.put("storageclasses", { kind: "StorageClass", metadata: { name: "late" }, ...late });
+    const wish = { storageClassName: "late", accessModes: ["ReadWriteOnce"] };
+    cluster.put("persistentvolumeclaims", named("PersistentVolumeClaim", "data", { spec: wish }));
+    cluster.put("nodes", node("n1", "4"));
+    const volumes = [{ name: "v", persistentVolumeClaim: { claimName: "data" } }];
+    cluster.put("pods", pod("web", "1", { volumes }));
+    await clock.advance(10);
+    assert.equal(cluster.pod("web").status?.nominatedNodeName, "n1");
+    assert.equal(cluster.pod("web").spec.nodeName, undefined);
+    cluster.put("persistentvolumes", {
+      kind: "PersistentVolume",
+      metadata: { name: "pv" },
+      spec: {},
+    });
+    const bound = { spec: { ...wish, volumeName: "pv" }, status: { phase: "Bound" } };
+    cluster.put("persistentvolumeclaims", named("PersistentVolumeClaim", "data", bound));
+    await clock.advance(10);
+    assert.equal(cluster.pod("web").spec.nodeName, "n1");
+  });
+});
+
+Deno.test("a pod on its way out is not tried, and an event says so", async () => {
+  await withScheduler({}, async ({ cluster, clock }) => {
+    const web = pod("web", "1");
+    const metadata = { ...web.metadata, deletionTimestamp: "2030-01-01T00:00:00Z" };
+    cluster.put("nodes", node("n1", "4"));
+    cluster.put("pods", { ...web, metadata });
+    await clock.advance(10);
+    const [event] = cluster.events;
+    assert.equal(event.reason, "FailedScheduling");
+    assert.equal(event.message, "skip schedule deleting pod: default/web");
+    assert.equal(cluster.pod("web").spec.nodeName, undefined);
+  });
+});
+
 Deno.test("a gated pod waits until its gates are gone", async () => {
   await withScheduler({}, async ({ cluster, clock, runner }) => {
     cluster.put("nodes", node("n1", "2"));

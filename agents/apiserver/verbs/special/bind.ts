@@ -162,15 +162,18 @@ function boundPod(pod: KubeObject, nodeName: string, now: string): KubeObject {
     lastTransitionTime: standing?.status === "True" ? standing.lastTransitionTime : now,
     ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
   };
+  const status: Record<string, unknown> = {
+    ...pod.status,
+    conditions: standing === undefined
+      ? [...before, scheduled]
+      : before.map((condition) => condition === standing ? scheduled : condition),
+  };
+  // What was promised is kept or broken now; whoever reads it later would be misled.
+  if (status.nominatedNodeName !== undefined) delete status.nominatedNodeName;
   return {
     ...pod,
     metadata: { ...pod.metadata },
     spec: { ...pod.spec, nodeName },
-    status: {
-      ...pod.status,
-      conditions: standing === undefined
-        ? [...before, scheduled]
-        : before.map((condition) => condition === standing ? scheduled : condition),
-    },
+    status,
   };
 }

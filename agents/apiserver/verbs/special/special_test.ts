@@ -130,6 +130,17 @@ apiTest(
   },
 );
 
+apiTest("a binding ends what the pod was promised", async (api) => {
+  const { json: { metadata: { uid } } } = await api.ask("POST", PODS, podNamed("p"));
+  const user = { name: "system:kube-scheduler", groups: [] };
+  const of = { namespace: "default", name: "p" };
+  await api.server.port.reportMany(user, [{ ...of, uid, nominatedNodeName: "n1", evicts: false }]);
+  assert.equal((await api.ask("GET", `${PODS}/p`)).json.status.nominatedNodeName, "n1");
+  await api.server.port.bindMany(user, [{ ...of, nodeName: "n2" }]);
+  const { json } = await api.ask("GET", `${PODS}/p`);
+  assert.deepEqual([json.spec.nodeName, json.status.nominatedNodeName], ["n2", undefined]);
+});
+
 apiTest("who may report on pods may not evict them for that", async (api) => {
   const rights = {
     metadata: { name: "reporter" },
