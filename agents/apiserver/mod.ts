@@ -9,6 +9,7 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { customResourceDefinitions, resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
+import { deviceAccessCheck } from "./admission/nodes/device_access.ts";
 import { deviceSelectorCheck } from "./admission/nodes/device_selectors.ts";
 import { expressionCheck } from "./admission/policies/check_expressions.ts";
 import { followPolicies } from "./admission/policies/type_check.ts";
@@ -254,6 +255,7 @@ async function createCore(
         definitionRules,
         expressionCheck,
         deviceSelectorCheck,
+        deviceAccessCheck,
       ],
     ),
     webhooks: new WebhookCaller(),
