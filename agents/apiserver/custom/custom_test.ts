@@ -3,7 +3,7 @@
  * In: definitions and objects. Out: answers, worded as upstream words them (v1.36).
  */
 import assert from "node:assert/strict";
-import { apiTest, startFakeApi } from "../../../tests/fakes/api_server.ts";
+import { apiTest, type FakeApi, startFakeApi } from "../../../tests/fakes/api_server.ts";
 import {
   conditions,
   CRDS,
@@ -62,6 +62,20 @@ apiTest("a definition is established, and its resource served at once", async (a
   ]);
   assert.deepEqual(table.json.rows[0].cells, ["w", "large", "7", "0s"]);
 });
+
+async function storedText(api: FakeApi, key: string): Promise<string> {
+  const answer = await api.store.range(
+    {
+      kind: "range",
+      key: new TextEncoder().encode(key),
+      rangeEnd: new Uint8Array(0),
+      revision: 0,
+      limit: 0,
+    } as Parameters<FakeApi["store"]["range"]>[0],
+  );
+  assert(answer.kind === "range" && answer.kvs.length === 1, key);
+  return new TextDecoder().decode(answer.kvs[0].value);
+}
 
 apiTest("what the schema forbids is refused in upstream's words", async (api) => {
   await define(api);
@@ -332,6 +346,38 @@ apiTest(
     assert.deepEqual(moved.json.status.storedVersions, ["v1", "v2"]);
     assert.equal((await api.ask("GET", `${WIDGETS}/w`)).json.apiVersion, "example.com/v1");
     assert.equal((await api.ask("GET", `${newer}/w`)).json.apiVersion, "example.com/v2");
+
+    const stored = async (name: string) =>
+      JSON.parse(await storedText(api, `/registry/example.com/widgets/default/${name}`));
+    assert.equal((await stored("w")).apiVersion, "example.com/v1");
+    const touched = { metadata: { labels: { seen: "yes" } } };
+    const headers = { "content-type": "application/merge-patch+json" };
+    await api.ask("PATCH", `${WIDGETS}/w`, touched, { headers });
+    assert.equal((await stored("w")).apiVersion, "example.com/v2");
+    const gone = structuredClone(moved.json);
+    gone.spec.versions.shift();
+    const refused = await api.ask("PUT", `${CRDS}/widgets.example.com`, gone);
+    assert.equal(refused.status, 422);
+    assert.match(
+      refused.json.message,
+      /status\.storedVersions\[0\]: Invalid value: "v1": missing from spec\.versions; v1 was/,
+    );
+    const settledOn = structuredClone(moved.json);
+    settledOn.status.storedVersions = ["v2"];
+    const status = await api.ask("PUT", `${CRDS}/widgets.example.com/status`, settledOn);
+    assert.equal(status.status, 200, status.text);
+    const { resourceVersion } = status.json.metadata;
+    const last = { ...gone, metadata: { ...gone.metadata, resourceVersion } };
+    const removed = await api.ask("PUT", `${CRDS}/widgets.example.com`, last);
+    assert.equal(removed.status, 200, removed.text);
+    assert.deepEqual(removed.json.status.storedVersions, ["v2"]);
+    await settled();
+    assert.equal((await api.ask("GET", `${WIDGETS}/w`)).status, 404);
+    // An object that nobody wrote since is still in the version of old, and is served as the new.
+    assert.equal((await stored("n")).apiVersion, "example.com/v1");
+    const kept = await api.ask("GET", `${newer}/n`);
+    assert.equal(kept.json.apiVersion, "example.com/v2");
+    assert.equal(kept.json.spec.size, "small");
   },
 );
 

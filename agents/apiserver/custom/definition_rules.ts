@@ -12,7 +12,7 @@ import { invalid } from "../../api/status.ts";
 import { maxCostOf } from "../../cel/mod.ts";
 import type { AdmissionPlugin } from "../admission/admission.ts";
 import { copyJson } from "../registry.ts";
-import { MAX_REQUEST, maxCount, minSize } from "./schema/cel_types.ts";
+import { MAX_REQUEST, minSize } from "./schema/cel_types.ts";
 import { itemsOf, pruneObject, type Schema, valuesOf } from "./schema/prune.ts";
 import { type CompiledRule, compileRules } from "./schema/rules.ts";
 import { validateValue } from "./schema/validate.ts";
@@ -41,14 +41,16 @@ export const definitionRules: AdmissionPlugin = {
 /** What is wrong with the rules and defaults of a schema. */
 export function checkSchema(schema: Schema, at: string): FieldError[] {
   const check = new SchemaCheck();
-  check.visit(schema, at, { isRoot: true, count: 1 });
+  check.visit(schema, at, { isRoot: true, count: 1, uncorrelatable: null });
   if (check.total > SCHEMA_LIMIT) {
+    for (const path of check.mostExpensive) {
+      const detail = "contributed to estimated rule cost total exceeding cost limit for entire " +
+        "OpenAPIv3 schema";
+      check.errors.push({ type: "forbidden", path, detail });
+    }
     const what = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema";
-    check.errors.push({
-      type: "forbidden",
-      path: at,
-      detail: overBudget(what, check.total / SCHEMA_LIMIT),
-    });
+    const detail = overBudget(what, check.total / SCHEMA_LIMIT);
+    check.errors.push({ type: "forbidden", path: at, detail });
   }
   return check.errors;
 }
@@ -65,55 +67,85 @@ function overBudget(what: string, factor: number): string {
 
 interface Place {
   readonly isRoot: boolean;
-  /** How often a value of this place can stand in one object. */
-  readonly count: number;
+  /** How often a value of this place can stand in one object; null = nothing bounds it. */
+  readonly count: number | null;
+  /** Path of the part around whose old values nobody can find again; null = there is none. */
+  readonly uncorrelatable: string | null;
 }
+
+/** So many of the dearest rules are named, where each is a hundredth of the limit at least. */
+const MOST_NAMED = 4;
 
 class SchemaCheck {
   readonly errors: FieldError[] = [];
   total = 0;
+  readonly #costs: { readonly path: string; readonly cost: number }[] = [];
 
-  visit(schema: Schema, at: string, { isRoot, count }: Place): void {
-    const mostFitting = Math.floor(MAX_REQUEST / (minSize(schema) + 1));
-    const most = Math.min(count, mostFitting);
+  /** Paths of the dearest rules, the dearest first. */
+  get mostExpensive(): string[] {
+    return this.#costs.filter(({ cost }) => cost >= SCHEMA_LIMIT / 100)
+      .sort((a, b) => b.cost - a.cost).slice(0, MOST_NAMED).map(({ path }) => path);
+  }
+
+  visit(schema: Schema, at: string, place: Place): void {
+    const { isRoot, count } = place;
+    // Where nothing else bounds them, the size of a request does.
+    const most = count ?? Math.floor(MAX_REQUEST / (minSize(schema) + 1));
     compileRules(schema, isRoot).forEach((rule, index) =>
-      this.#rule(rule, `${at}.x-kubernetes-validations[${index}]`, most)
+      this.#rule(rule, `${at}.x-kubernetes-validations[${index}]`, {
+        count: most,
+        uncorrelatable: place.uncorrelatable,
+      })
     );
     if (schema.default !== undefined) this.#default(schema, `${at}.default`);
-    const inner = count * maxCount(schema);
+    const limit = declaredCount(schema);
+    const inner = {
+      isRoot: false,
+      count: count === null || limit === null ? null : count * limit,
+      uncorrelatable: place.uncorrelatable,
+    };
+    const ofFields = schema["x-kubernetes-map-type"] === "atomic" ? lost(inner, at) : inner;
     for (const [name, part] of Object.entries(schema.properties ?? {})) {
-      this.visit(part, `${at}.properties[${name}]`, { isRoot: false, count });
+      this.visit(part, `${at}.properties[${name}]`, ofFields);
     }
     const items = itemsOf(schema);
-    if (items !== undefined) this.visit(items, `${at}.items`, { isRoot: false, count: inner });
-    const values = valuesOf(schema);
-    if (values !== undefined) {
-      this.visit(values, `${at}.additionalProperties`, { isRoot: false, count: inner });
+    if (items !== undefined) {
+      const isMap = schema["x-kubernetes-list-type"] === "map";
+      this.visit(items, `${at}.items`, isMap ? inner : lost(inner, at));
     }
+    const values = valuesOf(schema);
+    if (values !== undefined) this.visit(values, `${at}.additionalProperties`, inner);
   }
 
   #rule(
     { source, problem, program, message, isTransition }: CompiledRule,
     at: string,
-    count: number,
+    { count, uncorrelatable }: { readonly count: number; readonly uncorrelatable: string | null },
   ) {
     if (problem !== undefined) {
       const { field, message: detail } = problem;
       this.errors.push({ type: "invalid", path: `${at}.${field}`, value: source, detail });
     }
-    if (source.optionalOldSelf !== undefined && program !== undefined && !isTransition) {
+    this.#cost(program, `${at}.rule`, "estimated rule cost", count);
+    this.#cost(message, `${at}.messageExpression`, "estimated messageExpression cost", 1);
+    if (program === undefined) return;
+    if (isTransition && uncorrelatable !== null) {
+      const detail = "oldSelf cannot be used on the uncorrelatable portion of the schema within " +
+        uncorrelatable;
+      this.errors.push({ type: "invalid", path: `${at}.rule`, value: source.rule, detail });
+    }
+    if (!isTransition && source.optionalOldSelf !== undefined) {
       const detail = "may not be set if oldSelf is not used in rule";
       const value = source.optionalOldSelf;
       this.errors.push({ type: "invalid", path: `${at}.optionalOldSelf`, value, detail });
     }
-    this.#cost(program, `${at}.rule`, "estimated rule cost", count);
-    this.#cost(message, `${at}.messageExpression`, "estimated messageExpression cost", 1);
   }
 
   #cost(program: CompiledRule["program"], path: string, what: string, count: number): void {
     if (program === undefined) return;
     const cost = maxCostOf(program) * count;
     this.total += cost;
+    this.#costs.push({ path, cost });
     if (cost <= RULE_LIMIT) return;
     this.errors.push({ type: "forbidden", path, detail: overBudget(what, cost / RULE_LIMIT) });
   }
@@ -137,5 +169,22 @@ class SchemaCheck {
       value,
       detail: `must not have unknown fields: ${unknown}`,
     });
+  }
+}
+
+/** Within `at` an old value can't be told from another; the outermost such part is named. */
+function lost(place: Place, at: string): Place {
+  return place.uncorrelatable === null ? { ...place, uncorrelatable: at } : place;
+}
+
+/** How many values the schema itself lets its parts have; null = as many as there are. */
+function declaredCount(schema: Schema): number | null {
+  switch (schema.type) {
+    case "object":
+      return schema.additionalProperties === undefined ? 1 : schema.maxProperties ?? null;
+    case "array":
+      return schema.maxItems ?? null;
+    default:
+      return 1;
   }
 }

@@ -30,7 +30,7 @@ Deno.test("rules that are wrong, or may cost too much, are named by their place"
     ],
     [
       { type: "integer", "x-kubernetes-validations": rule("self > 0", { messageExpression: "1" }) },
-      "messageExpression must evaluate to a string, not int",
+      "messageExpression must evaluate to a string",
     ],
     [
       { type: "integer", "x-kubernetes-validations": rule("self > 0", { optionalOldSelf: true }) },
@@ -55,6 +55,69 @@ Deno.test("rules that are wrong, or may cost too much, are named by their place"
     if (wanted === null) assert.deepEqual(errors, []);
     else assert(errors.some(({ detail }) => detail.includes(wanted)), JSON.stringify(errors));
   }
+});
+
+Deno.test("rules of change stand only where the old value can be found again", () => {
+  const changing = { type: "string", "x-kubernetes-validations": rule("self == oldSelf") };
+  const optional = {
+    type: "string",
+    "x-kubernetes-validations": rule("!oldSelf.hasValue() || self == oldSelf.value()", {
+      optionalOldSelf: true,
+    }),
+  };
+  const inObject = (part: Schema): Schema => ({ type: "object", properties: { a: part } });
+  const list = (items: Schema, more: object = {}): Schema => ({ type: "array", items, ...more });
+  const byKey = { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a"] };
+  const atomic = { ...inObject(changing), "x-kubernetes-map-type": "atomic" };
+  const table: readonly (readonly [Schema, string | null])[] = [
+    [changing, null],
+    [list(inObject(changing), byKey), null],
+    [{ type: "object", additionalProperties: changing, maxProperties: 2 }, null],
+    [list(changing), "schema.properties[spec]"],
+    [list(changing, { "x-kubernetes-list-type": "set" }), "schema.properties[spec]"],
+    [list(inObject(optional), { "x-kubernetes-list-type": "atomic" }), "schema.properties[spec]"],
+    [atomic, "schema.properties[spec]"],
+    // The outermost part is named.
+    [list(list(inObject(changing)), {}), "schema.properties[spec]"],
+    [inObject(list(atomic)), "schema.properties[spec].properties[a]"],
+  ];
+  for (const [schema, wanted] of table) {
+    const errors = checkSchema(withSpec(schema), "schema").filter(({ type }) => type === "invalid");
+    const details = wanted === null
+      ? []
+      : [`oldSelf cannot be used on the uncorrelatable portion of the schema within ${wanted}`];
+    assert.deepEqual(errors.map(({ detail }) => detail), details, JSON.stringify(schema));
+  }
+});
+
+Deno.test("what all rules cost together is bounded, and the dearest of them are named", () => {
+  const dear = {
+    type: "array",
+    maxItems: 1000,
+    items: { type: "string", maxLength: 3000 },
+    "x-kubernetes-validations": rule("self.all(x, x.matches('a*b'))"),
+  };
+  const one = checkSchema(withSpec(dear), "schema");
+  assert.deepEqual(one, []);
+  const properties = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`f${i}`, dear]));
+  const errors = checkSchema(withSpec({ type: "object", properties }), "schema");
+  const last = errors.pop()!;
+  assert.equal(last.path, "schema");
+  assert.match(
+    last.detail,
+    /^x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget/,
+  );
+  assert(errors.length <= 4);
+  for (const { detail, path } of errors) {
+    assert.match(path, /^schema\.properties\[spec\]\.properties\[f\d+\].*\.rule$/);
+    assert.match(detail, /^contributed to estimated rule cost total exceeding cost limit/);
+  }
+  // Bounds that stand in the schema count as they stand, whatever a request can hold.
+  const deep = [1000, 1000, 1000].reduce<Schema>(
+    (items, maxItems) => ({ type: "array", maxItems, items }),
+    { type: "integer", "x-kubernetes-validations": rule("self > 0") },
+  );
+  assert.match(checkSchema(withSpec(deep), "schema")[0].detail, /by factor of more than 100x/);
 });
 
 Deno.test("paths of columns find what they name", () => {

@@ -18,6 +18,7 @@ import type {
 import { validateClientConfig } from "../admission/webhooks.ts";
 import { restoreFields } from "../prepare.ts";
 import { Problems } from "../problems.ts";
+import { findField } from "./field_path.ts";
 import { validateStructuralSchema } from "./structural_schema.ts";
 
 export type {
@@ -178,22 +179,48 @@ function validateVersion(
   const root = schema?.openAPIV3Schema;
   const schemaPath = `${at}.schema.openAPIV3Schema`;
   if (root === undefined) problems.required(schemaPath, "schemas are required");
-  else validateStructuralSchema(problems, schemaPath, root);
+  else {
+    const hasStatus = version.subresources?.status !== undefined;
+    validateStructuralSchema(problems, root, { at: schemaPath, hasStatus });
+  }
   validateSubresources(problems, `${at}.subresources`, version.subresources);
   (version.additionalPrinterColumns ?? []).forEach((item, index) =>
     validateColumn(problems, `${at}.additionalPrinterColumns[${index}]`, item)
   );
-  const fields = version.selectableFields ?? [];
-  if (fields.length > SELECTABLE_LIMIT) {
-    const detail = `must have at most ${SELECTABLE_LIMIT} items`;
-    const fieldsPath = `${at}.selectableFields`;
-    problems.errors.push({ type: "tooMany", path: fieldsPath, value: fields.length, detail });
-  }
-  fields.forEach(({ jsonPath }, index) => {
+  validateSelectableFields(problems, at, version);
+}
+
+const SELECTABLE_TYPES = ["string", "boolean", "integer"];
+
+function validateSelectableFields(
+  problems: Problems,
+  at: string,
+  { selectableFields = [], schema }: CustomResourceDefinitionVersion,
+): void {
+  const seen = new Set<string>();
+  selectableFields.forEach(({ jsonPath }, index) => {
     const place = `${at}.selectableFields[${index}].jsonPath`;
-    if (!jsonPath) problems.required(place);
-    else validateSimplePath(problems, place, jsonPath);
+    if (!jsonPath) return problems.required(place);
+    const found = findField(schema?.openAPIV3Schema ?? {}, jsonPath, false);
+    if (found.kind === "invalid") {
+      return problems.invalid(place, jsonPath, `is an invalid path: ${found.message}`);
+    }
+    if (found.steps[0] === "metadata") {
+      problems.invalid(place, jsonPath, "must not point to fields in metadata");
+    }
+    if (!SELECTABLE_TYPES.includes(found.schema.type ?? "")) {
+      const detail = "must point to a field of type string, boolean or integer. Enum string " +
+        "fields and strings with formats are allowed.";
+      problems.invalid(place, jsonPath, detail);
+    }
+    const spelled = found.steps.join(".");
+    if (seen.has(spelled)) problems.duplicate(place, jsonPath);
+    seen.add(spelled);
   });
+  if (seen.size <= SELECTABLE_LIMIT) return;
+  const detail = `must have at most ${SELECTABLE_LIMIT} items`;
+  const path = `${at}.selectableFields`;
+  problems.errors.push({ type: "tooMany", path, value: seen.size, detail });
 }
 
 function validateConversion(

@@ -83,6 +83,41 @@ Deno.test("schemas must be structural", () => {
       "must not be empty if x-kubernetes-list-type is map",
     ],
     [
+      field({
+        type: "array",
+        "x-kubernetes-list-type": "set",
+        items: { type: "object", nullable: true },
+      }),
+      `${at}.properties[a].items.x-kubernetes-map-type: Invalid value: null: must be atomic as ` +
+      "item of a list with x-kubernetes-list-type=set",
+    ],
+    [
+      field({
+        type: "array",
+        "x-kubernetes-list-type": "set",
+        items: { type: "string", nullable: true },
+      }),
+      "items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is set",
+    ],
+    [
+      field({ type: "object", "x-kubernetes-preserve-unknown-fields": false }),
+      "x-kubernetes-preserve-unknown-fields: Invalid value: false: must be true or undefined",
+    ],
+    [field({ type: "null" }), "type cannot be set to null, use nullable as an alternative"],
+    [{ type: "object", nullable: true }, `${at}.nullable: Forbidden: nullable cannot be true at`],
+    [
+      field({
+        type: "object",
+        properties: { b: { type: "string" } },
+        "x-kubernetes-validations": [{ rule: "true", fieldPath: ".c" }],
+      }),
+      'x-kubernetes-validations[0].fieldPath: Invalid value: ".c": must be a valid path',
+    ],
+    [
+      field({ type: "string", "x-kubernetes-validations": [{ rule: "a\r&& b" }] }),
+      "message must be specified if rule contains line breaks",
+    ],
+    [
       { type: "object", properties: { metadata: field({ type: "string" }) } },
       "must not specify anything other than name and generateName",
     ],
@@ -98,6 +133,57 @@ Deno.test("schemas must be structural", () => {
   const open = { "x-kubernetes-preserve-unknown-fields": true };
   assert.deepEqual(problems(row, withSchema(field(either))), []);
   assert.deepEqual(problems(row, withSchema(field(open))), []);
+});
+
+Deno.test("selectable fields are simple, and fields that the schema has", () => {
+  const at = "spec.versions[0].selectableFields";
+  const schema = {
+    type: "object",
+    properties: {
+      spec: {
+        type: "object",
+        properties: {
+          size: { type: "string" },
+          list: { type: "array", items: { type: "string" } },
+        },
+      },
+      labels: { type: "object", additionalProperties: { type: "integer" } },
+      metadata: { type: "object", properties: { name: { type: "string" } } },
+    },
+  };
+  const found = (...paths: string[]) => {
+    const draft = withSchema(schema);
+    draft.spec.versions[0].selectableFields = paths.map((jsonPath) => ({ jsonPath }));
+    return problems(row, draft);
+  };
+  assert.deepEqual(found(".spec.size", ".labels.a"), []);
+  const type = "must point to a field of type string, boolean or integer. Enum string fields and " +
+    "strings with formats are allowed.";
+  const cases: [string, string][] = [
+    [".spec.other", "is an invalid path: does not refer to a valid field"],
+    ["spec", "is an invalid path: expected [ or . but got: spec"],
+    [".spec['size']", "is an invalid path: array notation is not allowed"],
+    [".spec.", "is an invalid path: unexpected end of JSON path"],
+    [".metadata.name", "must not point to fields in metadata"],
+    [".spec.list", type],
+  ];
+  for (const [path, detail] of cases) {
+    const shown = `${at}[0].jsonPath: Invalid value: ${JSON.stringify(path)}: ${detail}`;
+    assert.deepEqual(found(path), [shown]);
+  }
+  assert.deepEqual(found(".spec.size", ".spec.size"), [
+    `${at}[1].jsonPath: Duplicate value: ".spec.size"`,
+  ]);
+});
+
+Deno.test("the root of a schema with a status holds what a status can do without", () => {
+  const draft = withSchema({ type: "object", default: {}, required: ["spec"] });
+  assert.deepEqual(problems(row, draft), []);
+  draft.spec.versions[0].subresources = { status: {} };
+  assert.match(
+    problems(row, draft).join(),
+    /only \[Description Type .* XValidations\] fields are allowed at the root of the schema if the status/,
+  );
 });
 
 Deno.test("established names stay; a former storage version must too", () => {

@@ -6,9 +6,9 @@
  */
 import type { JSONSchemaProps } from "../../schema/generated/apiextensions_v1.ts";
 import type { Problems } from "../problems.ts";
+import { validateRoot, validateRules } from "./structural_rules.ts";
 
 const TYPES = ["array", "boolean", "integer", "number", "object", "string"];
-const SCALARS = ["boolean", "integer", "number", "string"];
 const LIST_TYPES = ["atomic", "set", "map"];
 const MAP_TYPES = ["atomic", "granular"];
 const UNSUPPORTED = [
@@ -19,13 +19,6 @@ const UNSUPPORTED = [
   "dependencies",
   "$ref",
 ] as const;
-const REASONS = [
-  "FieldValueDuplicate",
-  "FieldValueForbidden",
-  "FieldValueInvalid",
-  "FieldValueRequired",
-];
-
 /** What may not stand inside allOf, anyOf, oneOf and not, with the word for its absence. */
 const NOT_NESTED: readonly (readonly [keyof JSONSchemaProps, string])[] = [
   ["type", "empty"],
@@ -57,12 +50,17 @@ function schemaIn(value: unknown): JSONSchemaProps | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
 }
 
-/** The whole schema of a version. @param at its path, ending in `openAPIV3Schema`. */
+/**
+ * The whole schema of a version.
+ * @param parts.at its path, ending in `openAPIV3Schema`
+ * @param parts.hasStatus whether the version has the status subresource
+ */
 export function validateStructuralSchema(
   problems: Problems,
-  at: string,
   schema: JSONSchemaProps,
+  { at, hasStatus }: { readonly at: string; readonly hasStatus: boolean },
 ): void {
+  validateRoot(problems, at, schema, hasStatus);
   validateSchema(problems, at, schema, "root");
 }
 
@@ -105,6 +103,10 @@ function validateType(
   const { type = "" } = schema;
   const isIntOrString = schema["x-kubernetes-int-or-string"] === true;
   const isOpen = schema["x-kubernetes-preserve-unknown-fields"] === true;
+  if (schema["x-kubernetes-preserve-unknown-fields"] === false) {
+    const path = `${at}.x-kubernetes-preserve-unknown-fields`;
+    problems.invalid(path, false, "must be true or undefined");
+  }
   const isEmbedded = schema["x-kubernetes-embedded-resource"] === true;
   if (isIntOrString) {
     for (
@@ -126,7 +128,12 @@ function validateType(
     }
     return;
   }
-  if (!TYPES.includes(type)) return problems.notSupported(`${at}.type`, type, TYPES);
+  if (!TYPES.includes(type)) {
+    problems.notSupported(`${at}.type`, type, TYPES);
+    if (type !== "null") return;
+    const detail = "type cannot be set to null, use nullable as an alternative";
+    return problems.forbidden(`${at}.type`, detail);
+  }
   if (isEmbedded && type !== "object") problems.invalid(`${at}.type`, type, needed);
   if (level === "root" && type !== "object") {
     problems.invalid(`${at}.type`, type, "must be object at the root");
@@ -207,6 +214,22 @@ function validateList(problems: Problems, at: string, schema: JSONSchemaProps): 
     else problems.invalid(typePath, listType, detail);
   }
   if (listType === "map") validateMapKeys(problems, at, schema, item);
+  if (listType === "set") validateSetItems(problems, at, item);
+  if ((listType === "map" || listType === "set") && item?.nullable === true) {
+    const detail = `cannot be nullable when x-kubernetes-list-type is ${listType}`;
+    problems.forbidden(`${at}.items.nullable`, detail);
+  }
+}
+
+/** What is compared as a whole has to be changed as a whole. */
+function validateSetItems(problems: Problems, at: string, item: JSONSchemaProps | undefined): void {
+  const detail = "must be atomic as item of a list with x-kubernetes-list-type=set";
+  const field = item?.type === "array" ? "x-kubernetes-list-type" : "x-kubernetes-map-type";
+  const kept = item?.[field];
+  const isWrong = item?.type === "array"
+    ? kept !== undefined && kept !== "atomic"
+    : item?.type === "object" && kept !== "atomic";
+  if (isWrong) problems.invalid(`${at}.items.${field}`, kept ?? null, detail);
 }
 
 function validateMapKeys(
@@ -237,9 +260,13 @@ function validateMapKeys(
     if (keys.indexOf(key) < index) {
       problems.invalid(path, keys, "must not contain duplicate entries");
     }
-    if (!SCALARS.includes(property.type ?? "")) {
+    if (property.type === "array" || property.type === "object") {
       const detail = "must be a scalar type if parent array's x-kubernetes-list-type is map";
-      problems.invalid(`${place}.type`, property.type ?? "", detail);
+      problems.invalid(`${place}.type`, item.type, detail);
+    }
+    if (property.nullable === true) {
+      const detail = "this property is in x-kubernetes-list-map-keys, so it cannot be nullable";
+      problems.forbidden(`${place}.nullable`, detail);
     }
     if (property.default === undefined && !(item.required ?? []).includes(key)) {
       problems.required(
@@ -247,25 +274,6 @@ function validateMapKeys(
         "this property is in x-kubernetes-list-map-keys, so it must have a default or be a " +
           "required property",
       );
-    }
-  });
-}
-
-function validateRules(problems: Problems, at: string, schema: JSONSchemaProps): void {
-  (schema["x-kubernetes-validations"] ?? []).forEach((item, index) => {
-    const { rule = "", message = "", reason } = item;
-    const path = `${at}.x-kubernetes-validations[${index}]`;
-    if (!rule.trim()) problems.required(`${path}.rule`, "rule is not specified");
-    if (message !== "" && !message.trim()) {
-      problems.invalid(`${path}.message`, message, "must be non-empty if specified");
-    } else if (message.trim().includes("\n")) {
-      problems.invalid(`${path}.message`, message, "must not contain line breaks");
-    } else if (rule.trim().includes("\n") && message === "") {
-      const detail = "message must be specified if rule contains line breaks";
-      problems.required(`${path}.message`, detail);
-    }
-    if (reason !== undefined && !REASONS.includes(reason)) {
-      problems.notSupported(`${path}.reason`, reason, REASONS);
     }
   });
 }

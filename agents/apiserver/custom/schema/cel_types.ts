@@ -100,14 +100,6 @@ function maxProperties(schema: Schema, values: Schema): number {
   return schema.maxProperties ?? Math.floor((MAX_REQUEST - 2) / (minSize(values) + 5));
 }
 
-/** The most values at one place of a schema that a parent may hold; 1 for a field. */
-export function maxCount(parent: Schema): number {
-  const items = itemsOf(parent);
-  if (parent.type === "array" && items !== undefined) return maxItems(parent, items);
-  const values = valuesOf(parent);
-  return values === undefined ? 1 : maxProperties(parent, values);
-}
-
 const TEXT_SIZES: Readonly<Record<string, number>> = { duration: 32, date: 12, "date-time": 32 };
 
 function textType(schema: Schema): CelType {

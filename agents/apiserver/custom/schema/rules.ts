@@ -12,7 +12,6 @@ import {
   COST_LIMIT_OF_REQUEST,
   environment,
   evaluate,
-  formatType,
   Optional,
   optionalOf,
   type Program,
@@ -60,7 +59,7 @@ export function compileRules(schema: Schema, isRoot: boolean): readonly Compiled
     if (message.kind === "refused" || message.program.type.kind !== "string") {
       const why = message.kind === "refused"
         ? `compilation failed: ${message.problems.map(({ text }) => text).join("\n")}`
-        : `must evaluate to a string, not ${formatType(message.program.type)}`;
+        : "must evaluate to a string";
       const problem = { field: "messageExpression" as const, message: `messageExpression ${why}` };
       return { source, problem, program, isTransition };
     }
