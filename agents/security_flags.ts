@@ -4,18 +4,28 @@
  * Source: kube-apiserver's flag reference (v1.36).
  */
 import { z } from "zod";
+import { isProblemList } from "./flag_shapes.ts";
+import {
+  WEBHOOK_OPTIONS,
+  WEBHOOK_SHAPE,
+  type WebhookFlags,
+  webhookFlagsOf,
+} from "./webhook_flags.ts";
 
 export interface SecurityConfig {
   /** Null = no audit log. Source: --audit-policy-file, --audit-log-path and its bounds. */
   readonly audit: {
     readonly policyFile: string;
+    /** Null = a webhook alone hears of requests. */
     readonly log: {
       readonly path: string;
       readonly maxSizeMegabytes: number;
       readonly maxAgeDays: number;
       readonly maxBackups: number;
-    };
+    } | null;
   } | null;
+  /** Servers outside that judge or hear of requests. */
+  readonly webhooks: WebhookFlags;
   /** Null = values are stored as they are. Source: --encryption-provider-config. */
   readonly encryptionFile: string | null;
   /** Null = plugins by their defaults. Source: --admission-control-config-file. */
@@ -73,6 +83,7 @@ export const SECURITY_OPTIONS: readonly (readonly [flags: string, help: string, 
   ["--oidc-signing-algs <list>", "how ID tokens may be signed (default: RS256)"],
   ["--max-requests-inflight <n>", "requests at a time (default: 400); priority levels share"],
   ["--max-mutating-requests-inflight <n>", "and so many more that write (default: 200)"],
+  ...WEBHOOK_OPTIONS,
 ];
 
 const wholeNumber = (least: number, most: number) =>
@@ -133,6 +144,7 @@ export const SECURITY_SHAPE = {
   admissionControlConfigFile: path.optional(),
   maxRequestsInflight: wholeNumber(1, 1_000_000).default(400),
   maxMutatingRequestsInflight: wholeNumber(0, 1_000_000).default(200),
+  ...WEBHOOK_SHAPE,
 };
 
 const SHAPE = z.object(SECURITY_SHAPE);
@@ -143,11 +155,20 @@ export function securityConfigOf(
   flags: SecurityFlags,
 ): SecurityConfig | readonly { readonly flag: string; readonly message: string }[] {
   const problems: { flag: string; message: string }[] = [];
-  const { auditPolicyFile, auditLogPath } = flags;
+  const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = flags;
+  if (auditPolicyFile === undefined && auditWebhookConfigFile !== undefined) {
+    problems.push({
+      flag: "--audit-webhook-config-file",
+      message: "needs --audit-policy-file beside it",
+    });
+  }
   if (auditPolicyFile === undefined && auditLogPath !== undefined) {
     problems.push({ flag: "--audit-log-path", message: "needs --audit-policy-file beside it" });
   }
-  if (auditPolicyFile !== undefined && auditLogPath === undefined) {
+  if (
+    auditPolicyFile !== undefined && auditLogPath === undefined &&
+    auditWebhookConfigFile === undefined
+  ) {
     problems.push({ flag: "--audit-policy-file", message: "needs --audit-log-path beside it" });
   }
   const { oidcIssuerUrl, oidcClientId } = flags;
@@ -163,10 +184,13 @@ export function securityConfigOf(
       message: "must differ from --service-account-issuer: tokens of one are not the other's",
     });
   }
-  if (problems.length > 0) return problems;
+  const webhooks = webhookFlagsOf(flags);
+  if (isProblemList(webhooks)) problems.push(...webhooks);
+  if (problems.length > 0 || isProblemList(webhooks)) return problems;
   const { maxRequestsInflight, maxMutatingRequestsInflight } = flags;
   return {
     audit: auditOf(flags),
+    webhooks,
     encryptionFile: flags.encryptionProviderConfig ?? null,
     admissionFile: flags.admissionControlConfigFile ?? null,
     tokenKeyFiles: flags.serviceAccountKeyFile,
@@ -196,10 +220,10 @@ function oidcOf(flags: SecurityFlags): OidcFlags | null {
 
 function auditOf(flags: SecurityFlags): SecurityConfig["audit"] {
   const { auditPolicyFile, auditLogPath } = flags;
-  if (auditPolicyFile === undefined || auditLogPath === undefined) return null;
+  if (auditPolicyFile === undefined) return null;
   return {
     policyFile: auditPolicyFile,
-    log: {
+    log: auditLogPath === undefined ? null : {
       path: auditLogPath,
       maxSizeMegabytes: flags.auditLogMaxsize,
       maxAgeDays: flags.auditLogMaxage,

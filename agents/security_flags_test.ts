@@ -21,6 +21,11 @@ Deno.test("no security flags, nothing is written down and upstream's bounds hold
     oidc: null,
     maxRequestsInflight: 400,
     maxMutatingRequestsInflight: 200,
+    webhooks: {
+      tokens: null,
+      authorization: { kind: "modes", modes: ["Node", "RBAC"], webhook: null },
+      audit: null,
+    },
   });
 });
 
@@ -68,5 +73,46 @@ Deno.test("an audit log has a policy, a place and bounds", () => {
     const problems = validateUpConfig({ [alone]: "x" });
     assert(Array.isArray(problems));
     assert.match(problems[0].message, /needs --audit/);
+  }
+});
+
+Deno.test("webhooks need their files, and a list of authorizers excludes the modes", () => {
+  const { audit, authorization, tokens } = securityOf({
+    auditPolicyFile: "p",
+    auditWebhookConfigFile: "a",
+    auditWebhookBatchThrottleEnable: "false",
+    authorizationMode: "Node,Webhook",
+    authorizationWebhookConfigFile: "z",
+    authorizationWebhookCacheAuthorizedTtl: "1m30s",
+    authenticationTokenWebhookConfigFile: "t",
+    authenticationTokenWebhookVersion: "v1",
+  }).webhooks;
+  assert.deepEqual(tokens, { file: "t", version: "v1", cacheTtlMillis: 120_000 });
+  assert.deepEqual(authorization, {
+    kind: "modes",
+    modes: ["Node", "Webhook"],
+    webhook: {
+      file: "z",
+      version: "v1beta1",
+      authorizedTtlMillis: 90_000,
+      unauthorizedTtlMillis: 30_000,
+    },
+  });
+  assert.equal(audit?.throttle, null);
+  assert.equal(audit?.batchMaxSize, 400);
+  const refused: [RawFlags, RegExp][] = [
+    [{ auditWebhookConfigFile: "a" }, /needs --audit-policy-file/],
+    [{ auditPolicyFile: "p", auditWebhookConfigFile: "a", auditWebhookMode: "blocking" }, /batch/],
+    [{ authorizationMode: "Webhook" }, /needs --authorization-webhook-config-file/],
+    [{ authorizationMode: "ABAC" }, /"ABAC" is none of/],
+    [{ authorizationMode: "RBAC,RBAC" }, /names a mode twice/],
+    [{ authorizationWebhookConfigFile: "z" }, /needs Webhook among/],
+    [{ authorizationConfig: "c", authorizationMode: "RBAC" }, /name one/],
+    [{ authenticationTokenWebhookCacheTtl: "soon" }, /is not a time/],
+  ];
+  for (const [raw, problem] of refused) {
+    const problems = validateUpConfig(raw);
+    assert(Array.isArray(problems), JSON.stringify(raw));
+    assert.match(problems[0].message, problem);
   }
 });

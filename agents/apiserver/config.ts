@@ -8,7 +8,11 @@ import {
   DEFAULT_POD_SECURITY,
   type PodSecurityConfig,
 } from "./admission/pod_security/namespace_policy.ts";
+import type { CredentialsFor } from "./admission/webhooks/caller.ts";
 import type { AuditLogOptions } from "./audit/log_file.ts";
+import type { AuditWebhookConfig } from "./audit/webhook_sink.ts";
+import { type AuthorizerRow, DEFAULT_AUTHORIZERS } from "./auth/webhooks/authorizer_chain.ts";
+import type { TokenWebhookConfig } from "./auth/webhooks/token_source.ts";
 import type { EncryptionRule } from "./encryption/config.ts";
 import type { AuditPolicy } from "./audit/plan_level.ts";
 import type { OidcConfig } from "./auth/oidc.ts";
@@ -71,7 +75,17 @@ export interface ApiServerConfig {
   /** Which resources are sealed in the store; null = none. Default null. */
   readonly encryption: readonly EncryptionRule[] | null;
   /** What is written down of requests, and where; null = nothing. Default null. */
-  readonly audit: { readonly policy: AuditPolicy; readonly log: AuditLogOptions } | null;
+  readonly audit: {
+    readonly policy: AuditPolicy;
+    readonly log: AuditLogOptions | null;
+    readonly webhook: AuditWebhookConfig | null;
+  } | null;
+  /** Who judges requests, in this order. Default: nodes, then roles. */
+  readonly authorizers: readonly AuthorizerRow[];
+  /** Who else knows bearer tokens; null = nobody. Default null. */
+  readonly tokenWebhook: TokenWebhookConfig | null;
+  /** What to show admission webhooks. Default nothing. */
+  readonly webhookCredentials: CredentialsFor;
 }
 
 export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
@@ -98,6 +112,9 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   kubelet: DEFAULT_KUBELET_CLIENT,
   encryption: null,
   audit: null,
+  authorizers: DEFAULT_AUTHORIZERS,
+  tokenWebhook: null,
+  webhookCredentials: () => ({}),
 };
 
 /** @returns one line per problem, naming the field */

@@ -4,7 +4,8 @@
  * Never: judges a request itself; `audit/` and `flow/` do.
  */
 import { Audit } from "./audit/audit.ts";
-import { openAuditLog } from "./audit/log_file.ts";
+import { type AuditSink, openAuditLog } from "./audit/log_file.ts";
+import { AuditWebhook, joinSinks } from "./audit/webhook_sink.ts";
 import type { ApiServerConfig } from "./config.ts";
 import { FlowControl } from "./flow/flow_control.ts";
 import type { Core } from "./verbs/core.ts";
@@ -39,7 +40,10 @@ export async function openGuards(config: ApiServerConfig, core: Core): Promise<G
 async function openAudit({ audit }: ApiServerConfig, core: Core): Promise<Audit | null> {
   if (audit === null) return null;
   const { clock, log, random } = core;
-  const sink = await openAuditLog(audit.log, { clock, log });
+  const sinks: AuditSink[] = [];
+  if (audit.log !== null) sinks.push(await openAuditLog(audit.log, { clock, log }));
+  if (audit.webhook !== null) sinks.push(new AuditWebhook(audit.webhook, { clock, log }));
+  const sink = sinks.length === 1 ? sinks[0] : joinSinks(sinks);
   const nowMillis = () => clock.nowMillis();
   return new Audit({ policy: audit.policy, sink, nowMillis, newId: () => random.uuid() });
 }

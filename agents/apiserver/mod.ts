@@ -18,6 +18,7 @@ import { ServiceAddresses } from "./admission/service_addresses.ts";
 import { WebhookCaller } from "./admission/webhooks/caller.ts";
 import { followClusterRoles } from "./auth/rbac/aggregate.ts";
 import { createPolicyAuthorizer } from "./auth/rbac/policy_authorizer.ts";
+import { chainAuthorizers } from "./auth/webhooks/authorizer_chain.ts";
 import { openPki, type Pki } from "./auth/ca.ts";
 import { openAuthentication } from "./auth/open.ts";
 import { bootstrap, publishAuthentication } from "./bootstrap.ts";
@@ -154,12 +155,18 @@ export async function createApiServer(
       stopChecks();
       await records?.stop();
       core.feed.close();
-      core.webhooks.close();
       await listener?.close();
       await guards.close();
-      core.authenticator.close();
+      closeOutgoing(core);
     },
   };
+}
+
+/** Lets go of connections to whom requests were asked about. */
+function closeOutgoing({ authenticator, authorizer, webhooks }: Core): void {
+  webhooks.close();
+  authenticator.close();
+  authorizer.close?.();
 }
 
 /** Errors: throws with every problem. */
@@ -233,7 +240,8 @@ async function createCore(
     clock,
     random,
   });
-  const authorizer = createPolicyAuthorizer(feed);
+  const own = createPolicyAuthorizer(feed);
+  const authorizer = chainAuthorizers(config.authorizers, own, { clock, log });
   const definitions = feed.cache(prefixOf(customResourceDefinitions));
   const core: Core = {
     custom: new CustomTable(definitions, new WebhookConversion()),
@@ -258,7 +266,7 @@ async function createCore(
         deviceAccessCheck,
       ],
     ),
-    webhooks: new WebhookCaller(),
+    webhooks: new WebhookCaller(config.webhookCredentials),
     eventLeases: new LeasePool({ store, clock, ttlSeconds: config.eventTtlSeconds }),
     authorizer,
     tokens,

@@ -5,7 +5,7 @@
  */
 import { DEFAULT_KUBELET_CLIENT, type KubeletClientConfig } from "../apiserver/mod.ts";
 import type { KubeletFlags } from "../apiserver_flags.ts";
-import { readNamed } from "./security_files.ts";
+import { readNamed } from "./named_file.ts";
 
 /** Errors: rejects with StartupError naming the flag and the file. */
 export async function readKubeletClient(flags?: KubeletFlags): Promise<KubeletClientConfig> {

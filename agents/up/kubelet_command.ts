@@ -18,7 +18,7 @@ import { findRuntime } from "../nodes.ts";
 import { stderrLog } from "../ports.ts";
 import { KUBELET_VERSION } from "../version.ts";
 import { readKubeconfig } from "./component_command.ts";
-import { readNamed } from "./security_files.ts";
+import { readNamed } from "./named_file.ts";
 import { Progress, type RunningCluster, runParts } from "./progress.ts";
 
 const SERVING_LIFETIME_MILLIS = 365 * 86_400_000;

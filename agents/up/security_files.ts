@@ -9,12 +9,14 @@ import { parseEncryption } from "../apiserver/encryption/config.ts";
 import { readVerificationKey, splitPem } from "../apiserver/auth/verification_keys.ts";
 import { type ApiServerConfig, DEFAULT_CONFIG } from "../apiserver/mod.ts";
 import type { SecurityConfig } from "../security_flags.ts";
-import { StartupError } from "../startup_error.ts";
+import { readNamed, refused } from "./named_file.ts";
+import { readAuditWebhook, readAuthorizers, readTokenWebhook } from "./webhook_files.ts";
 
 export type SecurityPart = Pick<
   ApiServerConfig,
   | "anonymous"
   | "audit"
+  | "authorizers"
   | "encryption"
   | "maxMutatingRequestsInflight"
   | "maxRequestsInflight"
@@ -22,6 +24,7 @@ export type SecurityPart = Pick<
   | "podSecurity"
   | "tokenIssuer"
   | "tokenVerificationKeys"
+  | "tokenWebhook"
 >;
 
 /** Errors: rejects with StartupError naming the flag and the file. */
@@ -35,6 +38,8 @@ export async function readSecurity(
     tokenIssuer: config.tokenIssuer ?? DEFAULT_CONFIG.tokenIssuer,
     tokenVerificationKeys: await readTokenKeys(config),
     audit: await readAudit(config),
+    authorizers: await readAuthorizers(config.webhooks),
+    tokenWebhook: await readTokenWebhook(config.webhooks),
     encryption: await readEncryption(config),
     podSecurity: await readAdmission(config),
     maxRequestsInflight,
@@ -42,14 +47,17 @@ export async function readSecurity(
   };
 }
 
-async function readAudit({ audit }: SecurityConfig): Promise<ApiServerConfig["audit"]> {
+async function readAudit(
+  { audit, webhooks }: SecurityConfig,
+): Promise<ApiServerConfig["audit"]> {
   if (audit === null) return null;
   const text = await readNamed("--audit-policy-file", audit.policyFile);
   const read = parseAuditPolicy(text);
   if (read.kind === "malformed") {
     throw refused("--audit-policy-file", audit.policyFile, read.problems);
   }
-  return { policy: read.policy, log: audit.log };
+  const webhook = webhooks.audit === null ? null : await readAuditWebhook(webhooks.audit);
+  return { policy: read.policy, log: audit.log, webhook };
 }
 
 async function readOidc({ oidc }: SecurityConfig): Promise<ApiServerConfig["oidc"]> {
@@ -93,20 +101,4 @@ async function readAdmission(
   const read = parseAdmissionConfig(await readNamed(flag, admissionFile));
   if (read.kind === "malformed") throw refused(flag, admissionFile, read.problems);
   return read.podSecurity ?? DEFAULT_CONFIG.podSecurity;
-}
-
-/** Errors: rejects with StartupError. */
-export async function readNamed(flag: string, path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    throw new StartupError(
-      `${flag} ${path}: ${(error as Error).message}`,
-      "name a file that can be read",
-    );
-  }
-}
-
-function refused(flag: string, path: string, problems: readonly string[]): StartupError {
-  return new StartupError(`${flag} ${path}: ${problems.join("; ")}`, "correct these places");
 }

@@ -7,8 +7,8 @@
 import type { APIService } from "../../api/kinds/extensions/api_service.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { apiServices, endpointSlices, services } from "../../api/resources.ts";
-import { accessForbidden } from "../../api/status.ts";
 import type { PemPair } from "../auth/certificates.ts";
+import { refuseUnless } from "../auth/refuse_unless.ts";
 import { type ApiRequest, type ApiResponse, textResponse } from "../http/message.ts";
 import { type RequestInfo, requestInfoOf } from "../http/request_info.ts";
 import { cacheOf, type Core, keyOf, prefixOf } from "../verbs/core.ts";
@@ -51,7 +51,7 @@ export class Aggregation {
   /** Errors: throws ApiError 403. */
   async proxy(service: APIService, request: ApiRequest): Promise<ApiResponse> {
     const info = requestInfoOf(request);
-    authorize(this.core, request, info);
+    await authorize(this.core, request, info);
     return await this.forward(service, request, isDiscovery(info) ? DISCOVERY_MILLIS : 0);
   }
 
@@ -98,7 +98,7 @@ export class Aggregation {
     request: Omit<ApiRequest, "body">,
     end: TunnelEnd,
   ): Promise<number | ApiResponse> {
-    authorize(this.core, request, requestInfoOf(request));
+    await authorize(this.core, request, requestInfoOf(request));
     const remote = isAvailable(service) ? this.remoteOf(service) : "not available";
     if (typeof remote === "string") return refusal("service unavailable");
     try {
@@ -190,29 +190,13 @@ function isDiscovery({ isResource, path }: RequestInfo): boolean {
   return !isResource && path.split("/").filter((part) => part !== "").length === 3;
 }
 
-/** Errors: throws ApiError 403. */
+/** Errors: throws or rejects with ApiError 403. */
 function authorize(
-  core: Core,
-  { user, trail }: Pick<ApiRequest, "user" | "trail">,
-  info: RequestInfo,
-): void {
-  const { verb, path, group, resource, subresource, namespace, name } = info;
-  const decision = core.authorizer.authorize(
-    info.isResource
-      ? { user, verb, group, resource, subresource, namespace, name }
-      : { user, verb, path },
-  );
-  trail?.decided(decision);
-  if (decision.allowed) return;
-  throw accessForbidden({
-    user: user.name,
-    verb,
-    ...(info.isResource ? {} : { path }),
-    group,
-    resource,
-    subresource,
-    namespace,
-    name,
-    reason: decision.reason,
-  });
+  { authorizer }: Core,
+  request: Pick<ApiRequest, "user" | "trail">,
+  { isResource, path, verb, ...place }: RequestInfo,
+): void | Promise<void> {
+  const { user } = request;
+  const asked = isResource ? { user, verb, ...place } : { user, verb, path };
+  return refuseUnless(authorizer, request, asked, place);
 }

@@ -95,7 +95,9 @@ export class Audit {
       `apiserver_audit_event_total ${sink.written}`,
       "# HELP apiserver_audit_error_total Audit events that were lost.",
       "# TYPE apiserver_audit_error_total counter",
-      `apiserver_audit_error_total{plugin="log"} ${sink.dropped}`,
+      ...(sink.parts ?? [sink]).map(({ plugin, dropped }) =>
+        `apiserver_audit_error_total{plugin="${plugin}"} ${dropped}`
+      ),
       "# HELP apiserver_audit_level_total Requests by the level that the policy gave them.",
       "# TYPE apiserver_audit_level_total counter",
       ...[...this.#levels].map(([level, count]) =>

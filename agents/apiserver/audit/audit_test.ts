@@ -107,7 +107,7 @@ async function auditedApi(policy = POLICY) {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/audit.log`;
   const log = { path, maxSizeMegabytes: 1, maxAgeDays: 0, maxBackups: 0 };
-  const api = await startFakeApi({ audit: { policy: policyOf(policy), log } });
+  const api = await startFakeApi({ audit: { policy: policyOf(policy), log, webhook: null } });
   return {
     api,
     path,

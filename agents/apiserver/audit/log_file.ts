@@ -20,6 +20,10 @@ export interface AuditLogOptions {
 
 /** Where audit lines go. */
 export interface AuditSink {
+  /** Name in /metrics: `log`, `webhook`. */
+  readonly plugin: string;
+  /** Of one that stands for several. */
+  readonly parts?: readonly AuditSink[];
   /** Takes one line without its newline; never waits. */
   write(line: string): void;
   /** Resolves when everything taken is written. */
@@ -62,6 +66,7 @@ function standardOutput(): Target {
 
 /** Lines that arrive while a write runs go out together with the next one. */
 class BatchedLog implements AuditSink {
+  readonly plugin = "log";
   readonly #target: Target;
   readonly #log: Log;
   #lines: string[] = [];

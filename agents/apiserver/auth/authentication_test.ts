@@ -274,7 +274,8 @@ Deno.test("acting as another takes the right to each part of it", () =>
   }));
 
 Deno.test("several groups come in several headers, and keys percent-encoded", () => {
-  const authorizer = { authorize: () => ({ allowed: true }), rulesFor: () => ({}) };
+  const allow = () => ({ allowed: true });
+  const authorizer = { authorize: allow, decide: allow, rulesFor: () => ({}) };
   const fields = [
     ["Impersonate-User", "bob"],
     ["impersonate-group", "a,b"],

@@ -11,6 +11,8 @@ export type AccessAttributes =
     | { readonly path: string }
     | {
       readonly group: string;
+      /** Absent = none in particular. */
+      readonly version?: string;
       readonly resource: string;
       readonly subresource: string;
       readonly namespace: string;
@@ -25,10 +27,19 @@ export interface Decision {
   readonly allowed: boolean;
   /** For the refused client, and for reviews. */
   readonly reason?: string;
+  /** Refused for good: nobody else is asked. */
+  readonly isDenied?: boolean;
+  /** Whoever should have judged could not. */
+  readonly isFailure?: boolean;
 }
 
 export interface Authorizer {
+  /** What is known at once; a webhook's word only where it was given a moment ago. */
   authorize(attributes: AccessAttributes): Decision;
+  /** The same, after asking whom it takes; a promise only where somebody has to be asked. */
+  decide(attributes: AccessAttributes): Decision | Promise<Decision>;
+  /** Lets go of connections; absent where there are none. */
+  close?(): void;
   /** The status of a SelfSubjectRulesReview. */
   rulesFor(user: UserInfo, namespace: string): Record<string, unknown>;
 }

@@ -9,6 +9,7 @@ import {
   ANONYMOUS,
   AUTHENTICATED_GROUP,
   type Authorizer,
+  type Decision,
   UNAUTHENTICATED_GROUP,
 } from "./authorize.ts";
 
@@ -41,7 +42,7 @@ export function impersonate(
   user: UserInfo,
   source: HeaderSource,
   authorizer: Authorizer,
-): UserInfo {
+): UserInfo | Promise<UserInfo> {
   const wanted = readWanted(source);
   if (wanted === null) return user;
   const { user: name, uid, extra } = wanted;
@@ -49,8 +50,12 @@ export function impersonate(
     throw badRequest("requested impersonation without impersonating a user");
   }
   const account = ACCOUNT.exec(name);
-  const ask = (place: Partial<Place> & { resource: string; name: string }) =>
-    refuseUnlessAllowed(user, authorizer, { group: "", subresource: "", namespace: "", ...place });
+  const pending: Promise<void>[] = [];
+  const ask = (place: Partial<Place> & { resource: string; name: string }) => {
+    const whole = { group: "", subresource: "", namespace: "", ...place };
+    const judged = refuseUnlessAllowed(user, authorizer, whole);
+    if (judged !== undefined) pending.push(judged);
+  };
   if (account === null) ask({ resource: "users", name });
   else ask({ resource: "serviceaccounts", namespace: account[1], name: account[2] });
   for (const group of wanted.groups) ask({ resource: "groups", name: group });
@@ -58,12 +63,13 @@ export function impersonate(
     ask({ group: EXTRA_GROUP, resource: "userextras", subresource: key, name: value });
   }
   if (uid !== undefined) ask({ group: EXTRA_GROUP, resource: "uids", name: uid });
-  return {
+  const acting: UserInfo = {
     name,
     groups: groupsOf(name, wanted.groups),
     ...(uid === undefined ? {} : { uid }),
     ...(extra.length === 0 ? {} : { extra: gathered(extra) }),
   };
+  return pending.length === 0 ? acting : Promise.all(pending).then(() => acting);
 }
 
 /** @returns null where no header asks for another user */
@@ -117,11 +123,17 @@ interface Place {
 }
 
 /** Errors: throws ApiError 403. */
-function refuseUnlessAllowed(user: UserInfo, authorizer: Authorizer, place: Place): void {
+function refuseUnlessAllowed(
+  user: UserInfo,
+  authorizer: Authorizer,
+  place: Place,
+): void | Promise<void> {
   const access = { verb: "impersonate", ...place };
-  const decision = authorizer.authorize({ ...access, user });
-  if (decision.allowed) return;
-  throw accessForbidden({ ...access, user: user.name, reason: decision.reason });
+  const judge = ({ allowed, reason }: Decision): void => {
+    if (!allowed) throw accessForbidden({ ...access, user: user.name, reason });
+  };
+  const decision = authorizer.decide({ ...access, user });
+  return decision instanceof Promise ? decision.then(judge) : judge(decision);
 }
 
 function groupsOf(name: string, asked: readonly string[]): string[] {

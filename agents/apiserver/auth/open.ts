@@ -13,6 +13,7 @@ import { cachedObject } from "../verbs/core.ts";
 import { Authenticator, staticTokenSource, type TokenSource } from "./authenticate.ts";
 import { bootstrapTokenSource } from "./bootstrap_tokens.ts";
 import { OidcSource } from "./oidc.ts";
+import { WebhookTokenSource } from "./webhooks/token_source.ts";
 import { type IsAlive, TokenAuthority } from "./tokens.ts";
 
 export interface Authentication {
@@ -45,15 +46,18 @@ export async function openAuthentication(
     isAlive: aliveIn(feed, nowMillis),
     catchUp: () => feed.isFresh ? Promise.resolve(false) : feed.waitFresh(),
   });
-  const { staticTokens } = config;
+  const { anonymous, staticTokens, tokenIssuer: apiAudience } = config;
   const secret = (name: string) => cachedObject(feed, secrets, { namespace: "kube-system", name });
   const sources: TokenSource[] = [
     staticTokenSource(typeof staticTokens === "function" ? staticTokens : () => staticTokens),
     tokens,
     bootstrapTokenSource({ secret, nowMillis }),
+    // Whoever is here knows its own tokens; a webhook would be told of all of them.
     ...(config.oidc === null ? [] : [new OidcSource(config.oidc, { nowMillis, log })]),
+    ...(config.tokenWebhook === null
+      ? []
+      : [new WebhookTokenSource(config.tokenWebhook, { clock, log, apiAudience })]),
   ];
-  const { anonymous, tokenIssuer: apiAudience } = config;
   return { tokens, authenticator: new Authenticator({ sources, anonymous, apiAudience }) };
 }
 

@@ -7,7 +7,6 @@ import type { CallTarget } from "../../api/call.ts";
 import type { KubeObject, UserInfo } from "../../api/meta.ts";
 import type { Verb } from "../../api/resource.ts";
 import {
-  accessForbidden,
   ApiError,
   badRequest,
   internalError,
@@ -19,6 +18,7 @@ import type { Audit } from "../audit/audit.ts";
 import { answeredObject, followAnswer, recordRequest } from "../audit/follow.ts";
 import { convertStored } from "../custom/webhook.ts";
 import { impersonate } from "../auth/impersonate.ts";
+import { refuseUnless } from "../auth/refuse_unless.ts";
 import type { FlowControl, Pass } from "../flow/flow_control.ts";
 import type { FlowAsked } from "../flow/plan_classify.ts";
 import { perform, refuseVerb } from "../verbs/call.ts";
@@ -94,7 +94,8 @@ interface Held {
 async function serve(parts: HandlerParts, request: ApiRequest): Promise<ApiResponse> {
   const held: Held = { pass: null };
   try {
-    const user = impersonate(request.user, request, parts.core.authorizer);
+    const acting = impersonate(request.user, request, parts.core.authorizer);
+    const user = acting instanceof Promise ? await acting : acting;
     if (user === request.user) return await answer(parts, request, held);
     request.trail?.impersonated(user);
     return await answer(parts, { ...request, user }, held);
@@ -144,8 +145,9 @@ function answer(
   if (verb === null) throw methodNotServed();
   // A session lasts as long as its user likes; no seat is kept for that.
   if (CONNECT_PARTS.has(route.subresource)) {
-    authorize(core, request, { route, verb, query });
-    return parts.connect(request, route);
+    const judged = authorize(core, request, { route, verb, query });
+    const go = () => parts.connect(request, route);
+    return judged === undefined ? go() : judged.then(go);
   }
   const { resource: { group, plural: resource }, subresource, namespace } = route;
   const asked = { verb, group, resource, subresource, namespace };
@@ -173,10 +175,10 @@ function answerRoute(
   request: ApiRequest,
   asked: Asked & { readonly verb: Verb },
 ): Promise<ApiResponse> {
-  authorize(core, request, asked);
-  return asked.verb === "watch"
-    ? answerWatch(core, request, asked)
-    : answerCall(core, request, asked);
+  const go = () =>
+    asked.verb === "watch" ? answerWatch(core, request, asked) : answerCall(core, request, asked);
+  const judged = authorize(core, request, asked);
+  return judged === undefined ? go() : judged.then(go);
 }
 
 const OBJECTS_PER_SEAT = 100;
@@ -196,36 +198,29 @@ function pathVerbOf(method: string): string {
   return method === "HEAD" ? "get" : method.toLowerCase();
 }
 
-function answerPath(
+function answerPath(parts: HandlerParts, request: ApiRequest): ApiResponse | Promise<ApiResponse> {
+  const { method, path, user } = request;
+  const verb = pathVerbOf(method);
+  const nowhere = { group: "", resource: "", namespace: "", name: "" };
+  const judged = refuseUnless(parts.core.authorizer, request, { user, verb, path }, nowhere);
+  const go = () => openPath(parts, request);
+  return judged === undefined ? go() : judged.then(go);
+}
+
+function openPath(
   parts: HandlerParts,
   request: ApiRequest,
 ): ApiResponse | Promise<ApiResponse> {
-  const verb = pathVerbOf(request.method);
-  const decision = parts.core.authorizer.authorize({
-    user: request.user,
-    verb,
-    path: request.path,
-  });
-  request.trail?.decided(decision);
-  if (!decision.allowed) {
-    throw accessForbidden({
-      user: request.user.name,
-      verb,
-      path: request.path,
-      group: "",
-      resource: "",
-      namespace: "",
-      name: "",
-      reason: decision.reason,
-    });
-  }
   const response = parts.paths(request);
   if (response === null) throw unknownPath();
   if (request.method !== "GET" && request.method !== "HEAD") throw methodNotServed();
   return response;
 }
 
-/** Errors: throws ApiError 403. */
+/**
+ * @returns a promise where somebody has to be asked
+ * Errors: throws or rejects with ApiError 403.
+ */
 export function authorize(
   core: Core,
   request: Pick<ApiRequest, "user" | "trail">,
@@ -235,23 +230,21 @@ export function authorize(
     /** Of a list or a watch, which may be allowed for a selection alone. */
     readonly query?: URLSearchParams;
   },
-): void {
+): void | Promise<void> {
   const { route, verb, query } = what;
   const isSelecting = verb === "list" || verb === "watch" || verb === "deletecollection";
   const fieldSelector = isSelecting ? query?.get("fieldSelector") ?? "" : "";
   const access = {
     verb,
     group: route.resource.group,
+    version: route.resource.version,
     resource: route.resource.plural,
     subresource: route.subresource,
     namespace: route.namespace,
     name: route.name || selectedName(fieldSelector),
     ...(fieldSelector === "" ? {} : { fieldSelector }),
   };
-  const decision = core.authorizer.authorize({ ...access, user: request.user });
-  request.trail?.decided(decision);
-  if (decision.allowed) return;
-  throw accessForbidden({ ...access, user: request.user.name, reason: decision.reason });
+  return refuseUnless(core.authorizer, request, { ...access, user: request.user }, access);
 }
 
 /** A selection of one name speaks of that object. */

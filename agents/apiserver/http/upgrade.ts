@@ -90,7 +90,7 @@ async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
   const { core, trail } = parts;
   const { message } = request;
   const header = (name: string) => message.headers[name] as string | undefined;
-  const user = impersonate(request.user, headOf(message, request), core.authorizer);
+  const user = await impersonate(request.user, headOf(message, request), core.authorizer);
   if (user !== request.user) trail?.impersonated(user);
   const [path, query = ""] = (message.url ?? "").split("?", 2);
   const elsewhere = parts.aggregation.find(path);
@@ -98,7 +98,7 @@ async function begin(parts: Parts, request: UpgradeRequest): Promise<void> {
   const route = parseRoute(path);
   if (route === null) throw unknownPath();
   refuseVerb({ resource: route.resource, subresource: route.subresource, verb: "create" });
-  authorize(core, { user, trail }, { route, verb: "create" });
+  await authorize(core, { user, trail }, { route, verb: "create" });
   const { subresource } = route;
   if (subresource !== "exec" && subresource !== "attach" && subresource !== "portforward") {
     throw badRequest(`${subresource} is not served over this protocol`);

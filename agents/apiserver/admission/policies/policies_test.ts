@@ -477,6 +477,7 @@ Deno.test("the audit log keeps what policies and pod security note", async () =>
     audit: {
       policy: { rules: [{ ...rule, ...rest }], omitStages: [], omitManagedFields: false },
       log: { path, maxSizeMegabytes: 0, maxAgeDays: 0, maxBackups: 0 },
+      webhook: null,
     },
   });
   const annotation = (key: string, valueExpression: string) => ({ key, valueExpression });

@@ -49,6 +49,7 @@ export async function askHook(
   const outcome = await core.webhooks.post(core, config.clientConfig, {
     body: encodeReview(request, { shown, version, uid }),
     seconds: config.timeoutSeconds ?? DEFAULT_SECONDS,
+    plugin: mayPatch ? "MutatingAdmissionWebhook" : "ValidatingAdmissionWebhook",
   });
   if (outcome.kind === "failed") {
     return failedHook(core, hook, `failed to call webhook: ${outcome.message}`);

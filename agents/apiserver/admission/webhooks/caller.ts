@@ -1,13 +1,12 @@
 /**
  * Speaks HTTPS to webhooks, over connections that are kept.
  * In: a client configuration, a review. Out: the text of the answer, or why there is none.
- * Never: trusts another authority than the caBundle's where there is one, follows a redirect, or
- * reads an answer without end. Source: apiserver's util/webhook/client.go (v1.36).
+ * Never: trusts another authority than the caBundle's where there is one.
+ * Source: apiserver's util/webhook/client.go (v1.36).
  */
-import { type IncomingMessage } from "node:http";
-import { Agent, request } from "node:https";
 import { endpointSlices, services } from "../../../api/resources.ts";
 import type { WebhookClientConfig } from "../../../api/schema/generated/admissionregistration_v1.ts";
+import { type Credentials, Poster, refusalOf, wordsOf } from "../../outgoing/post.ts";
 import { BODY_LIMIT_BYTES, cacheOf, type Core, keyOf, prefixOf } from "../../verbs/core.ts";
 
 export type CallOutcome =
@@ -20,29 +19,37 @@ export interface Target {
   readonly address: { readonly hostname: string; readonly port: number } | null;
 }
 
-const encoder = new TextEncoder();
-
 /** Patches travel in base64 beside what they tell. */
 const ANSWER_LIMIT_BYTES = 2 * BODY_LIMIT_BYTES;
-/** Connections to one webhook; what comes beyond waits. */
-const MAX_SOCKETS = 64;
-const IDLE_MILLIS = 60_000;
+/** Which of an admission configuration's files speaks of a webhook. */
+export type WebhookPlugin = "MutatingAdmissionWebhook" | "ValidatingAdmissionWebhook";
 
-interface Answer {
-  readonly status: number;
-  /** Null for one beyond the limit. */
-  readonly text: string | null;
-}
+/** What to show a webhook, by plugin and `HOST:PORT`. */
+export type CredentialsFor = (plugin: WebhookPlugin, hostPort: string) => Credentials;
+
+const NOBODY: Credentials = {};
 
 export class WebhookCaller {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, timeout: IDLE_MILLIS });
+  readonly #poster = new Poster(ANSWER_LIMIT_BYTES);
+  readonly #credentialsFor: CredentialsFor;
   #nextEndpoint = 0;
 
-  /** @param parts.seconds how long the webhook may take */
+  constructor(credentialsFor: CredentialsFor = () => NOBODY) {
+    this.#credentialsFor = credentialsFor;
+  }
+
+  /**
+   * @param parts.seconds how long the webhook may take
+   * @param parts.plugin absent = it is shown nothing
+   */
   async post(
     core: Core,
     config: WebhookClientConfig,
-    parts: { readonly body: string; readonly seconds: number },
+    parts: {
+      readonly body: string;
+      readonly seconds: number;
+      readonly plugin?: WebhookPlugin;
+    },
   ): Promise<CallOutcome> {
     const target = this.targetOf(core, config);
     if (typeof target === "string") return { kind: "failed", message: target };
@@ -54,8 +61,13 @@ export class WebhookCaller {
     const abort = new AbortController();
     const stop = core.clock.after(parts.seconds * 1000, () => abort.abort());
     try {
-      const asked = { target, caBundle: config.caBundle, body: parts.body, signal: abort.signal };
-      const { status, text } = await this.#send(asked, true);
+      const { status, text } = await this.#poster.send({
+        ...this.#credentials(target, parts.plugin),
+        ...target,
+        ...(config.caBundle ? { ca: atob(config.caBundle) } : {}),
+        body: parts.body,
+        signal: abort.signal,
+      });
       if (text === null) return fail(`the answer is longer than ${ANSWER_LIMIT_BYTES} bytes`);
       if (status >= 200 && status < 300) return { kind: "answered", text };
       return { kind: "failed", message: refusalOf(status, text) };
@@ -67,42 +79,13 @@ export class WebhookCaller {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#poster.close();
   }
 
-  /** Errors: rejects with the platform's error. */
-  #send(asked: Post, mayRetry: boolean): Promise<Answer> {
-    const { target: { url, address }, caBundle = "", body, signal } = asked;
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const outgoing = request({
-      agent: this.#agent,
-      method: "POST",
-      host: address?.hostname ?? url.hostname.replace(/^\[|\]$/g, ""),
-      port: address?.port ?? (Number(url.port) || 443),
-      path: url.pathname + url.search,
-      ...(isAddress(url.hostname) ? {} : { servername: url.hostname }),
-      ...(caBundle === "" ? {} : { ca: atob(caBundle) }),
-      headers: {
-        host: url.host,
-        "content-type": "application/json",
-        accept: "application/json",
-        "content-length": encoder.encode(body).length,
-      },
-      signal,
-    }, (incoming) => {
-      readAnswer(incoming).then(
-        (text) => resolve({ status: incoming.statusCode ?? 0, text }),
-        reject,
-      );
-    });
-    outgoing.on("error", (error: Error & { code?: string }) => {
-      // A kept connection may have been closed by the other side while the request was on its way.
-      const isStale = mayRetry && outgoing.reusedSocket && error.code === "ECONNRESET";
-      if (isStale) this.#send(asked, false).then(resolve, reject);
-      else reject(error);
-    });
-    outgoing.end(body);
-    return promise;
+  #credentials({ url }: Target, plugin: WebhookPlugin | undefined): Credentials {
+    return plugin === undefined
+      ? NOBODY
+      : this.#credentialsFor(plugin, `${url.hostname}:${url.port || 443}`);
   }
 
   /** Where a webhook, or any service of the cluster, is; or why that can't be said. */
@@ -156,62 +139,4 @@ export class WebhookCaller {
       });
     return places.length === 0 ? null : places[this.#nextEndpoint++ % places.length];
   }
-}
-
-interface Post {
-  readonly target: Target;
-  readonly caBundle: string | undefined;
-  readonly body: string;
-  readonly signal: AbortSignal;
-}
-
-function isAddress(hostname: string): boolean {
-  return /^[\d.]+$/.test(hostname) || hostname.startsWith("[");
-}
-
-/** @returns null for an answer beyond the limit */
-async function readAnswer(incoming: IncomingMessage): Promise<string | null> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  // Leaving the loop gives the rest of the stream, and its connection, up.
-  for await (const chunk of incoming) {
-    size += chunk.length;
-    if (size > ANSWER_LIMIT_BYTES) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
-}
-
-/** What a client says of an answer that is no success. */
-function refusalOf(status: number, text: string): string {
-  try {
-    const { kind, message } = JSON.parse(text);
-    if (kind === "Status" && typeof message === "string") return message;
-  } catch {
-    // No Status: the code says what there is to say.
-  }
-  if (status === 404) return "the server could not find the requested resource";
-  if (status >= 500) {
-    const shown = JSON.stringify(text.trim().slice(0, 512) || "unknown");
-    return `an error on the server (${shown}) has prevented the request from succeeding`;
-  }
-  return "the server rejected our request for an unknown reason";
-}
-
-/** Why no connection came about, as upstream's clients say it. */
-function wordsOf(error: unknown): string {
-  const { code = "", message = String(error) } = error as { code?: string; message?: string };
-  if (code === "ECONNREFUSED") {
-    const where = /(\S+:\d+)$/.exec(message)?.[1];
-    return `dial tcp ${where === undefined ? "" : `${where}: `}connect: connection refused`;
-  }
-  if (code === "ENOTFOUND") return `dial tcp: lookup ${message.split(" ").pop()}: no such host`;
-  if (/UNABLE_TO|SELF_SIGNED|BadSignature|UnknownIssuer/.test(`${code} ${message}`)) {
-    return "tls: failed to verify certificate: x509: certificate signed by unknown authority";
-  }
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return `tls: failed to verify certificate: x509: ${message}`;
-  }
-  return code === "ECONNRESET" ? "EOF" : message;
 }

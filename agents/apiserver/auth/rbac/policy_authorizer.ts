@@ -36,11 +36,14 @@ import { RoleAuthorizer } from "./role_authorizer.ts";
 /** An Authorizer that can say why somebody may not hand out rights. */
 export interface PolicyAuthorizer extends Authorizer {
   readonly roles: RoleAuthorizer;
+  /** The rights of nodes alone. */
+  readonly nodes: (asked: AccessAttributes) => Decision;
 }
 
 const EVERYTHING: PolicyRule = { verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
 const EVERY_PATH: PolicyRule = { verbs: ["*"], nonResourceURLs: ["*"] };
 const ALLOWED: Decision = { allowed: true };
+const NO_OPINION: Decision = { allowed: false };
 
 const RELATED: Readonly<Record<RelatedKind, Resource>> = {
   PersistentVolume: persistentVolumes,
@@ -66,14 +69,18 @@ export function createPolicyAuthorizer(feed: Feed): PolicyAuthorizer {
     },
     find: (kind, namespace, name) => cachedObject(feed, RELATED[kind], { namespace, name }),
   };
+  const nodes = (asked: AccessAttributes): Decision =>
+    nodeOf(asked.user) === null ? NO_OPINION : authorizeNode(asked, { source, nodeRules });
+  const authorize = (asked: AccessAttributes): Decision => {
+    if (isMaster(asked.user)) return ALLOWED;
+    const byRole = roleAuthorizer.authorize(asked);
+    return byRole.allowed || nodeOf(asked.user) === null ? byRole : nodes(asked);
+  };
   return {
     roles: roleAuthorizer,
-    authorize(asked: AccessAttributes): Decision {
-      if (isMaster(asked.user)) return ALLOWED;
-      const byRole = roleAuthorizer.authorize(asked);
-      if (byRole.allowed || nodeOf(asked.user) === null) return byRole;
-      return authorizeNode(asked, { source, nodeRules });
-    },
+    nodes,
+    authorize,
+    decide: authorize,
     rulesFor(user: UserInfo, namespace: string) {
       const rules = isMaster(user)
         ? [EVERYTHING, EVERY_PATH]

@@ -45,11 +45,11 @@ async function statusOf(
       return await reviewToken(core, spec);
     case "SelfSubjectAccessReview":
       refuseInvalid(target, review);
-      return decide(core, target.user, spec);
+      return await decide(core, target.user, spec);
     case "LocalSubjectAccessReview":
     case "SubjectAccessReview":
       refuseInvalid(target, review);
-      return decide(core, subjectOf(spec), spec);
+      return await decide(core, subjectOf(spec), spec);
     case "SelfSubjectRulesReview":
       if (!spec.namespace) throw badRequest("no namespace on request");
       return core.authorizer.rulesFor(target.user, spec.namespace);
@@ -99,14 +99,15 @@ function subjectOf(spec: Record<string, unknown>): UserInfo {
   return { name: user, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
 }
 
-function decide(
+async function decide(
   core: Core,
   user: UserInfo,
   spec: Record<string, unknown>,
-): Record<string, unknown> {
-  const decision = core.authorizer.authorize(attributesOf(user, spec));
+): Promise<Record<string, unknown>> {
+  const decision = await core.authorizer.decide(attributesOf(user, spec));
   return {
     allowed: decision.allowed,
+    ...(decision.isDenied ? { denied: true } : {}),
     ...(decision.reason ? { reason: decision.reason } : {}),
   };
 }
