@@ -167,6 +167,17 @@ function asksLess(before: Resources, after: Resources): boolean {
   );
 }
 
+/** Whether a pod is known to be on a node just as it is told. */
+export function isSamePlace(
+  known: { readonly pod: PodRow; readonly nodeName: string } | undefined,
+  pod: PodRow,
+  nodeName: string,
+): boolean {
+  return known !== undefined && known.nodeName === nodeName &&
+    known.pod.template === pod.template && known.pod.terminating === pod.terminating &&
+    known.pod.evicted === pod.evicted;
+}
+
 /** @returns one event for each property of the pod that changed; "update" when none did. */
 export function podEvents(before: PodRow, after: PodRow, assigned: boolean): ClusterEvent[] {
   const a = before.template.spec;

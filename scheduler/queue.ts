@@ -260,6 +260,11 @@ export class SchedulingQueue {
     else this.#park(failed, ARRIVALS.failed);
   }
 
+  /** Takes back a pod that was taken out and was not tried to the end. */
+  giveBack(entry: QueuedPod, nowMs: number): void {
+    this.#activate({ ...entry, attempts: entry.attempts - 1 }, nowMs, ARRIVALS.failed);
+  }
+
   /** Moves the pods that an event may help. @returns how many moved. */
   notify(event: ClusterEvent, nowMs: number): number {
     const label = eventLabel(event);

@@ -6,25 +6,23 @@
  * Source: the scheduling loop of Kubernetes v1.36 (schedule_one, event handlers).
  */
 
-import { SCHEDULED, unscheduled } from "./action.ts";
 import type { Action, GroupVerdict } from "./action.ts";
 import { BatchDecider } from "./batch.ts";
-import { nodeEvents, podEvents } from "./cluster_event.ts";
+import { isSamePlace, nodeEvents, podEvents } from "./cluster_event.ts";
 import type { ClusterEvent } from "./cluster_event.ts";
 import { decide } from "./decide.ts";
 import type { Diagnosis, Outcome } from "./decide.ts";
 import { explain, NO_NODES_MESSAGE } from "./explain.ts";
-import { GROUP_UNSCHEDULABLE, tryGang, WAITS_FOR_PREEMPTION } from "./gangs/gang_attempt.ts";
-import type { GangPorts, TriedPod } from "./gangs/gang_attempt.ts";
+import type { TriedPod } from "./gangs/gang_attempt.ts";
 import { Gangs } from "./gangs/gangs.ts";
 import type { GroupPolicy } from "./gangs/gangs.ts";
+import { GroupTries } from "./gangs/group_tries.ts";
+import type { GroupPorts } from "./gangs/group_tries.ts";
 import { DeviceLedger } from "./devices/ledger.ts";
 import { TemplateTable } from "./intern.ts";
 import type { NodeRow } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
 import { DYNAMIC_RESOURCES } from "./devices/dynamic_resources.ts";
-import { GANG_SCHEDULING } from "./plugins/gang_scheduling.ts";
-import { goesFirst } from "./plugins/priority_sort.ts";
 import type { PodRow } from "./pod_row.ts";
 import { PendingEvictions, WAITING_FOR_EVICTIONS } from "./preemption/evictions.ts";
 import { NominatedPods } from "./preemption/nominations.ts";
@@ -78,8 +76,8 @@ export class Scheduler {
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
   readonly #assumed = new Map<string, QueuedPod>();
   readonly #skipped: QueuedPod[] = [];
-  readonly #groupVerdicts = new Map<string, GroupVerdict>();
-  readonly #gangPorts: GangPorts = {
+  readonly #groups: GroupTries;
+  readonly #groupPorts: GroupPorts = {
     decide: (entry) => this.#decide(entry),
     hold: ({ pod }, nodeName) => {
       this.#nominated.set(pod, "");
@@ -95,6 +93,10 @@ export class Scheduler {
       this.table.removePod(uid);
       return () => this.table.addPod(pod, nodeName);
     },
+    share: (group) => void (this.devices.group = group),
+    assume: (entry, nodeName, group) => this.#assume(entry, nodeName, group),
+    reject: (tried, rejectedBy, nowMs) => this.#rejectMember(tried, rejectedBy, nowMs),
+    takeBack: (entry, nowMs) => this.#takeBack(entry, new Set(), nowMs),
   };
 
   /** Errors: throws on a profile that `buildProfile` refuses. */
@@ -103,6 +105,7 @@ export class Scheduler {
     const profiles = (config.profiles ?? [{}]).map((it) => buildProfile(it, this.devices));
     this.profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     this.queue = new SchedulingQueue(this.table, config.queue, (pod) => this.#gangs.gate(pod));
+    this.#groups = new GroupTries(this.#gangs, this.queue, this.#groupPorts);
     this.#shareColumns = config.shareColumns ?? true;
     this.#seed = config.seed ?? 1;
   }
@@ -111,22 +114,24 @@ export class Scheduler {
 
   /** @returns what the change was taken for. */
   setNode(node: NodeRow, nowMs: number): readonly ClusterEvent[] {
+    this.#groups.interrupt(nowMs);
     const row = this.table.rowOf(node.name);
     const before = row < 0 ? null : this.table.nodes[row]!;
     const events: readonly ClusterEvent[] = before === null
       ? [{ resource: "node", change: "add", before, after: node }]
       : nodeEvents(before, node);
     this.table.setNode(node);
-    for (const event of events) this.queue.notify(event, nowMs);
+    for (const event of events) this.#tell(event, nowMs);
     return events;
   }
 
   removeNode(name: string, nowMs: number): void {
     const row = this.table.rowOf(name);
     if (row < 0) return;
+    this.#groups.interrupt(nowMs);
     const before = this.table.nodes[row]!;
     this.table.removeNode(name);
-    this.queue.notify({ resource: "node", change: "delete", before, after: null }, nowMs);
+    this.#tell({ resource: "node", change: "delete", before, after: null }, nowMs);
   }
 
   setNamespace(name: string, labels: Readonly<Record<string, string>> | null): void {
@@ -139,8 +144,9 @@ export class Scheduler {
 
   /** Sets what a pod group asks for; null when it is gone. @param name "namespace/name" */
   setGroup(name: string, policy: GroupPolicy | null, nowMs: number): void {
+    this.#groups.interrupt(nowMs);
     this.#gangs.setPolicy(name, policy);
-    this.queue.notify({ resource: "podGroup", group: name }, nowMs);
+    this.#tell({ resource: "podGroup", group: name }, nowMs);
   }
 
   /**
@@ -151,6 +157,10 @@ export class Scheduler {
   setPending(pod: PodRow, schedulerName: string, nowMs: number, wasPromised = false): void {
     const profile = this.profiles.get(schedulerName);
     if (profile === undefined) return;
+    if (this.#groups.isTried(pod.uid)) {
+      if (this.#groups.isTriedAs(pod) && !wasPromised) return;
+      this.#groups.interrupt(nowMs);
+    }
     const placed = this.#assumed.get(pod.uid);
     if (placed !== undefined) return this.#recall(placed, pod, nowMs);
     // A promise of ours may not have reached the API yet.
@@ -165,7 +175,7 @@ export class Scheduler {
       this.queue.add(row, profile, nowMs);
       // While the group holds its pods back, one more changes nothing for the others.
       if (row.group !== "" && this.#gangs.gate(row) === "") {
-        this.queue.notify({ resource: "podGroup", group: row.group }, nowMs);
+        this.#tell({ resource: "podGroup", group: row.group }, nowMs);
       }
     }
     this.#nominated.set(row, row.nominatedNode);
@@ -174,6 +184,7 @@ export class Scheduler {
   /** A pod on its way out gives its place back, whether or not its binding still comes through. */
   #recall(placed: QueuedPod, pod: PodRow, nowMs: number): void {
     if (!pod.terminating || placed.pod.terminating) return;
+    this.#groups.interrupt(nowMs);
     this.#assumed.set(pod.uid, { ...placed, pod });
     if (this.#take(pod.uid)) this.notify({ resource: "claim", key: "", freed: true }, nowMs);
     this.#tellGone(pod, nowMs);
@@ -186,11 +197,13 @@ export class Scheduler {
 
   #tellGone(pod: PodRow, nowMs: number, upToPriority?: number): void {
     const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
-    this.queue.notify({ ...event, assigned: true, upToPriority }, nowMs);
+    this.#tell({ ...event, assigned: true, upToPriority }, nowMs);
   }
 
   /** A pod that the API says is on a node: ours confirmed, or anyone's. */
   setAssigned(pod: PodRow, nodeName: string, nowMs: number): void {
+    const isKnown = isSamePlace(this.table.pod(pod.uid), pod, nodeName);
+    if (!isKnown || this.#groups.isTried(pod.uid)) this.#groups.interrupt(nowMs);
     const before = this.table.pod(pod.uid);
     this.#assumed.delete(pod.uid);
     this.queue.remove(pod.uid);
@@ -198,21 +211,20 @@ export class Scheduler {
     if (pod.terminating) this.#leaves(pod.uid);
     this.#gangs.place(pod);
     this.#nominated.set(pod, "");
-    if (before?.pod.template === pod.template && before.nodeName === nodeName) {
-      const same = before.pod.terminating === pod.terminating && before.pod.evicted === pod.evicted;
-      if (same) return;
-    }
+    if (isSamePlace(before, pod, nodeName)) return;
     this.table.addPod(pod, nodeName);
     if (before === undefined) {
       const event = { resource: "pod", change: "add", before: null, after: pod } as const;
-      this.queue.notify({ ...event, assigned: true }, nowMs);
+      this.#tell({ ...event, assigned: true }, nowMs);
       return;
     }
-    for (const event of podEvents(before.pod, pod, true)) this.queue.notify(event, nowMs);
+    for (const event of podEvents(before.pod, pod, true)) this.#tell(event, nowMs);
   }
 
   /** A pod that is gone or finished. */
   removePod(uid: string, nowMs: number): void {
+    // Who doesn't wait has a place, or had one until a try thought it away.
+    if (this.queue.find(uid) === undefined) this.#groups.interrupt(nowMs);
     const known = this.table.pod(uid)?.pod;
     const waiting = this.queue.find(uid)?.entry.pod;
     this.queue.remove(uid);
@@ -241,6 +253,13 @@ export class Scheduler {
 
   /** Anything else that may help waiting pods. */
   notify(event: ClusterEvent, nowMs: number): void {
+    // Devices that a try holds may be another's by now.
+    if (event.resource === "claim" || event.resource === "devices") this.#groups.interrupt(nowMs);
+    this.#tell(event, nowMs);
+  }
+
+  #tell(event: ClusterEvent, nowMs: number): void {
+    this.#groups.missEvent();
     this.queue.notify(event, nowMs);
   }
 
@@ -256,8 +275,14 @@ export class Scheduler {
 
   // ---- what to do
 
+  /** Whether a group is being tried: `plan` has more to do, whatever waits. */
+  get isTryingGroup(): boolean {
+    return this.#groups.isUnderWay;
+  }
+
   /**
-   * Decides for up to `limit` waiting pods.
+   * Decides for up to `limit` waiting pods. Of a group there are no actions before the last of its
+   * pods was looked at, which may take several calls.
    *
    * @returns one action for each pod tried; bindings are assumed until confirmed or refused.
    */
@@ -265,13 +290,22 @@ export class Scheduler {
     this.queue.tick(nowMs);
     this.devices.nowMs = nowMs;
     const actions: Action[] = [];
-    while (actions.length < limit) {
+    for (let left = limit; left > 0;) {
+      if (this.#groups.isUnderWay) {
+        const { looks, actions: ended } = this.#groups.advance(left, nowMs);
+        actions.push(...ended);
+        left -= looks;
+        continue;
+      }
       const entry = this.#takeTorn() ?? this.queue.pop();
       if (entry === undefined) break;
       if (entry.pod.terminating) this.#skipped.push(entry);
       else if (this.#gangs.missing(entry.pod.group) > 0) {
-        actions.push(...this.#decideGang(entry, nowMs));
-      } else actions.push(this.#decideOne(entry, nowMs));
+        actions.push(...this.#groups.begin(entry, nowMs));
+      } else {
+        actions.push(this.#decideOne(entry, nowMs));
+        left--;
+      }
     }
     return actions;
   }
@@ -280,6 +314,7 @@ export class Scheduler {
   refuse(uid: string, nowMs: number): void {
     const entry = this.#assumed.get(uid);
     if (entry === undefined) return;
+    this.#groups.interrupt(nowMs);
     this.#assumed.delete(uid);
     const { pod } = entry;
     if (this.#take(uid)) this.notify({ resource: "claim", key: "", freed: true }, nowMs);
@@ -295,9 +330,7 @@ export class Scheduler {
 
   /** @returns what became of groups since this was asked last, by name. */
   takeGroupVerdicts(): ReadonlyMap<string, GroupVerdict> {
-    const verdicts = new Map(this.#groupVerdicts);
-    this.#groupVerdicts.clear();
-    return verdicts;
+    return this.#groups.takeVerdicts();
   }
 
   /** @returns a pod of a group that must be made whole again, if one may be tried now. */
@@ -308,33 +341,6 @@ export class Scheduler {
     return undefined;
   }
 
-  /** Places enough pods of a group to start it, or none of them. */
-  #decideGang(first: QueuedPod, nowMs: number): Action[] {
-    const { group } = first.pod;
-    const others = this.#gangs.waiting(group).filter((uid) => uid !== first.pod.uid)
-      .flatMap((uid) => this.queue.take(uid) ?? []);
-    this.#skipped.push(...others.filter(({ pod }) => pod.terminating));
-    const entries = [first, ...others].filter(({ pod }) => !pod.terminating)
-      .sort((a, b) => goesFirst(a, b) ? -1 : 1);
-    const stranger = entries.find(({ profile }) => profile !== first.profile);
-    if (stranger !== undefined) return this.#refuseMixed(entries, stranger, nowMs);
-    this.devices.group = group;
-    const { result, tried } = tryGang(entries, this.#gangs.missing(group), this.#gangPorts);
-    this.devices.group = "";
-    if (result === "starts") {
-      this.#groupVerdicts.set(group, SCHEDULED);
-      return tried.map((pod): Action =>
-        pod.nodeName === ""
-          ? this.#rejectMember(pod, pod.rejectedBy, nowMs)
-          : this.#assume(pod.entry, pod.nodeName, group)
-      );
-    }
-    const message = result === "waits" ? WAITS_FOR_PREEMPTION : GROUP_UNSCHEDULABLE;
-    this.#groupVerdicts.set(group, unscheduled(message));
-    const rejectedBy = new Set([GANG_SCHEDULING, ...tried.flatMap((pod) => pod.rejectedBy)]);
-    return tried.map((pod) => this.#rejectMember(pod, rejectedBy, nowMs));
-  }
-
   #rejectMember(tried: TriedPod, rejectedBy: Iterable<string>, nowMs: number): Action {
     const { entry, nodeName, victims, message } = tried;
     const promised = { ...entry.pod, nominatedNode: nodeName };
@@ -342,17 +348,6 @@ export class Scheduler {
     this.queue.failed({ ...entry, pod: promised }, new Set(rejectedBy), nowMs);
     this.#nominated.set(promised, nodeName);
     return { kind: "reject", entry, message, nominatedNode: nodeName, victims };
-  }
-
-  #refuseMixed(entries: readonly QueuedPod[], stranger: QueuedPod, nowMs: number): Action[] {
-    const names = [entries[0].profile, stranger.profile].map((it) => `"${it.schedulerName}"`);
-    const message = "all pods in a single pod group should have the same .spec.schedulerName " +
-      `set, got: ${names.join(" and ")}`;
-    this.#groupVerdicts.set(stranger.pod.group, unscheduled(message, "SchedulerError"));
-    return entries.map((entry): Action => {
-      this.#takeBack(entry, new Set(), nowMs);
-      return { kind: "reject", entry, message, nominatedNode: "", victims: [], isError: true };
-    });
   }
 
   /** Puts a pod where it was decided to be, with the devices of its claims. */
@@ -375,7 +370,7 @@ export class Scheduler {
     this.#nominated.set(pod, "");
     this.#gangs.place(pod);
     this.#assumed.set(pod.uid, entry);
-    if (pod.group !== "") this.#groupVerdicts.set(pod.group, SCHEDULED);
+    this.#groups.note(pod.group, true);
     return { kind: "bind", entry, nodeName, gang };
   }
 
@@ -411,9 +406,7 @@ export class Scheduler {
 
   #reject(entry: QueuedPod, outcome: Outcome, diagnosis: Diagnosis, nowMs: number): Action {
     const { pod, profile } = entry;
-    if (pod.group !== "" && !this.#groupVerdicts.has(pod.group)) {
-      this.#groupVerdicts.set(pod.group, unscheduled(GROUP_UNSCHEDULABLE));
-    }
+    this.#groups.note(pod.group, false);
     const idleClaim = this.#idleClaim(entry, diagnosis);
     const rejected = { kind: "reject", entry, victims: [], idleClaim } as const;
     if (!profile.preemption) {

@@ -346,7 +346,7 @@ class Runner implements RunningKubeScheduler {
       const planned = this.scheduler.plan(nowMillis, CHUNK);
       this.#metrics.planned(planned.length, started);
       actions.push(...planned);
-      more = planned.length >= CHUNK;
+      more = planned.length >= CHUNK || this.scheduler.isTryingGroup;
       nowMillis = this.#clock.nowMillis();
     }
     this.#perform(actions, startedMillis);
@@ -357,7 +357,8 @@ class Runner implements RunningKubeScheduler {
   }
 
   #isIdle(): boolean {
-    return this.#synced && this.#writes === 0 && this.scheduler.queue.sizes.active === 0;
+    return this.#synced && this.#writes === 0 && this.scheduler.queue.sizes.active === 0 &&
+      !this.scheduler.isTryingGroup;
   }
 
   #settle(): void {

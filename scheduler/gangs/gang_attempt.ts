@@ -52,26 +52,41 @@ export interface GangAttempt {
 interface Draft {
   readonly entry: QueuedPod;
   readonly outcome: Outcome;
+  /** Whether it got its place without anyone's going. */
+  readonly isHeld: boolean;
   nodeName: string;
   victims: readonly PodRow[];
   message: string;
 }
 
 /**
- * Tries the waiting pods of a group, in order.
+ * Tries the waiting pods of a group, in order. Yields after each look at one of them; whoever ends
+ * it there finds nothing held.
  *
  * @param missing pods that must fit for the group to start
  */
-export function tryGang(
+export function* tryGang(
   entries: readonly QueuedPod[],
   missing: number,
   ports: GangPorts,
-): GangAttempt {
-  const drafts = entries.map((entry) => place(entry, ports));
-  const held = drafts.filter(({ nodeName }) => nodeName !== "");
-  if (held.length >= missing) return { result: "starts", tried: drafts.map(finish) };
-  const clears = clearRoom(drafts, missing - held.length, ports);
-  for (const { entry } of held) ports.release(entry);
+): Generator<void, GangAttempt> {
+  const drafts: Draft[] = [];
+  let starts = false;
+  let clears = false;
+  try {
+    for (const entry of entries) {
+      if (drafts.length > 0) yield;
+      drafts.push(place(entry, ports));
+    }
+    const lacking = missing - drafts.filter(({ isHeld }) => isHeld).length;
+    starts = lacking <= 0;
+    if (!starts) clears = yield* clearRoom(drafts, lacking, ports);
+  } finally {
+    if (!starts) {
+      for (const { entry, isHeld } of drafts) if (isHeld) ports.release(entry);
+    }
+  }
+  if (starts) return { result: "starts", tried: drafts.map(finish) };
   for (const draft of drafts) {
     if (clears) {
       if (draft.nodeName !== "" && draft.message === "") draft.message = WAITS_FOR_PREEMPTION;
@@ -87,11 +102,11 @@ export function tryGang(
 function place(entry: QueuedPod, ports: GangPorts): Draft {
   const outcome = ports.decide(entry);
   const { decision } = outcome;
-  const draft = { entry, outcome, nodeName: "", victims: [], message: "" };
+  const draft = { entry, outcome, isHeld: false, nodeName: "", victims: [], message: "" };
   switch (decision.kind) {
     case "placed":
       ports.hold(entry, decision.nodeName);
-      return { ...draft, nodeName: decision.nodeName };
+      return { ...draft, isHeld: true, nodeName: decision.nodeName };
     case "noNodes":
       return { ...draft, message: NO_NODES_MESSAGE };
     case "unschedulable":
@@ -104,29 +119,37 @@ function place(entry: QueuedPod, ports: GangPorts): Draft {
  *
  * @returns whether enough pods would fit; the table is as before.
  */
-function clearRoom(drafts: readonly Draft[], lacking: number, ports: GangPorts): boolean {
+function* clearRoom(
+  drafts: readonly Draft[],
+  lacking: number,
+  ports: GangPorts,
+): Generator<void, boolean> {
   const undo: (() => void)[] = [];
   let left = lacking;
-  for (const draft of drafts) {
-    const { entry } = draft;
-    if (draft.nodeName !== "" || !entry.profile.preemption || left === 0) continue;
-    if (draft.outcome.decision.kind !== "unschedulable") continue;
-    // What is held by now may have changed the verdicts that the draft's outcome read.
-    const outcome = ports.decide(entry);
-    if (outcome.decision.kind !== "unschedulable") continue;
-    const { preemption, message } = ports.preempt(entry, outcome);
-    draft.message = message;
-    // A pod whose victims are on their way out keeps the place that they leave.
-    const nodeName = preemption.keepsNomination ? entry.pod.nominatedNode : preemption.nodeName;
-    if (nodeName === "") continue;
-    for (const victim of preemption.victims) undo.push(ports.lift(victim));
-    ports.hold(entry, nodeName);
-    undo.push(() => ports.release(entry));
-    draft.nodeName = nodeName;
-    draft.victims = preemption.victims;
-    left--;
+  try {
+    for (const draft of drafts) {
+      const { entry } = draft;
+      if (draft.isHeld || !entry.profile.preemption || left === 0) continue;
+      if (draft.outcome.decision.kind !== "unschedulable") continue;
+      yield;
+      // What is held by now may have changed the verdicts that the draft's outcome read.
+      const outcome = ports.decide(entry);
+      if (outcome.decision.kind !== "unschedulable") continue;
+      const { preemption, message } = ports.preempt(entry, outcome);
+      draft.message = message;
+      // A pod whose victims are on their way out keeps the place that they leave.
+      const nodeName = preemption.keepsNomination ? entry.pod.nominatedNode : preemption.nodeName;
+      if (nodeName === "") continue;
+      for (const victim of preemption.victims) undo.push(ports.lift(victim));
+      ports.hold(entry, nodeName);
+      undo.push(() => ports.release(entry));
+      draft.nodeName = nodeName;
+      draft.victims = preemption.victims;
+      left--;
+    }
+  } finally {
+    for (const step of undo.reverse()) step();
   }
-  for (const step of undo.reverse()) step();
   return left === 0;
 }
 

@@ -86,3 +86,87 @@ Deno.test("pods beyond what the group needs wait for themselves", () => {
   assert.equal(bound(actions).length, 2);
   assert.equal(actions.length, 3);
 });
+
+/** A group of five, each of which takes most of a node. */
+function large(nodes: number): Scheduler {
+  const scheduler = machine(nodes);
+  scheduler.setGroup(GROUP, { minCount: 5 }, 0);
+  wait(scheduler, "a", "b", "c", "d", "e");
+  return scheduler;
+}
+
+function podsHeld({ table }: Scheduler): number {
+  let count = 0;
+  for (let row = 0; row < table.rows; row++) count += table.podCount[row];
+  return count;
+}
+
+Deno.test("a try in slices comes to what it comes to in one go, and nobody gets in between", () => {
+  for (const nodes of [4, 5, 7]) {
+    const whole = large(nodes).plan(0, 100);
+    const scheduler = large(nodes);
+    const sliced: Action[] = [];
+    for (let calls = 0; sliced.length === 0; calls++) {
+      assert.equal(scheduler.isTryingGroup, calls > 0);
+      sliced.push(...scheduler.plan(0, 1));
+      if (calls === 0) scheduler.setPending(pod(scheduler, "rival", ""), PROFILE, 0);
+      assert(calls < 20);
+    }
+    const told = (actions: readonly Action[]) =>
+      actions.map((it) => [it.entry.pod.uid, it.kind === "bind" ? it.nodeName : it.message]);
+    assert.deepEqual(told(sliced), told(whole), `${nodes} nodes`);
+    assert.equal(scheduler.isTryingGroup, false);
+  }
+});
+
+Deno.test("what happens under way finds nothing held, and the group is tried anew", () => {
+  const happenings: Record<string, (scheduler: Scheduler) => void> = {
+    "a node goes": (scheduler) => scheduler.removeNode("n0", 1),
+    "a node comes": (scheduler) => addNode(scheduler, "new", 1),
+    "one of them goes": (scheduler) => scheduler.removePod("a", 1),
+    "one of them is placed": (scheduler) => scheduler.setAssigned(pod(scheduler, "a"), "n6", 1),
+    "the group asks for more": (scheduler) => scheduler.setGroup(GROUP, { minCount: 6 }, 1),
+    "devices change": (scheduler) => scheduler.notify({ resource: "devices" }, 1),
+  };
+  for (const [name, happen] of Object.entries(happenings)) {
+    const scheduler = large(7);
+    scheduler.plan(0, 3);
+    assert.equal(podsHeld(scheduler), 3, name);
+    happen(scheduler);
+    assert.equal(scheduler.isTryingGroup, false, name);
+    const placed = name === "one of them is placed" ? 1 : 0;
+    assert.equal(podsHeld(scheduler), placed, name);
+    const expected: Record<string, number> = {
+      "one of them goes": 0,
+      "one of them is placed": 4,
+      "the group asks for more": 0,
+    };
+    assert.equal(bound(scheduler.plan(1, 100)).length, expected[name] ?? 5, name);
+  }
+});
+
+Deno.test("no news of its pods, and none that changes nothing, holds a try up", () => {
+  const scheduler = large(7);
+  scheduler.plan(0, 3);
+  wait(scheduler, "a", "e");
+  scheduler.notify({ resource: "any", label: "test" }, 1);
+  assert.equal(podsHeld(scheduler), 3);
+  assert.equal(bound(scheduler.plan(1, 100)).length, 5);
+});
+
+Deno.test("an event that nobody was there to hear has a failed try repeated", () => {
+  const scheduler = large(4);
+  scheduler.plan(0, 3);
+  scheduler.notify({ resource: "any", label: "test" }, 1);
+  assert.deepEqual(scheduler.plan(1, 2), [], "the failure is not told");
+  assert.equal(scheduler.plan(1, 100).length, 5);
+});
+
+Deno.test("changes that never end can't keep a group from being tried", () => {
+  const scheduler = large(7);
+  for (let i = 0; i < 10; i++) {
+    if (bound(scheduler.plan(i, 1)).length === 5) return;
+    addNode(scheduler, `more${i}`, i);
+  }
+  assert.fail("it never started");
+});

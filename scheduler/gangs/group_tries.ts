@@ -1,0 +1,182 @@
+/**
+ * Tries to start groups, a few pods at a time, so that a large group doesn't keep others from the
+ * thread.
+ * In: the first pod of a group whose turn it is, steps to take, news that the cluster changed. Out:
+ * actions once a try has ended, verdicts on groups.
+ * Never: lets anyone be placed between the steps of a try, or keeps half of one: when the cluster
+ * changes under way, all is put back before the change is taken in, and the group is tried anew.
+ */
+
+import { SCHEDULED, unscheduled } from "../action.ts";
+import type { Action, GroupVerdict } from "../action.ts";
+import { GANG_SCHEDULING } from "../plugins/gang_scheduling.ts";
+import { goesFirst } from "../plugins/priority_sort.ts";
+import type { PodRow } from "../pod_row.ts";
+import type { QueuedPod, SchedulingQueue } from "../queue.ts";
+import { GROUP_UNSCHEDULABLE, tryGang, WAITS_FOR_PREEMPTION } from "./gang_attempt.ts";
+import type { GangAttempt, GangPorts, TriedPod } from "./gang_attempt.ts";
+import type { Gangs } from "./gangs.ts";
+
+/** A group that was put back so often is tried in one go, or it might never come to an end. */
+const MOST_INTERRUPTIONS = 3;
+
+/** What a try does to the machine, and what follows once it has ended. */
+export interface GroupPorts extends GangPorts {
+  /** The group whose pods may share claims from now on, "" = none. */
+  share(group: string): void;
+  /** Keeps to a placement that is held. */
+  assume(entry: QueuedPod, nodeName: string, group: string): Action;
+  reject(tried: TriedPod, rejectedBy: Iterable<string>, nowMs: number): Action;
+  /** Takes back a pod that could not even be tried. */
+  takeBack(entry: QueuedPod, nowMs: number): void;
+}
+
+interface GroupTry {
+  readonly group: string;
+  readonly entries: ReadonlyMap<string, QueuedPod>;
+  readonly steps: Generator<void, GangAttempt>;
+  /** Whether something happened that may help its pods, which wait nowhere while they are tried. */
+  missedEvents: boolean;
+}
+
+export class GroupTries {
+  readonly #gangs: Gangs;
+  readonly #queue: SchedulingQueue;
+  readonly #ports: GroupPorts;
+  readonly #verdicts = new Map<string, GroupVerdict>();
+  /** How often a group was put back since its last try that came to an end. */
+  readonly #interruptions = new Map<string, number>();
+  #current: GroupTry | null = null;
+
+  constructor(gangs: Gangs, queue: SchedulingQueue, ports: GroupPorts) {
+    this.#gangs = gangs;
+    this.#queue = queue;
+    this.#ports = ports;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#current !== null;
+  }
+
+  isTried(uid: string): boolean {
+    return this.#current?.entries.has(uid) === true;
+  }
+
+  /** Whether a pod is being tried as it is wanted; a promise may have been taken up by the try. */
+  isTriedAs({ uid, template, terminating, group, nominatedNode }: PodRow): boolean {
+    const tried = this.#current?.entries.get(uid)?.pod;
+    return tried !== undefined && tried.template === template && tried.group === group &&
+      tried.terminating === terminating &&
+      (nominatedNode === "" || nominatedNode === tried.nominatedNode);
+  }
+
+  /** @returns what became of groups since this was asked last, by name. */
+  takeVerdicts(): ReadonlyMap<string, GroupVerdict> {
+    const verdicts = new Map(this.#verdicts);
+    this.#verdicts.clear();
+    return verdicts;
+  }
+
+  /** Notes how a group fared by what one of its pods came to. */
+  note(group: string, isScheduled: boolean): void {
+    if (group === "") return;
+    if (isScheduled) this.#verdicts.set(group, SCHEDULED);
+    else if (!this.#verdicts.has(group)) {
+      this.#verdicts.set(group, unscheduled(GROUP_UNSCHEDULABLE));
+    }
+  }
+
+  /** Takes all waiting pods of a group out of the queue. @returns actions if they can't be tried */
+  begin(first: QueuedPod, nowMs: number): Action[] {
+    const { group } = first.pod;
+    const others = this.#gangs.waiting(group).filter((uid) => uid !== first.pod.uid)
+      .flatMap((uid) => this.#queue.take(uid) ?? []);
+    const entries = [first, ...others].filter(({ pod }) => !pod.terminating)
+      .sort((a, b) => goesFirst(a, b) ? -1 : 1);
+    const stranger = entries.find(({ profile }) => profile !== first.profile);
+    if (stranger !== undefined) return this.#refuseMixed(entries, stranger, nowMs);
+    this.#current = {
+      group,
+      entries: new Map(entries.map((entry) => [entry.pod.uid, entry])),
+      steps: tryGang(entries, this.#gangs.missing(group), this.#ports),
+      missedEvents: false,
+    };
+    return [];
+  }
+
+  /**
+   * Goes on with the try that is under way.
+   *
+   * @param limit pods to look at, at most
+   * @returns how many were looked at; what is to be done, once the try has ended
+   */
+  advance(limit: number, nowMs: number): { readonly looks: number; readonly actions: Action[] } {
+    const { group, steps } = this.#current!;
+    const inOneGo = (this.#interruptions.get(group) ?? 0) >= MOST_INTERRUPTIONS;
+    this.#ports.share(group);
+    let looks = 0;
+    let end: GangAttempt | undefined;
+    while (end === undefined && (inOneGo || looks < limit)) {
+      const step = steps.next();
+      looks++;
+      if (step.done) end = step.value;
+    }
+    this.#ports.share("");
+    return { looks, actions: end === undefined ? [] : this.#end(end, nowMs) };
+  }
+
+  /** Puts back all that the try under way holds: the cluster is about to change. */
+  interrupt(nowMs: number): void {
+    const current = this.#current;
+    if (current === null) return;
+    this.#ports.share(current.group);
+    current.steps.return(undefined as never);
+    this.#ports.share("");
+    this.#redo(current, nowMs);
+  }
+
+  /** Something happened that changes no placement, but may help those that found none. */
+  missEvent(): void {
+    if (this.#current !== null) this.#current.missedEvents = true;
+  }
+
+  #redo({ group, entries }: GroupTry, nowMs: number): void {
+    this.#current = null;
+    this.#interruptions.set(group, (this.#interruptions.get(group) ?? 0) + 1);
+    for (const entry of entries.values()) this.#queue.giveBack(entry, nowMs);
+  }
+
+  #end({ result, tried }: GangAttempt, nowMs: number): Action[] {
+    const current = this.#current!;
+    const { group } = current;
+    if (result !== "starts" && current.missedEvents) {
+      this.#redo(current, nowMs);
+      return [];
+    }
+    this.#current = null;
+    this.#interruptions.delete(group);
+    if (result === "starts") {
+      this.#verdicts.set(group, SCHEDULED);
+      return tried.map((pod): Action =>
+        pod.nodeName === ""
+          ? this.#ports.reject(pod, pod.rejectedBy, nowMs)
+          : this.#ports.assume(pod.entry, pod.nodeName, group)
+      );
+    }
+    const message = result === "waits" ? WAITS_FOR_PREEMPTION : GROUP_UNSCHEDULABLE;
+    this.#verdicts.set(group, unscheduled(message));
+    const rejectedBy = new Set([GANG_SCHEDULING, ...tried.flatMap((pod) => pod.rejectedBy)]);
+    return tried.map((pod) => this.#ports.reject(pod, rejectedBy, nowMs));
+  }
+
+  #refuseMixed(entries: readonly QueuedPod[], stranger: QueuedPod, nowMs: number): Action[] {
+    const names = [entries[0].profile, stranger.profile].map((it) => `"${it.schedulerName}"`);
+    const message = "all pods in a single pod group should have the same .spec.schedulerName " +
+      `set, got: ${names.join(" and ")}`;
+    this.#verdicts.set(stranger.pod.group, unscheduled(message, "SchedulerError"));
+    return entries.map((entry): Action => {
+      this.#ports.takeBack(entry, nowMs);
+      return { kind: "reject", entry, message, nominatedNode: "", victims: [], isError: true };
+    });
+  }
+}
