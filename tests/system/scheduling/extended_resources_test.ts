@@ -80,7 +80,11 @@ schedulingTest(
     try {
       await world.node("n1");
       await makeClass(world, { extendedResourceName: GPU });
-      await makeSlice(world, "n1", [{ name: "g0", bindingConditions: ["Attached"] }]);
+      await makeSlice(world, "n1", [{
+        name: "g0",
+        bindingConditions: ["Attached"],
+        bindingFailureConditions: ["Broken"],
+      }]);
       await makePod(world, "a", GPU);
       await world.pass(1000);
       const first = await claimOf(world, "a");

@@ -17,7 +17,7 @@ import { PODS, schedulingTest, type SchedulingWorld } from "../../fakes/scheduli
 schedulingTest("claims share a device until it has nothing left to give", async (world) => {
   await world.node("n1");
   await makeClass(world);
-  const requestPolicy = { default: "10Gi", validRange: { min: "4Gi", step: "4Gi" } };
+  const requestPolicy = { default: "12Gi", validRange: { min: "4Gi", step: "4Gi" } };
   await makeSlice(world, "n1", [{
     name: "nic",
     allowMultipleAllocations: true,

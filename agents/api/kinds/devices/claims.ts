@@ -4,24 +4,30 @@
  * Source: pkg/apis/resource/validation, pkg/apis/resource/v1/defaults.go (v1.36).
  */
 import type { KubeObject } from "../../meta.ts";
-import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName } from "../../names.ts";
+import {
+  checkDns1123Label,
+  checkDns1123Subdomain,
+  checkLabelValue,
+  checkQualifiedName,
+} from "../../names.ts";
 import type { FieldError, Rules } from "../../resource.ts";
 import type {
   DeviceClass,
   DeviceClassSpec,
-  DeviceConfiguration,
   DeviceConstraint,
   DeviceRequest,
   DeviceSelector,
+  DeviceToleration,
   ExactDeviceRequest,
   ResourceClaim,
   ResourceClaimSpec,
   ResourceClaimTemplate,
 } from "../../schema/generated/resource_v1.ts";
 import { ageColumn, column, nameColumn } from "../columns.ts";
-import { ownStatus } from "../prepare.ts";
+import { ownStatus, restoreFields } from "../prepare.ts";
 import { Problems } from "../problems.ts";
-import { validateDriverName } from "../storage/volume_sources.ts";
+import { dropFreedDevices, validateClaimStatus } from "./claim_status.ts";
+import { LIST_LIMIT, requestNames, tooMany, validateNames, validateSettings } from "./requests.ts";
 
 export type {
   DeviceClass,
@@ -29,20 +35,10 @@ export type {
   ResourceClaimTemplate,
 } from "../../schema/generated/resource_v1.ts";
 
-const LIST_LIMIT = 32;
 const FIRST_AVAILABLE_LIMIT = 8;
-const RESERVED_LIMIT = 256;
+const TOLERATIONS_LIMIT = 16;
 const EXPRESSION_LIMIT = 10 * 1024;
-const PARAMETERS_LIMIT = 10 * 1024;
 const MODES = ["All", "ExactCount"];
-
-/** More than fit. @returns whether it was reported; the items are not looked at then. */
-export function tooMany(problems: Problems, path: string, count: number, limit: number): boolean {
-  if (count <= limit) return false;
-  const detail = `must have at most ${limit} items`;
-  problems.errors.push({ type: "tooMany", path, value: count, detail });
-  return true;
-}
 
 function setRequestDefaults(request: Partial<ExactDeviceRequest>): void {
   request.allocationMode ||= "ExactCount";
@@ -90,6 +86,25 @@ function validateExact(
   } else if (allocationMode === "ExactCount" && count <= 0) {
     problems.invalid(`${at}.count`, count, "must be greater than zero");
   }
+  const { tolerations = [] } = request;
+  if (tooMany(problems, `${at}.tolerations`, tolerations.length, TOLERATIONS_LIMIT)) return;
+  tolerations.forEach((toleration, index) =>
+    validateToleration(problems, `${at}.tolerations[${index}]`, toleration)
+  );
+}
+
+function validateToleration(
+  problems: Problems,
+  at: string,
+  { key, operator, value = "", effect }: DeviceToleration,
+): void {
+  if (key) problems.checkName(`${at}.key`, key, checkQualifiedName);
+  if (operator === "Exists") {
+    const detail = "must be empty for operator `Exists`";
+    if (value !== "") problems.invalid(`${at}.value`, value, detail);
+  } else if (operator === "Equal") problems.checkName(`${at}.value`, value, checkLabelValue);
+  else problems.oneOf(`${at}.operator`, operator, ["Equal", "Exists"]);
+  if (effect) problems.oneOf(`${at}.effect`, effect, ["NoExecute", "NoSchedule", "None"]);
 }
 
 function validateRequest(problems: Problems, at: string, request: DeviceRequest): void {
@@ -114,35 +129,6 @@ function validateRequest(problems: Problems, at: string, request: DeviceRequest)
   });
 }
 
-/** Names that constraints and settings may refer to: `request` and `request/part`. */
-function requestNames(requests: readonly DeviceRequest[]): ReadonlySet<string> {
-  return new Set(requests.flatMap(({ name, firstAvailable = [] }) => [
-    name,
-    ...firstAvailable.map((part) => `${name}/${part.name}`),
-  ]));
-}
-
-function validateNames(
-  problems: Problems,
-  path: string,
-  names: readonly string[],
-  known: ReadonlySet<string>,
-): void {
-  if (tooMany(problems, path, names.length, LIST_LIMIT)) return;
-  names.forEach((name, index) => {
-    const at = `${path}[${index}]`;
-    if (!known.has(name)) {
-      problems.invalid(
-        at,
-        name,
-        "must be the name of a request in the claim or the name of a request and a subrequest " +
-          "separated by '/'",
-      );
-    }
-    if (names.indexOf(name) < index) problems.duplicate(at, name);
-  });
-}
-
 function validateConstraint(
   problems: Problems,
   at: string,
@@ -164,19 +150,6 @@ function validateConstraint(
   if (!attribute.includes("/")) {
     problems.invalid(`${at}.${field}`, attribute, "must include a domain");
   } else problems.checkName(`${at}.${field}`, attribute, checkQualifiedName);
-}
-
-function validateSettings(problems: Problems, at: string, settings: DeviceConfiguration): void {
-  const { opaque } = settings;
-  if (opaque === undefined) return problems.required(`${at}.opaque`);
-  validateDriverName(problems, `${at}.opaque.driver`, opaque.driver);
-  const path = `${at}.opaque.parameters`;
-  if (opaque.parameters === undefined || opaque.parameters === null) problems.required(path);
-  else if (typeof opaque.parameters !== "object" || Array.isArray(opaque.parameters)) {
-    problems.invalid(path, "<value omitted>", "must be a valid JSON object");
-  } else if (JSON.stringify(opaque.parameters).length > PARAMETERS_LIMIT) {
-    problems.tooLong(path, PARAMETERS_LIMIT);
-  }
 }
 
 function validateClaimSpec(problems: Problems, at: string, spec: ResourceClaimSpec): void {
@@ -204,39 +177,6 @@ function validateClaimSpec(problems: Problems, at: string, spec: ResourceClaimSp
   });
 }
 
-function validateStatusUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
-  const problems = new Problems();
-  const { allocation, reservedFor = [] } = (draft as ResourceClaim).status ?? {};
-  const before = (old as ResourceClaim).status ?? {};
-  const path = "status.reservedFor";
-  if (!tooMany(problems, path, reservedFor.length, RESERVED_LIMIT)) {
-    const uids = new Set<string>();
-    reservedFor.forEach((consumer, index) => {
-      const at = `${path}[${index}]`;
-      for (const field of ["resource", "name", "uid"] as const) {
-        if (!consumer[field]) problems.required(`${at}.${field}`);
-      }
-      if (uids.has(consumer.uid)) problems.duplicate(at, consumer.uid);
-      uids.add(consumer.uid);
-    });
-  }
-  if (reservedFor.length > 0 && allocation === undefined) {
-    problems.forbidden(path, "may not be specified when `allocated` is not set");
-  } else if (draft.metadata.deletionTimestamp !== undefined) {
-    const known = new Set((before.reservedFor ?? []).map((consumer) => consumer.uid));
-    if (reservedFor.some((consumer) => !known.has(consumer.uid))) {
-      problems.forbidden(
-        path,
-        "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set",
-      );
-    }
-  }
-  if (before.allocation !== undefined && allocation !== undefined) {
-    problems.immutable("status.allocation", allocation, before.allocation);
-  }
-  return problems.errors;
-}
-
 function stateCell(object: KubeObject): string {
   const { metadata, status } = object as ResourceClaim;
   const isDeleted = metadata.deletionTimestamp !== undefined;
@@ -248,6 +188,18 @@ function stateCell(object: KubeObject): string {
     if ((status.reservedFor ?? []).length > 0) states.push("reserved");
   }
   return states.join(",");
+}
+
+/** Only the status is written, and what it tells of devices that were given back is dropped. */
+function prepareForStatusUpdate(draft: KubeObject, old: KubeObject): void {
+  restoreFields(draft, old, ["spec"]);
+  const { labels, annotations, finalizers, ownerReferences } = old.metadata;
+  const kept = Object.entries({ labels, annotations, finalizers, ownerReferences });
+  for (const [field, value] of kept) {
+    if (value === undefined) delete (draft.metadata as Record<string, unknown>)[field];
+    else Object.assign(draft.metadata, { [field]: value });
+  }
+  dropFreedDevices(draft, old);
 }
 
 function unchangedSpec(draft: KubeObject, old: KubeObject): FieldError[] {
@@ -265,7 +217,8 @@ export const resourceClaimRules: Rules = {
     return problems.errors;
   },
   validateUpdate: unchangedSpec,
-  validateStatusUpdate,
+  prepareForStatusUpdate,
+  validateStatusUpdate: validateClaimStatus,
   generationFields: [],
   columns: [
     nameColumn,

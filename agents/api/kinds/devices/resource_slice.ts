@@ -1,7 +1,7 @@
 /**
  * The rules of resource slices: the devices of a pool, as its driver publishes them.
  * In: drafts. Out: checks, columns, fields. Never: chooses a device.
- * Source: validateResourceSliceSpec, validateDevice of pkg/apis/resource/validation (v1.36).
+ * Source: validateResourceSliceSpec of pkg/apis/resource/validation (v1.36).
  */
 import type { KubeObject } from "../../meta.ts";
 import { checkDns1123Label, checkDns1123Subdomain } from "../../names.ts";
@@ -10,7 +10,6 @@ import { formatTime } from "../../time.ts";
 import type {
   CounterSet,
   Device,
-  DeviceAttribute,
   ResourceSlice,
   ResourceSliceSpec,
 } from "../../schema/generated/resource_v1.ts";
@@ -18,7 +17,8 @@ import { ageColumn, column, nameColumn } from "../columns.ts";
 import { validateNodeSelector } from "../pod/validate_placement.ts";
 import { Problems } from "../problems.ts";
 import { validateDriverName } from "../storage/volume_sources.ts";
-import { tooMany } from "./claims.ts";
+import { tooMany } from "./requests.ts";
+import { validateCounters, validateDevice } from "./device.ts";
 
 export type { Device, ResourceSlice } from "../../schema/generated/resource_v1.ts";
 
@@ -26,21 +26,7 @@ const MAX_DEVICES = 128;
 /** Devices with taints, counters or lists of values are fewer. */
 const MAX_RICH_DEVICES = 64;
 const MAX_COUNTER_SETS = 8;
-const MAX_PROPERTIES = 32;
-const MAX_TAINTS = 16;
 const POOL_NAME_LIMIT = 253;
-const VALUE_LIMIT = 64;
-const VALUE_FIELDS = [
-  "bool",
-  "bools",
-  "int",
-  "ints",
-  "string",
-  "strings",
-  "version",
-  "versions",
-] as const;
-const TAINT_EFFECTS = ["NoExecute", "NoSchedule", "None"];
 
 function validatePool(problems: Problems, spec: ResourceSliceSpec): void {
   const { name = "", resourceSliceCount = 0, generation = 0 } = spec.pool ?? {};
@@ -99,45 +85,10 @@ function validateNodes(problems: Problems, spec: ResourceSliceSpec): void {
   }
 }
 
-function validateAttribute(problems: Problems, at: string, attribute: DeviceAttribute): void {
-  const given = VALUE_FIELDS.filter((field) => attribute[field] !== undefined);
-  if (given.length !== 1) {
-    const shown = given.length === 0 ? "" : attribute;
-    return problems.invalid(at, shown, "exactly one value must be specified");
-  }
-  const value = attribute[given[0]];
-  for (const text of Array.isArray(value) ? value : [value]) {
-    if (typeof text === "string" && text.length > VALUE_LIMIT) {
-      problems.tooLong(`${at}.${given[0]}`, VALUE_LIMIT);
-    }
-  }
-}
-
-function validateDevice(problems: Problems, at: string, device: Device): void {
-  const { name, attributes = {}, capacity = {}, taints = [] } = device;
-  if (!name) problems.required(`${at}.name`);
-  else problems.checkName(`${at}.name`, name, checkDns1123Label);
-  const count = Object.keys(attributes).length + Object.keys(capacity).length;
-  if (count > MAX_PROPERTIES) {
-    const detail =
-      `the total number of attributes and capacities must not exceed ${MAX_PROPERTIES}`;
-    problems.invalid(at, count, detail);
-  }
-  for (const [key, attribute] of Object.entries(attributes)) {
-    validateAttribute(problems, `${at}.attributes[${key}]`, attribute);
-  }
-  if (tooMany(problems, `${at}.taints`, taints.length, MAX_TAINTS)) return;
-  taints.forEach(({ key, effect }, index) => {
-    const path = `${at}.taints[${index}]`;
-    if (!key) problems.required(`${path}.key`);
-    problems.oneOf(`${path}.effect`, effect, TAINT_EFFECTS);
-  });
-}
-
 function validateCounterSet(problems: Problems, at: string, set: CounterSet): void {
   if (!set.name) problems.required(`${at}.name`);
   else problems.checkName(`${at}.name`, set.name, checkDns1123Label);
-  if (Object.keys(set.counters ?? {}).length === 0) problems.required(`${at}.counters`);
+  validateCounters(problems, `${at}.counters`, Object.keys(set.counters ?? {}));
 }
 
 function isRich(device: Device): boolean {
@@ -161,13 +112,14 @@ function validate(draft: KubeObject): FieldError[] {
   if (spec.sharedCounters !== undefined && spec.devices !== undefined) {
     problems.invalid("spec", "", "only one of `sharedCounters` or `devices` is allowed");
   }
+  const choosesNodes = spec.perDeviceNodeSelection === true;
   const devices = spec.devices ?? [];
   const limit = devices.some(isRich) ? MAX_RICH_DEVICES : MAX_DEVICES;
   if (!tooMany(problems, "spec.devices", devices.length, limit)) {
     const names = new Set<string>();
     devices.forEach((device, index) => {
       const at = `spec.devices[${index}]`;
-      validateDevice(problems, at, device);
+      validateDevice(problems, at, device, choosesNodes);
       if (names.has(device.name)) problems.duplicate(at, device.name);
       names.add(device.name);
     });

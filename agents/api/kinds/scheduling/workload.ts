@@ -8,7 +8,7 @@ import { checkDns1123Label, checkDns1123Subdomain, checkPathSegment } from "../.
 import type { FieldError, Rules } from "../../resource.ts";
 import type { Workload } from "../../schema/generated/scheduling_v1alpha2.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { tooMany } from "../devices/claims.ts";
+import { tooMany } from "../devices/requests.ts";
 import { Problems } from "../problems.ts";
 import { refuseUnserved, requireName, validatePolicy } from "./pod_group.ts";
 
