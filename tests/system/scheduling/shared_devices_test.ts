@@ -39,7 +39,7 @@ schedulingTest("claims share a device until it has nothing left to give", async 
     return status.allocation.devices.results[0];
   }));
   assert.deepEqual(results.map(({ consumedCapacity }) => consumedCapacity.memory), [
-    "10Gi",
+    "12Gi",
     "28Gi",
   ]);
   const uid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
