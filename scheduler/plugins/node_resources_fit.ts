@@ -49,6 +49,8 @@ const EPHEMERAL = 8;
 const FIRST_SCALAR_BIT = 4;
 const LAST_SCALAR_BIT = 24;
 
+const NO_SCALARS: readonly ScalarDemand[] = [];
+
 interface ScalarDemand {
   readonly name: string;
   readonly amount: number;
@@ -219,7 +221,8 @@ function scoreCurve(
 
 function scoreRun(table: NodeTable, spec: PodSpecRow, strategy: ScoringStrategy): ScoreRun {
   const resources = strategy.resources ?? CPU_AND_MEMORY;
-  const columns = resourceColumns(table, spec, resources, "nonzero");
+  // The pass in lanes never asks for them.
+  let known: readonly ResourceColumn[] | undefined;
   const curve = strategy.type === "RequestedToCapacityRatio" ? brokenLine(strategy.shape) : null;
   const scoreOf = strategy.type === "MostAllocated" ? mostAllocated : leastAllocated;
   const isPlain = strategy.type === "LeastAllocated" && isCpuAndMemory(resources);
@@ -230,6 +233,7 @@ function scoreRun(table: NodeTable, spec: PodSpecRow, strategy: ScoringStrategy)
       ? { cpuMilli: spec.nonzeroCpuMilli, memoryBytes: spec.nonzeroMemoryBytes }
       : undefined,
     score(out, _verdicts, range) {
+      const columns = known ??= resourceColumns(table, spec, resources, "nonzero");
       if (curve !== null) scoreCurve(columns, curve, out, range);
       else if (strategy.type === "MostAllocated" || !scoreLeastFast(columns, out, range)) {
         scoreMean(columns, scoreOf, out, range);
@@ -291,7 +295,8 @@ export function createNodeResourcesFit(
   const ignoredGroups = new Set(args.ignoredResourceGroups ?? []);
   const strategy = args.strategy ?? { type: "LeastAllocated" };
 
-  function scalarDemands({ requests }: PodSpecRow): ScalarDemand[] {
+  function scalarDemands({ requests }: PodSpecRow): readonly ScalarDemand[] {
+    if (requests.scalars.length === 0) return NO_SCALARS;
     return requests.scalars
       .filter(({ name, amount }) =>
         amount !== 0 && !ignored.has(name) && !ignoredGroups.has(name.split("/")[0])
