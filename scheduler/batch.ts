@@ -19,6 +19,8 @@ import { VolumeTwins } from "./sharing/volume_twins.ts";
 const MAX_CELLS = 8 * 1024 * 1024;
 const MAX_COLUMNS = 64;
 const MET = 16_384;
+/** Decisions, for each column there is room for, after which a template counts as new again. */
+const RECENT = 4;
 /** The filters that look at where volumes can be reached from, and at nothing else. */
 const PLACE_FILTERS: ReadonlySet<string> = new Set(["VolumeBinding", "VolumeZone"]);
 
@@ -29,6 +31,9 @@ export class BatchDecider {
   readonly #columns = new Map<Profile, Map<PodTemplate, SharedColumn>>();
   /** Ids of templates met lately, by their low bits: a column pays off from the second pod on. */
   readonly #met = new Float64Array(MET);
+  /** At which decision that was; whoever comes back late would find its column dropped. */
+  readonly #metAt = new Float64Array(MET);
+  #decisions = 0;
   /** Templates that could not be shared while the nodes were as they are. */
   readonly #unshared = new WeakMap<PodTemplate, number>();
   readonly #refusals = new WeakMap<SharedRefusal, Outcome>();
@@ -46,6 +51,7 @@ export class BatchDecider {
     const input = this.#standingIn(asked);
     const { pod: { nominatedNode }, table } = input;
     this.wasShared = false;
+    this.#decisions++;
     const column = this.#columnOf(input);
     // Where filters look further, a promise to another pod changes more than its row.
     const isAlone = column === undefined || (!column.seesGuests && mayMeetGuests(input));
@@ -77,6 +83,7 @@ export class BatchDecider {
     if (column !== undefined) {
       if (column.repair(nominations)) return column;
       columns.delete(template);
+      this.#metAt[template.id % MET] = this.#decisions;
     }
     return this.#make(columns, input);
   }
@@ -118,17 +125,19 @@ export class BatchDecider {
   #make(columns: Map<PodTemplate, SharedColumn>, input: DecideInput): SharedColumn | undefined {
     const { pod: { template }, table } = input;
     if (table.nodeCount === 0) return undefined;
-    if (this.#met[template.id % MET] !== template.id) {
-      this.#met[template.id % MET] = template.id;
-      return undefined;
-    }
+    const limit = Math.max(1, Math.min(MAX_COLUMNS, Math.floor(MAX_CELLS / table.rows)));
+    const slot = template.id % MET;
+    const isNew = this.#met[slot] !== template.id;
+    const isLate = this.#decisions - this.#metAt[slot] > RECENT * limit;
+    this.#met[slot] = template.id;
+    this.#metAt[slot] = this.#decisions;
+    if (isNew || isLate) return undefined;
     if (this.#unshared.get(template) === table.structureGeneration) return undefined;
     const column = SharedColumn.make(input, this.#scratch);
     if (column === null) {
       this.#unshared.set(template, table.structureGeneration);
       return undefined;
     }
-    const limit = Math.max(1, Math.min(MAX_COLUMNS, Math.floor(MAX_CELLS / table.rows)));
     while (columns.size >= limit) columns.delete(columns.keys().next().value!);
     columns.set(template, column);
     return column;
