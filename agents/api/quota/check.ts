@@ -14,7 +14,7 @@ import {
   type QuotaAmounts,
   withoutZeros,
 } from "./amounts.ts";
-import type { Measure, QuotaChange } from "./measure.ts";
+import type { Around, Measure, QuotaChange } from "./measure.ts";
 import { scopeTermsOf } from "./scopes.ts";
 
 /** A quota with what it has used by now. */
@@ -43,9 +43,9 @@ export function isInScopes(quota: KubeObject, measure: Measure, object: KubeObje
 export function checkQuotas(
   quotas: readonly RunningQuota[],
   measure: Measure,
-  parts: { readonly change: QuotaChange; readonly nowMillis: number },
+  parts: { readonly change: QuotaChange; readonly nowMillis: number; readonly around: Around },
 ): QuotaOutcome {
-  const { change, nowMillis } = parts;
+  const { change, nowMillis, around } = parts;
   const { object } = change;
   const concerned = quotas.filter(({ quota }) => quotaMatches(quota, measure, object));
   for (const { quota } of concerned) {
@@ -53,7 +53,7 @@ export function checkQuotas(
     if (reason !== null) return { kind: "refused", reason };
   }
   if (concerned.length === 0) return NOTHING;
-  const usage = measure.usage(object, nowMillis);
+  const usage = measure.usage(object, nowMillis, around);
   const negative = negativeNames(usage);
   if (negative.length > 0) {
     const reason = `quota usage is negative for resource(s): ${negative.sort().join(",")}`;
@@ -97,10 +97,11 @@ function deltaFor(
   parts: {
     readonly change: QuotaChange;
     readonly nowMillis: number;
+    readonly around: Around;
     readonly usage: QuotaAmounts;
   },
 ): QuotaAmounts {
-  const { change: { operation, old }, nowMillis, usage } = parts;
+  const { change: { operation, old }, nowMillis, around, usage } = parts;
   if (operation !== "UPDATE" || old === null || !quotaMatches(quota, measure, old)) return usage;
-  return beyond(usage, measure.usage(old, nowMillis));
+  return beyond(usage, measure.usage(old, nowMillis, around));
 }

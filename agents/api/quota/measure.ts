@@ -1,6 +1,7 @@
 /**
  * What an object uses of its namespace's quotas, kind by kind.
- * In: an object. Out: amounts by the names that quotas limit. Never: reads another object.
+ * In: an object, and for claims to devices what stands around it. Out: amounts by the names that
+ * quotas limit. Never: reads anything by itself.
  * Source: pkg/quota/v1/evaluator/core, apiserver's quota/v1/generic (v1.36).
  */
 import { CLAIM_MEASURE, DEVICE_CLAIM_MEASURE } from "./measure_claims.ts";
@@ -17,10 +18,17 @@ export interface QuotaChange {
   readonly old: KubeObject | null;
 }
 
+/** Objects that say how much of a claim to devices another object is charged for already. */
+export interface Around {
+  readonly deviceClass: (name: string) => KubeObject | undefined;
+  readonly pod: (namespace: string, name: string) => KubeObject | undefined;
+  readonly claims: (namespace: string) => readonly KubeObject[];
+}
+
 export interface Measure {
   /** Whether a change of the collection could use more. */
   readonly handles: (change: QuotaChange) => boolean;
-  readonly usage: (object: KubeObject, nowMillis: number) => QuotaAmounts;
+  readonly usage: (object: KubeObject, nowMillis: number, around: Around) => QuotaAmounts;
   /** Whether the collection uses anything by this name. */
   readonly counts: (name: string) => boolean;
   /** Whether an object is in a scope; absent: in none. */

@@ -69,7 +69,7 @@ export const POD_MEASURE: Measure = {
 };
 
 /** `requests.nvidia.com/gpu`: what is not the cluster's own is limited by request alone. */
-function isExtendedRequest(name: string): boolean {
+export function isExtendedRequest(name: string): boolean {
   if (!name.startsWith("requests.")) return false;
   const isNative = !name.includes("/") || name.includes("kubernetes.io/");
   return !isNative || name.startsWith("requests.deviceclass.resource.kubernetes.io/");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { KubeObject } from "../meta.ts";
 import { checkQuotas, isInScopes } from "./check.ts";
-import { measureOf } from "./measure.ts";
+import { type Around, measureOf } from "./measure.ts";
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
@@ -13,8 +13,9 @@ const pod = (resources: object = {}, more: Json = {}): KubeObject => ({
   spec: { containers: [{ name: "c", resources }], ...more.spec },
   status: more.status,
 });
-const used = (group: string, plural: string, object: KubeObject) =>
-  measureOf(group, plural)!.usage(object, NOW);
+const ALONE: Around = { deviceClass: () => undefined, pod: () => undefined, claims: () => [] };
+const used = (group: string, plural: string, object: KubeObject, around = ALONE) =>
+  measureOf(group, plural)!.usage(object, NOW, around);
 
 Deno.test("a pod uses what it requests and limits, overhead included, while it lives", () => {
   const asked = { requests: { cpu: "1", memory: "1Gi", "x.io/gpu": "2" }, limits: { cpu: "2" } };
@@ -153,7 +154,7 @@ Deno.test("what does not fit is refused in upstream's words", () => {
   for (const [one, resources, expected] of cases) {
     const change = { operation: "CREATE", subresource: "", object: pod(resources), old: null };
     const running = [{ quota: one, used: one.status.used }];
-    const outcome = checkQuotas(running, measure, { change, nowMillis: NOW });
+    const outcome = checkQuotas(running, measure, { change, nowMillis: NOW, around: ALONE });
     assert.deepEqual(outcome, { kind: "refused", reason: expected });
   }
 });
@@ -172,6 +173,7 @@ Deno.test("an update pays for what it adds; quotas about other things are left a
     checkQuotas([{ quota: one, used: one.status.used }], measure, {
       change: { operation: "UPDATE", subresource: "", object: claim(to), old: claim(from) },
       nowMillis: NOW,
+      around: ALONE,
     });
   assert.deepEqual(check("1Gi", "3Gi"), {
     kind: "fits",
@@ -179,4 +181,41 @@ Deno.test("an update pays for what it adds; quotas about other things are left a
   });
   assert.equal(check("1Gi", "4Gi").kind, "refused");
   assert.deepEqual(check("3Gi", "1Gi"), { kind: "fits", used: new Map() });
+});
+
+Deno.test("devices count as what they stand for, unless their pod is charged for it", () => {
+  const owner = { apiVersion: "v1", kind: "Pod", name: "p", uid: "u", controller: true };
+  const claim = (metadata: Json = {}, count = 3): KubeObject => ({
+    metadata: { name: "c", namespace: "n", creationTimestamp: "2026-01-01T00:00:00Z", ...metadata },
+    spec: { devices: { requests: [{ exactly: { deviceClassName: "gpu", count } }] } },
+  });
+  const annotations = { "resource.kubernetes.io/extended-resource-claim": "true" };
+  const made = { annotations, ownerReferences: [owner] };
+  const user = (name?: string) =>
+    pod({ requests: { "x.io/gpu": "2" } }, {
+      metadata: { uid: "u" },
+      status: name && { extendedResourceClaimStatus: { resourceClaimName: name } },
+    });
+  const around = (owned: KubeObject, others: readonly KubeObject[] = []): Around => ({
+    deviceClass: () => ({ metadata: {}, spec: { extendedResourceName: "x.io/gpu" } }),
+    pod: (_namespace, name) => name === "p" ? owned : undefined,
+    claims: () => others,
+  });
+  const byName = "requests.deviceclass.resource.kubernetes.io/gpu";
+  const tell = (object: KubeObject, world: Around) => {
+    const all = used("resource.k8s.io", "resourceclaims", object, world);
+    return [all["requests.x.io/gpu"], all[byName], all["gpu.deviceclass.resource.k8s.io/devices"]];
+  };
+  assert.deepEqual(tell(claim(), ALONE), [undefined, undefined, "3"]);
+  assert.deepEqual(tell(claim(), around(user())), ["3", "3", "3"]);
+  assert.deepEqual(tell(claim(made), around(user("c"))), ["1", "3", "3"]);
+  assert.deepEqual(tell(claim(made, 2), around(user("c"))), [undefined, "2", "2"]);
+  assert.deepEqual(tell(claim(made), around(user("other"))), ["3", "3", "3"]);
+  assert.deepEqual(tell(claim(made), around(user())), ["1", "3", "3"]);
+  const earlier = claim({ ...made, name: "b" });
+  assert.deepEqual(tell(claim(made), around(user(), [earlier])), ["3", "3", "3"]);
+  const stranger = { ...made, ownerReferences: [{ ...owner, uid: "v" }] };
+  assert.deepEqual(tell(claim(stranger), around(user())), ["3", "3", "3"]);
+  const { counts } = measureOf("resource.k8s.io", "resourceclaims")!;
+  assert.deepEqual(["requests.x.io/gpu", byName, "requests.cpu"].map(counts), [true, true, false]);
 });

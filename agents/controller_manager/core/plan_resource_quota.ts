@@ -8,9 +8,9 @@ import type { KubeObject } from "../../api/meta.ts";
 import { addAll, canonicalAmounts, equalAmounts, only } from "../../api/quota/amounts.ts";
 import type { QuotaAmounts } from "../../api/quota/amounts.ts";
 import { isInScopes } from "../../api/quota/check.ts";
-import { type Measure, measureOf } from "../../api/quota/measure.ts";
+import { type Around, type Measure, measureOf } from "../../api/quota/measure.ts";
 import { compareQuantities } from "../../api/quantity.ts";
-import { pods, resourceQuotas } from "../../api/resources.ts";
+import { deviceClasses, pods, resourceClaims, resourceQuotas } from "../../api/resources.ts";
 import type { Resource } from "../../api/resource.ts";
 import type { Action, Controller, PlanInput, View, Watch } from "../controller.ts";
 
@@ -42,7 +42,7 @@ export function resourceQuotaController(all: readonly Resource[]): Controller {
   return {
     name: "resourcequota-controller",
     workers: 5,
-    watches: counted.map(watchOf),
+    watches: [...counted.map(watchOf), { resource: deviceClasses }],
     plan: (key, input) => planQuota(key, input, { counted, seen }),
   };
 }
@@ -138,14 +138,20 @@ function usedIn(
     readonly counted: readonly Counted[];
   },
 ): QuotaAmounts {
+  const { view, nowMillis } = parts;
+  const around: Around = {
+    deviceClass: (name) => view.get(deviceClasses, { name }),
+    pod: (namespace, name) => view.get(pods, { namespace, name }),
+    claims: (namespace) => view.list(resourceClaims, namespace),
+  };
   let used: QuotaAmounts = {};
   for (const { resource, measure } of parts.counted) {
     const names = Object.keys(hard).filter(measure.counts);
     if (names.length === 0) continue;
     used = addAll(used, Object.fromEntries(names.map((name) => [name, "0"])));
-    for (const object of parts.view.list(resource, quota.metadata.namespace)) {
+    for (const object of view.list(resource, quota.metadata.namespace)) {
       if (!isInScopes(quota, measure, object)) continue;
-      used = addAll(used, only(measure.usage(object, parts.nowMillis), names));
+      used = addAll(used, only(measure.usage(object, nowMillis, around), names));
     }
   }
   return used;

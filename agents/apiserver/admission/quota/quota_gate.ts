@@ -7,12 +7,13 @@
 import type { KubeObject } from "../../../api/meta.ts";
 import { equalAmounts, type QuotaAmounts } from "../../../api/quota/amounts.ts";
 import { checkQuotas } from "../../../api/quota/check.ts";
-import type { Measure } from "../../../api/quota/measure.ts";
-import { resourceQuotas } from "../../../api/resources.ts";
+import type { Around, Measure } from "../../../api/quota/measure.ts";
+import type { Resource } from "../../../api/resource.ts";
+import { deviceClasses, pods, resourceClaims, resourceQuotas } from "../../../api/resources.ts";
 import { conflict, forbidden } from "../../../api/status.ts";
 import type { StoredObject } from "../../cache/stored_object.ts";
 import { commitPut } from "../../verbs/commit.ts";
-import { cacheOf, type Core, groupResourceOf, prefixOf } from "../../verbs/core.ts";
+import { cacheOf, type Core, groupResourceOf, keyOf, prefixOf } from "../../verbs/core.ts";
 import type { AdmissionRequest } from "../admission.ts";
 
 interface Waiter {
@@ -27,11 +28,22 @@ const MAX_ATTEMPTS = 8;
 
 export class QuotaGate {
   readonly #core: Core;
+  readonly #around: Around;
   readonly #waiting = new Map<string, Waiter[]>();
   readonly #running = new Set<string>();
 
   constructor(core: Core) {
     this.#core = core;
+    const find = (resource: Resource, namespace: string, name: string) =>
+      cacheOf(core, resource).get(keyOf({ resource, namespace, name }))?.object;
+    this.#around = {
+      deviceClass: (name) => find(deviceClasses, "", name),
+      pod: (namespace, name) => find(pods, namespace, name),
+      claims: (namespace) =>
+        cacheOf(core, resourceClaims)
+          .select({ keyPrefix: `${prefixOf(resourceClaims)}${namespace}/` })
+          .map(({ object }) => object),
+    };
   }
 
   /** Errors: rejects with ApiError 403 for what does not fit. */
@@ -104,7 +116,8 @@ export class QuotaGate {
       }));
       const change = { ...request, object: request.object! };
       const { nowMillis } = this.#core;
-      const outcome = checkQuotas(running, measure, { change, nowMillis });
+      const around = this.#around;
+      const outcome = checkQuotas(running, measure, { change, nowMillis, around });
       if (outcome.kind === "refused") {
         reject(forbidden(groupResourceOf(request.resource), request.name, outcome.reason));
       } else if (request.dryRun || outcome.used.size === 0) resolve();
