@@ -193,3 +193,14 @@ export function podEvents(before: PodRow, after: PodRow, assigned: boolean): Clu
   if (changes.length === 0) changes.push("update");
   return changes.map((change) => ({ resource: "pod", change, before, after, assigned }));
 }
+
+/** @returns that a pod got a node. */
+export function podAdded(after: PodRow): ClusterEvent {
+  return { resource: "pod", change: "add", before: null, after, assigned: true };
+}
+
+/** @returns that a pod left its node, or the node promised to it. @param upToPriority as there */
+export function podGone(before: PodRow, upToPriority?: number): ClusterEvent {
+  const event = { resource: "pod", change: "delete", before, after: null } as const;
+  return { ...event, assigned: true, upToPriority };
+}

@@ -8,9 +8,9 @@
 
 import type { Action, GroupVerdict } from "./action.ts";
 import { BatchDecider } from "./batch.ts";
-import { isSamePlace, nodeEvents, podEvents } from "./cluster_event.ts";
+import { isSamePlace, nodeEvents, podAdded, podEvents, podGone } from "./cluster_event.ts";
 import type { ClusterEvent } from "./cluster_event.ts";
-import { decide } from "./decide.ts";
+import { decide, pickRank } from "./decide.ts";
 import type { Diagnosis, Outcome } from "./decide.ts";
 import { explain, NO_NODES_MESSAGE } from "./explain.ts";
 import type { TriedPod } from "./gangs/gang_attempt.ts";
@@ -78,6 +78,9 @@ export class Scheduler {
   readonly #skipped: QueuedPod[] = [];
   readonly #groups: GroupTries;
   readonly #groupPorts: GroupPorts = {
+    table: this.table,
+    templates: this.templates,
+    roll: (sides) => pickRank(this.#seed, sides),
     decide: (entry) => this.#decide(entry),
     hold: ({ pod }, nodeName) => {
       this.#nominated.set(pod, "");
@@ -146,7 +149,11 @@ export class Scheduler {
   setGroup(name: string, policy: GroupPolicy | null, nowMs: number): void {
     this.#groups.interrupt(nowMs);
     this.#gangs.setPolicy(name, policy);
-    this.#tell({ resource: "podGroup", group: name }, nowMs);
+    this.#tellGroup(name, nowMs);
+  }
+
+  #tellGroup(group: string, nowMs: number): void {
+    this.#tell({ resource: "podGroup", group }, nowMs);
   }
 
   /**
@@ -174,9 +181,7 @@ export class Scheduler {
     if (!this.queue.update(row, nowMs)) {
       this.queue.add(row, profile, nowMs);
       // While the group holds its pods back, one more changes nothing for the others.
-      if (row.group !== "" && this.#gangs.gate(row) === "") {
-        this.#tell({ resource: "podGroup", group: row.group }, nowMs);
-      }
+      if (row.group !== "" && this.#gangs.gate(row) === "") this.#tellGroup(row.group, nowMs);
     }
     this.#nominated.set(row, row.nominatedNode);
   }
@@ -196,8 +201,7 @@ export class Scheduler {
   }
 
   #tellGone(pod: PodRow, nowMs: number, upToPriority?: number): void {
-    const event = { resource: "pod", change: "delete", before: pod, after: null } as const;
-    this.#tell({ ...event, assigned: true, upToPriority }, nowMs);
+    this.#tell(podGone(pod, upToPriority), nowMs);
   }
 
   /** A pod that the API says is on a node: ours confirmed, or anyone's. */
@@ -213,12 +217,8 @@ export class Scheduler {
     this.#nominated.set(pod, "");
     if (isSamePlace(before, pod, nodeName)) return;
     this.table.addPod(pod, nodeName);
-    if (before === undefined) {
-      const event = { resource: "pod", change: "add", before: null, after: pod } as const;
-      this.#tell({ ...event, assigned: true }, nowMs);
-      return;
-    }
-    for (const event of podEvents(before.pod, pod, true)) this.#tell(event, nowMs);
+    const events = before === undefined ? [podAdded(pod)] : podEvents(before.pod, pod, true);
+    for (const event of events) this.#tell(event, nowMs);
   }
 
   /** A pod that is gone or finished. */
@@ -238,6 +238,7 @@ export class Scheduler {
     this.#nominated.set(pod, "");
     if (known !== undefined) this.#tellGone(pod, nowMs);
     else this.#breakPromise(pod, nowMs);
+    if (this.#gangs.topologyOf(pod.group) !== "") this.#tellGroup(pod.group, nowMs);
   }
 
   /** The evictions for a pod have been asked for. @param isComplete false when one failed */
@@ -300,8 +301,8 @@ export class Scheduler {
       const entry = this.#takeTorn() ?? this.queue.pop();
       if (entry === undefined) break;
       if (entry.pod.terminating) this.#skipped.push(entry);
-      else if (this.#gangs.missing(entry.pod.group) > 0) {
-        actions.push(...this.#groups.begin(entry, nowMs));
+      else if (this.#gangs.goesTogether(entry.pod.group)) {
+        this.#groups.begin(entry);
       } else {
         actions.push(this.#decideOne(entry, nowMs));
         left--;

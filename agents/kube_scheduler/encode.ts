@@ -225,7 +225,11 @@ function groupOf({ metadata, spec }: Pod): string {
 
 /** @returns what a pod group asks for; 0 = its pods need not start together. */
 export function encodeGroup(group: PodGroup): GroupPolicy {
-  return { minCount: group.spec?.schedulingPolicy?.gang?.minCount ?? 0 };
+  const { schedulingPolicy, schedulingConstraints } = group.spec ?? {};
+  return {
+    minCount: schedulingPolicy?.gang?.minCount ?? 0,
+    topologyKey: schedulingConstraints?.topology?.[0]?.key ?? "",
+  };
 }
 
 /** @returns the row of one pod with its interned spec. */

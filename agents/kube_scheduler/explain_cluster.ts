@@ -235,7 +235,7 @@ async function readGroup(
   const group = (await read<PodGroup>(podGroups)).find((it) => keyOf(it) === name);
   const alive = members.filter((pod) => !isFinished(pod));
   return {
-    minCount: group === undefined ? null : encodeGroup(group).minCount,
+    policy: group === undefined ? null : encodeGroup(group),
     bound: alive.flatMap((pod) => {
       const { nodeName = "" } = pod.spec;
       return nodeName === "" ? [] : [{ row: rowOf(pod, false), nodeName }];

@@ -173,6 +173,7 @@ export interface PodDisruptionBudget extends KubeObject {
 export interface PodGroup extends KubeObject {
   readonly spec?: {
     readonly schedulingPolicy?: { readonly gang?: { readonly minCount?: number } };
+    readonly schedulingConstraints?: { readonly topology?: readonly { readonly key: string }[] };
   };
   readonly status?: { readonly conditions?: readonly PodCondition[] };
 }

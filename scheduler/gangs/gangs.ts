@@ -11,6 +11,8 @@ import type { PodRow } from "../pod_row.ts";
 /** What a group asks for: pods that must be placed together, 0 = each on its own. */
 export interface GroupPolicy {
   readonly minCount: number;
+  /** Label of nodes; all pods of the group go where it has one value. Absent or "" = anywhere. */
+  readonly topologyKey?: string;
 }
 
 interface Group {
@@ -71,6 +73,21 @@ export class Gangs {
   missing(name: string): number {
     const group = this.#groups.get(name);
     return Math.max(0, (group?.policy?.minCount ?? 0) - (group?.placed.size ?? 0));
+  }
+
+  /** @returns the label that keeps the group's pods together, "" when none does. */
+  topologyOf(name: string): string {
+    return this.#groups.get(name)?.policy?.topologyKey ?? "";
+  }
+
+  /** @returns whether the waiting pods of the group are placed as one. */
+  goesTogether(name: string): boolean {
+    return name !== "" && (this.missing(name) > 0 || this.topologyOf(name) !== "");
+  }
+
+  /** @returns uids of the pods of a group that have a node. */
+  placed(name: string): Iterable<string> {
+    return this.#groups.get(name)?.placed ?? [];
   }
 
   /** @returns uids of the pods of a group that wait for a node. */

@@ -13,15 +13,17 @@ import { GANG_SCHEDULING } from "../plugins/gang_scheduling.ts";
 import { goesFirst } from "../plugins/priority_sort.ts";
 import type { PodRow } from "../pod_row.ts";
 import type { QueuedPod, SchedulingQueue } from "../queue.ts";
-import { GROUP_UNSCHEDULABLE, tryGang, WAITS_FOR_PREEMPTION } from "./gang_attempt.ts";
-import type { GangAttempt, GangPorts, TriedPod } from "./gang_attempt.ts";
+import { GROUP_UNSCHEDULABLE } from "./gang_attempt.ts";
+import type { TriedPod } from "./gang_attempt.ts";
 import type { Gangs } from "./gangs.ts";
+import { tryGroup } from "./group_attempt.ts";
+import type { GroupAttempt, PlacementPorts } from "./group_attempt.ts";
 
 /** A group that was put back so often is tried in one go, or it might never come to an end. */
 const MOST_INTERRUPTIONS = 3;
 
 /** What a try does to the machine, and what follows once it has ended. */
-export interface GroupPorts extends GangPorts {
+export interface GroupPorts extends PlacementPorts {
   /** The group whose pods may share claims from now on, "" = none. */
   share(group: string): void;
   /** Keeps to a placement that is held. */
@@ -34,7 +36,7 @@ export interface GroupPorts extends GangPorts {
 interface GroupTry {
   readonly group: string;
   readonly entries: ReadonlyMap<string, QueuedPod>;
-  readonly steps: Generator<void, GangAttempt>;
+  readonly steps: Generator<void, GroupAttempt>;
   /** Whether something happened that may help its pods, which wait nowhere while they are tried. */
   missedEvents: boolean;
 }
@@ -86,22 +88,19 @@ export class GroupTries {
     }
   }
 
-  /** Takes all waiting pods of a group out of the queue. @returns actions if they can't be tried */
-  begin(first: QueuedPod, nowMs: number): Action[] {
+  /** Takes all waiting pods of a group out of the queue. */
+  begin(first: QueuedPod): void {
     const { group } = first.pod;
     const others = this.#gangs.waiting(group).filter((uid) => uid !== first.pod.uid)
       .flatMap((uid) => this.#queue.take(uid) ?? []);
     const entries = [first, ...others].filter(({ pod }) => !pod.terminating)
       .sort((a, b) => goesFirst(a, b) ? -1 : 1);
-    const stranger = entries.find(({ profile }) => profile !== first.profile);
-    if (stranger !== undefined) return this.#refuseMixed(entries, stranger, nowMs);
     this.#current = {
       group,
       entries: new Map(entries.map((entry) => [entry.pod.uid, entry])),
-      steps: tryGang(entries, this.#gangs.missing(group), this.#ports),
+      steps: tryGroup(entries, { group, gangs: this.#gangs, ports: this.#ports }),
       missedEvents: false,
     };
-    return [];
   }
 
   /**
@@ -115,7 +114,7 @@ export class GroupTries {
     const inOneGo = (this.#interruptions.get(group) ?? 0) >= MOST_INTERRUPTIONS;
     this.#ports.share(group);
     let looks = 0;
-    let end: GangAttempt | undefined;
+    let end: GroupAttempt | undefined;
     while (end === undefined && (inOneGo || looks < limit)) {
       const step = steps.next();
       looks++;
@@ -146,9 +145,9 @@ export class GroupTries {
     for (const entry of entries.values()) this.#queue.giveBack(entry, nowMs);
   }
 
-  #end({ result, tried }: GangAttempt, nowMs: number): Action[] {
+  #end({ result, tried, message }: GroupAttempt, nowMs: number): Action[] {
     const current = this.#current!;
-    const { group } = current;
+    const { group, entries } = current;
     if (result !== "starts" && current.missedEvents) {
       this.#redo(current, nowMs);
       return [];
@@ -163,17 +162,14 @@ export class GroupTries {
           : this.#ports.assume(pod.entry, pod.nodeName, group)
       );
     }
-    const message = result === "waits" ? WAITS_FOR_PREEMPTION : GROUP_UNSCHEDULABLE;
+    if (result === "error") return this.#refuse(group, [...entries.values()], message, nowMs);
     this.#verdicts.set(group, unscheduled(message));
     const rejectedBy = new Set([GANG_SCHEDULING, ...tried.flatMap((pod) => pod.rejectedBy)]);
     return tried.map((pod) => this.#ports.reject(pod, rejectedBy, nowMs));
   }
 
-  #refuseMixed(entries: readonly QueuedPod[], stranger: QueuedPod, nowMs: number): Action[] {
-    const names = [entries[0].profile, stranger.profile].map((it) => `"${it.schedulerName}"`);
-    const message = "all pods in a single pod group should have the same .spec.schedulerName " +
-      `set, got: ${names.join(" and ")}`;
-    this.#verdicts.set(stranger.pod.group, unscheduled(message, "SchedulerError"));
+  #refuse(group: string, entries: QueuedPod[], message: string, nowMs: number): Action[] {
+    this.#verdicts.set(group, unscheduled(message, "SchedulerError"));
     return entries.map((entry): Action => {
       this.#ports.takeBack(entry, nowMs);
       return { kind: "reject", entry, message, nominatedNode: "", victims: [], isError: true };

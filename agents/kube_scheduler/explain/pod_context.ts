@@ -4,7 +4,7 @@
  * holds the pod back, how its group stands and would fare now, how its claims stand.
  * Never: decides for real; what is tried here is tried in a scheduler that nobody else has.
  */
-import type { PodRow, Scheduler } from "../../../scheduler/mod.ts";
+import type { GroupPolicy, PodRow, Scheduler } from "../../../scheduler/mod.ts";
 
 /** One pod of the group, as it would fare if the group were tried now. */
 export interface MemberAccount {
@@ -46,8 +46,8 @@ export interface PodContext {
 
 /** The pod's group as it was read, and the pods of it. */
 export interface GroupParts {
-  /** Pods to start together; null = there is no such group. */
-  readonly minCount: number | null;
+  /** What the group asks for; null = there is no such group. */
+  readonly policy: GroupPolicy | null;
   readonly bound: readonly { readonly row: PodRow; readonly nodeName: string }[];
   /** The explained pod among them, if it waits. */
   readonly waiting: readonly { readonly row: PodRow; readonly schedulerName: string }[];
@@ -85,8 +85,8 @@ function gatesOf(scheduler: Scheduler, pod: PodRow, schedulerName: string): stri
 /** Tries the group for real, in a scheduler that is thrown away afterwards. */
 function tryGroup(scheduler: Scheduler, name: string, parts: GroupParts): GroupAccount {
   const { bound, waiting } = parts;
-  const minCount = parts.minCount ?? 0;
-  if (parts.minCount !== null) scheduler.setGroup(name, { minCount }, 0);
+  const { minCount } = parts.policy ?? { minCount: 0 };
+  if (parts.policy !== null) scheduler.setGroup(name, parts.policy, 0);
   for (const { row, schedulerName } of waiting) scheduler.setPending(row, schedulerName, 0);
   const outcomes = new Map<string, { readonly nodeName: string; readonly message: string }>();
   for (const action of scheduler.plan(0, ALL)) {

@@ -13,7 +13,7 @@ const PARAMETERS_LIMIT = 10 * 1024;
 /** More than fit. @returns whether it was reported; the items are not looked at then. */
 export function tooMany(problems: Problems, path: string, count: number, limit: number): boolean {
   if (count <= limit) return false;
-  const detail = `must have at most ${limit} items`;
+  const detail = `must have at most ${limit} ${limit === 1 ? "item" : "items"}`;
   problems.errors.push({ type: "tooMany", path, value: count, detail });
   return true;
 }

@@ -1,8 +1,8 @@
 /**
  * The rules of pod groups: pods that are placed together, and how many it takes.
  * In: drafts. Out: checks, columns. Never: places a pod; the scheduler does.
- * Source: pkg/apis/scheduling (v1alpha2 of v1.36), its printers; GenericWorkload and GangScheduling
- * on. Fields behind gates that are off upstream are refused by name.
+ * Source: pkg/apis/scheduling (v1alpha2 of v1.36), its printers; the gates GenericWorkload,
+ * GangScheduling and TopologyAwareWorkloadScheduling on. Fields of others are refused by name.
  */
 import type { Condition, KubeObject } from "../../meta.ts";
 import {
@@ -14,6 +14,7 @@ import {
 import type { FieldError, Rules } from "../../resource.ts";
 import type {
   PodGroup,
+  PodGroupSchedulingConstraints,
   PodGroupSchedulingPolicy,
   PodGroupSpec,
   PodGroupTemplate,
@@ -21,15 +22,14 @@ import type {
 } from "../../schema/generated/scheduling_v1alpha2.ts";
 import { ageColumn, column, nameColumn } from "../columns.ts";
 import { ownStatus } from "../prepare.ts";
+import { tooMany } from "../devices/requests.ts";
 import { Problems } from "../problems.ts";
 
 export type { PodGroup } from "../../schema/generated/scheduling_v1alpha2.ts";
 
 /** What later features bring, and what a user would call each. */
 const NOT_SERVED = {
-  schedulingConstraints: "placing a group within one topology domain is not supported",
   resourceClaims: "claims shared by a group are not supported",
-  disruptionMode: "evicting a group as a whole is not supported",
   priorityClassName: "a group's own priority is not supported, its pods' priorities count",
   priority: "a group's own priority is not supported, its pods' priorities count",
 } as const;
@@ -46,6 +46,23 @@ export function refuseUnserved(
       (Array.isArray(value) && value.length === 0);
     if (!isEmpty) problems.forbidden(`${at}.${field}`, detail);
   }
+  // Pods are evicted one by one, which is what the default asks for.
+  if ((spec.disruptionMode ?? "Pod") !== "Pod") {
+    problems.forbidden(`${at}.disruptionMode`, "evicting a group as a whole is not supported");
+  }
+}
+
+/** At most one label of nodes that keeps the group together. */
+export function validateConstraints(
+  problems: Problems,
+  at: string,
+  { topology = [] }: PodGroupSchedulingConstraints = {},
+): void {
+  const path = `${at}.topology`;
+  if (tooMany(problems, path, topology.length, 1)) return;
+  topology.forEach(({ key }, index) =>
+    requireName(problems, `${path}[${index}].key`, key, checkQualifiedName)
+  );
 }
 
 /** Exactly one policy, and a gang of at least one pod. */
@@ -101,13 +118,21 @@ function validate(draft: KubeObject): FieldError[] {
     validateReference(problems, "spec.podGroupTemplateRef", spec.podGroupTemplateRef);
   }
   validatePolicy(problems, "spec.schedulingPolicy", spec?.schedulingPolicy);
-  if (spec !== undefined) refuseUnserved(problems, "spec", spec);
+  if (spec === undefined) return problems.errors;
+  validateConstraints(problems, "spec.schedulingConstraints", spec.schedulingConstraints);
+  refuseUnserved(problems, "spec", spec);
   return problems.errors;
 }
 
 function validateUpdate(draft: KubeObject, old: KubeObject): FieldError[] {
   const problems = new Problems();
-  for (const field of ["podGroupTemplateRef", "schedulingPolicy"]) {
+  const fixed = [
+    "podGroupTemplateRef",
+    "schedulingPolicy",
+    "schedulingConstraints",
+    "disruptionMode",
+  ];
+  for (const field of fixed) {
     problems.immutable(`spec.${field}`, draft.spec?.[field], old.spec?.[field]);
   }
   return problems.errors;

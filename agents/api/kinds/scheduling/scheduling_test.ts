@@ -28,9 +28,17 @@ Deno.test("a group has one policy, and a gang at least one pod", () => {
     [{ ...gang, disruptionMode: "PodGroup" }, [
       "spec.disruptionMode: Forbidden: evicting a group as a whole is not supported",
     ]],
-    [{ ...gang, schedulingConstraints: { topology: [{ key: "rack" }] } }, [
-      "spec.schedulingConstraints: Forbidden: placing a group within one topology domain is not " +
-      "supported",
+    [{ ...gang, disruptionMode: "Pod" }, []],
+    [{ ...gang, priority: 5 }, [
+      "spec.priority: Forbidden: a group's own priority is not supported, its pods' priorities count",
+    ]],
+    [{ ...gang, schedulingConstraints: {} }, []],
+    [{ ...gang, schedulingConstraints: { topology: [{ key: "example.com/rack" }] } }, []],
+    [{ ...gang, schedulingConstraints: { topology: [{ key: "" }] } }, [
+      "spec.schedulingConstraints.topology[0].key: Required value",
+    ]],
+    [{ ...gang, schedulingConstraints: { topology: [{ key: "a" }, { key: "b" }] } }, [
+      "spec.schedulingConstraints.topology: Too many: 2: must have at most 1 item",
     ]],
   ];
   for (const [spec, expected] of cases) {
@@ -45,6 +53,9 @@ Deno.test("a group's policy stays, and its cells tell how it fares", () => {
   const draft = structuredClone(group);
   draft.spec.schedulingPolicy.gang.minCount = 2;
   assert.match(updateProblems(row, draft, group)[0], /^spec.schedulingPolicy: .*is immutable/);
+  const kept = structuredClone(group);
+  kept.spec.schedulingConstraints = { topology: [{ key: "rack" }] };
+  assert.match(updateProblems(row, kept, group)[0], /^spec.schedulingConstraints: .*is immutable/);
   const condition = { type: "PodGroupScheduled", status: "True", reason: "Scheduled", message: "" };
   const lastTransitionTime = "2030-01-01T00:00:00Z";
   const told = { ...group, status: { conditions: [{ ...condition, lastTransitionTime }] } };

@@ -10,7 +10,7 @@ import type { Workload } from "../../schema/generated/scheduling_v1alpha2.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { tooMany } from "../devices/requests.ts";
 import { Problems } from "../problems.ts";
-import { refuseUnserved, requireName, validatePolicy } from "./pod_group.ts";
+import { refuseUnserved, requireName, validateConstraints, validatePolicy } from "./pod_group.ts";
 
 export type { Workload } from "../../schema/generated/scheduling_v1alpha2.ts";
 
@@ -37,6 +37,8 @@ function validate(draft: KubeObject): FieldError[] {
     names.add(name);
     requireName(problems, `${at}.name`, name, checkDns1123Label);
     validatePolicy(problems, `${at}.schedulingPolicy`, template.schedulingPolicy);
+    const constraints = template.schedulingConstraints;
+    validateConstraints(problems, `${at}.schedulingConstraints`, constraints);
     refuseUnserved(problems, at, template);
   });
   return problems.errors;
