@@ -178,7 +178,7 @@ export function encodeStored(draft: KubeObject, spec?: KnownSpec): Uint8Array {
 function textAround(head: string, middle: Uint8Array, tail: string): Uint8Array {
   const out = new Uint8Array(head.length + middle.length + tail.length);
   const end = head.length + middle.length;
-  if (!writeAscii(head, out, 0) || !writeAscii(tail, out, end)) {
+  if (!writeAscii(head, out) || !writeAscii(tail, out.subarray(end))) {
     return joinBytes([encoder.encode(head), middle, encoder.encode(tail)]);
   }
   out.set(middle, head.length);
@@ -186,13 +186,9 @@ function textAround(head: string, middle: Uint8Array, tail: string): Uint8Array 
 }
 
 /** @returns false when the text has other characters, which take more than a byte. */
-function writeAscii(text: string, out: Uint8Array, at: number): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0x7f) return false;
-    out[at + i] = code;
-  }
-  return true;
+function writeAscii(text: string, out: Uint8Array): boolean {
+  const { read, written } = encoder.encodeInto(text, out);
+  return read === text.length && written === text.length;
 }
 
 /** Makes a draft what readers share: its revision set, frozen all the way down. */
