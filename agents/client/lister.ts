@@ -73,6 +73,8 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
     const old = this.#objects.get(key);
     this.#objects.set(key, object);
     for (const [name, valuesOf] of this.#functions) {
+      // The key names the namespace, so another version of the object is found there already.
+      if (old !== undefined && name === BY_NAMESPACE) continue;
       this.#link(name, key, old === undefined ? [] : valuesOf(old), valuesOf(object));
     }
     return old;
