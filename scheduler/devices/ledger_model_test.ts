@@ -1,20 +1,23 @@
 /**
- * Random pods with claims, bindings that succeed, fail or are told of late: no device is ever held
- * twice, what is refused gives everything back, and in the end all that fits is placed. Run one
- * case with `SEED=n`.
+ * Random pods with claims or extended resources, bindings that succeed, fail or are told of late:
+ * no device is ever held twice or beyond what it has, what is refused gives everything back, and in
+ * the end every device can be had again. Run one case with `SEED=n`.
  */
 
 import assert from "node:assert/strict";
 import { Dice } from "../model/generate.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_SPEC, type PodSpecRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 import type { Action } from "../action.ts";
 import { type Allocation, type ClaimRow, deviceId } from "./device_row.ts";
-import { ask, claim, device, deviceClass, nodeNamed, onNode, slice } from "./testing.ts";
+import type { ClaimBinding } from "./ledger.ts";
+import { ask, capacity, claim, device, deviceClass, nodeNamed, onNode, slice } from "./testing.ts";
 
-const CASES = 200;
+const CASES = 120;
 const STEPS = 30;
 const PROFILE = "default-scheduler";
+const GPU = "example.com/gpu";
+const MEMORY = 4n;
 
 class World {
   readonly dice: Dice;
@@ -25,20 +28,30 @@ class World {
   readonly late: string[] = [];
   /** Uid of a placed pod -> its claim. */
   readonly placed = new Map<string, string>();
+  /** Node -> how many devices it has. */
+  readonly sizes = new Map<string, number>();
   nowMs = 0;
   #made = 0;
 
   constructor(seed: number) {
     this.dice = new Dice(seed);
-    this.scheduler = new Scheduler({ seed, matchDevice: () => true });
-    this.scheduler.devices.setClass("gpu", deviceClass("gpu"));
+    // A selector is the name of a device, "" = any.
+    const matchDevice = ({ name }: { name: string }, selector: string) => name === selector;
+    this.scheduler = new Scheduler({ seed, matchDevice });
+    this.scheduler.devices.setClass("gpu", deviceClass("gpu", { extendedResource: GPU }));
     for (const name of ["n1", "n2", "n3"]) {
       const allocatable = { cpuMilli: 64_000, memoryBytes: 1e12, ephemeralBytes: 0, scalars: [] };
       this.scheduler.setNode({ ...nodeNamed(name), allocatable, allowedPods: 100 }, 0);
       const devices = Array.from(
         { length: 1 + this.dice.roll(3) },
-        (_, i) => device(`d${i}`, { pool: name }),
+        (_, i) =>
+          device(`d${i}`, {
+            pool: name,
+            isShareable: this.dice.chance(40),
+            capacities: [capacity("memory", MEMORY)],
+          }),
       );
+      this.sizes.set(name, devices.length);
       this.scheduler.devices.setSlice(
         slice(devices, { name: `s-${name}`, pool: name, reach: onNode(name) }),
       );
@@ -47,16 +60,31 @@ class World {
 
   addPod(): void {
     const uid = `p${this.#made++}`;
-    const own = this.dice.chance(80) || this.claims.size === 0;
-    const key = own ? this.#addClaim(uid) : this.dice.pick([...this.claims.keys()]);
-    const devices = { claims: [key], rejection: "", containers: [] };
-    const template = this.scheduler.templates.intern({ ...EMPTY_SPEC, devices });
+    if (this.dice.chance(30)) return this.#addExtended(uid);
+    const known = [...this.claims.values()].filter(({ extendedFor }) => extendedFor === "");
+    const own = this.dice.chance(80) || known.length === 0;
+    const key = own ? this.#addClaim(uid) : this.dice.pick(known).key;
+    this.#add(uid, { ...EMPTY_SPEC, devices: { claims: [key], rejection: "", containers: [] } });
+  }
+
+  #addExtended(uid: string): void {
+    const count = 1 + this.dice.roll(2);
+    const requests = { ...EMPTY_SPEC.requests, scalars: [{ name: GPU, amount: count }] };
+    const extended = [{ resource: GPU, count, index: 0 }];
+    const containers = [{ name: "c", index: 0, isShortLived: false, extended }];
+    this.#add(uid, { ...EMPTY_SPEC, requests, devices: { claims: [], rejection: "", containers } });
+  }
+
+  #add(uid: string, spec: PodSpecRow): void {
+    const template = this.scheduler.templates.intern(spec);
     const row = { uid, name: uid, template, terminating: false, nominatedNode: "", startMs: 0 };
     this.scheduler.setPending({ ...row, group: "" }, PROFILE, this.nowMs);
   }
 
   #addClaim(uid: string): string {
-    const row = claim(`c-${uid}`, [ask("r", { count: 1 + this.dice.roll(2) })]);
+    const part = BigInt(1 + this.dice.roll(Number(MEMORY)));
+    const capacities = new Map(this.dice.chance(60) ? [["memory", part]] : []);
+    const row = claim(`c-${uid}`, [ask("r", { count: 1 + this.dice.roll(2), capacities })]);
     this.claims.set(row.key, row);
     this.scheduler.devices.setClaim(row.key, row);
     return row.key;
@@ -67,13 +95,41 @@ class World {
     const { pod } = action.entry;
     const { devices } = this.scheduler;
     if (this.dice.chance(20)) return this.scheduler.refuse(pod.uid, this.nowMs);
-    for (const { key, allocation } of devices.bindingsOf(pod.uid)) {
-      this.#write(key, pod.uid, allocation);
-      devices.confirm(key);
+    let own = "";
+    for (const binding of devices.bindingsOf(pod.uid)) {
+      own = binding.key;
+      if (binding.extended !== null) own = this.#make(binding, pod.uid);
+      else {
+        this.#write(binding.key, pod.uid, binding.allocation);
+        devices.confirm(binding.key);
+      }
     }
-    if (this.dice.chance(15)) return this.scheduler.refuse(pod.uid, this.nowMs);
+    if (this.dice.chance(15)) {
+      this.scheduler.refuse(pod.uid, this.nowMs);
+      // Else the scheduler ended before it took the claim back.
+      if (this.claims.get(own)?.extendedFor && this.dice.chance(60)) this.drop(own);
+      return;
+    }
     this.scheduler.setAssigned(pod, action.nodeName, this.nowMs);
-    this.placed.set(pod.uid, pod.template.spec.devices.claims[0]);
+    this.placed.set(pod.uid, own);
+  }
+
+  /** Makes the claim for extended resources. @returns its key */
+  #make({ key: pending, allocation, extended }: ClaimBinding, uid: string): string {
+    const key = `default/x${this.#made++}`;
+    const reservedFor = [uid];
+    this.claims.set(key, { ...extended!.row, key, uid: key, allocation, reservedFor });
+    const isKnownFirst = this.dice.chance(30);
+    if (isKnownFirst) this.tell(key);
+    this.scheduler.devices.confirmExtended(pending, { key, uid: key });
+    if (!isKnownFirst) this.#tellSometime(key);
+    return key;
+  }
+
+  /** Deletes a claim. */
+  drop(key: string): void {
+    this.claims.delete(key);
+    this.#tellSometime(key);
   }
 
   #write(key: string, uid: string, allocation: Allocation | null): void {
@@ -85,6 +141,10 @@ class World {
       allocation: given,
       reservedFor: [...before.reservedFor, uid],
     });
+    this.#tellSometime(key);
+  }
+
+  #tellSometime(key: string): void {
     if (this.dice.chance(50)) this.late.push(key);
     else this.tell(key);
   }
@@ -105,6 +165,7 @@ class World {
     this.scheduler.removePod(uid, this.nowMs);
     this.tellLate();
     const row = this.claims.get(key)!;
+    if (row.extendedFor !== "") return this.drop(key);
     const reservedFor = row.reservedFor.filter((other) => other !== uid);
     const allocation = reservedFor.length === 0 ? null : row.allocation;
     this.claims.set(key, { ...row, reservedFor, allocation });
@@ -114,13 +175,17 @@ class World {
 
 function check(world: World, note: string): void {
   const holders = new Map<string, string>();
+  const taken = new Map<string, bigint>();
   for (const { key, allocation } of world.claims.values()) {
     for (const one of allocation?.devices ?? []) {
       const id = deviceId(one);
-      assert(!holders.has(id), `${note}: ${id} is held by ${holders.get(id)} and ${key}`);
+      const other = holders.get(id);
+      assert(other === undefined || one.share, `${note}: ${id} is held by ${other} and ${key}`);
       holders.set(id, key);
+      taken.set(id, (taken.get(id) ?? 0n) + (one.share?.get("memory") ?? 0n));
     }
   }
+  for (const [id, amount] of taken) assert(amount <= MEMORY, `${note}: ${id} gives ${amount}`);
 }
 
 function run(seed: number): void {
@@ -134,8 +199,9 @@ function run(seed: number): void {
     for (const action of scheduler.plan(world.nowMs, 100)) {
       if (action.kind === "bind") world.perform(action);
       else if (action.idleClaim) {
-        const row = world.claims.get(action.idleClaim)!;
-        if (row.reservedFor.length > 0) continue;
+        const row = world.claims.get(action.idleClaim);
+        if (row !== undefined && row.extendedFor !== "") world.drop(row.key);
+        if (row === undefined || row.reservedFor.length > 0) continue;
         world.claims.set(row.key, { ...row, allocation: null });
         world.tell(row.key);
       }
@@ -148,10 +214,12 @@ function run(seed: number): void {
   const idle = [...world.claims.values()].flatMap(({ allocation }) => allocation?.devices ?? []);
   for (const [row, node] of scheduler.table.nodes.entries()) {
     if (node === undefined) continue;
-    const watched = claim(`all-${row}`, [ask("r", { mode: "All" })]);
-    const free = scheduler.devices.tryOn([watched], node).kind === "allocated";
-    const isHeld = idle.some(({ pool }) => pool === node.name);
-    assert.equal(free, !isHeld, `SEED=${seed}: ${node.name}`);
+    for (const name of ["d0", "d1", "d2"].slice(0, world.sizes.get(node.name))) {
+      const wanted = claim(`last-${row}`, [ask("r", { selectors: [name] })]);
+      const isFree: boolean = scheduler.devices.tryOn([wanted], node).kind === "allocated";
+      const isHeld = idle.some(({ pool, device: held }) => pool === node.name && held === name);
+      assert.equal(isFree, !isHeld, `SEED=${seed}: ${node.name}/${name}`);
+    }
   }
 }
 
