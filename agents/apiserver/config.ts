@@ -8,6 +8,7 @@ import {
   DEFAULT_POD_SECURITY,
   type PodSecurityConfig,
 } from "./admission/pod_security/namespace_policy.ts";
+import { type AdmissionSettings, DEFAULT_ADMISSION } from "./admission/settings.ts";
 import type { CredentialsFor } from "./admission/webhooks/caller.ts";
 import type { AuditLogOptions } from "./audit/log_file.ts";
 import type { AuditWebhookConfig } from "./audit/webhook_sink.ts";
@@ -60,6 +61,8 @@ export interface ApiServerConfig {
   readonly consistentReads: "applied" | "quorum";
   /** Pod security where namespaces say nothing, and who is exempt. Default: privileged, nobody. */
   readonly podSecurity: PodSecurityConfig;
+  /** What else admission plugins are told. Source: --admission-control-config-file. */
+  readonly admission: AdmissionSettings;
   /** Admission plugins to run beside the default ones. Source: --enable-admission-plugins. */
   readonly enabledAdmission: readonly string[];
   /** Admission plugins to leave out. Default none. Source: --disable-admission-plugins. */
@@ -105,6 +108,7 @@ export const DEFAULT_CONFIG: Omit<ApiServerConfig, "pkiDirectory"> = {
   watchQueue: 8192,
   consistentReads: "applied",
   podSecurity: DEFAULT_POD_SECURITY,
+  admission: DEFAULT_ADMISSION,
   enabledAdmission: [],
   disabledAdmission: [],
   maxRequestsInflight: 400,
@@ -156,6 +160,13 @@ function admissionProblems(config: ApiServerConfig): string[] {
         `${field}: ${JSON.stringify(name)} is not one of ${ADMISSION_NAMES.join(", ")}`,
       );
     }
+  }
+  const has = (name: string) => config.enabledAdmission.includes(name);
+  if (has("EventRateLimit") && config.admission.eventLimits.length === 0) {
+    problems.push("admission.eventLimits: EventRateLimit needs limits");
+  }
+  if (has("ImagePolicyWebhook") && config.admission.imagePolicy === null) {
+    problems.push("admission.imagePolicy: ImagePolicyWebhook needs a kubeconfig");
   }
   const twice = config.enabledAdmission.filter((name) => config.disabledAdmission.includes(name));
   for (const name of twice) {

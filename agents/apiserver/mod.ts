@@ -227,13 +227,9 @@ async function createCore(
   await feed.start();
   // A cache that exists from the start can answer watches from then on.
   for (const resource of resources) feed.cache(prefixOf(resource));
-  const signingKey = ports.serviceAccountKey;
-  const { tokens, authenticator } = await openAuthentication(config, {
-    feed,
-    clock,
-    log,
-    signingKey,
-  });
+  const { serviceAccountKey: signingKey } = ports;
+  const outside = { feed, clock, log, signingKey };
+  const { tokens, authenticator } = await openAuthentication(config, outside);
   const addresses = new ServiceAddresses({
     cidr: config.serviceCidr,
     nodePorts: config.nodePorts,
@@ -256,6 +252,7 @@ async function createCore(
         enabled: config.enabledAdmission,
         disabled: config.disabledAdmission,
         podSecurity: config.podSecurity,
+        settings: config.admission,
       },
       [
         addresses,

@@ -3,17 +3,18 @@
  * In: a checked SecurityConfig. Out: the part of the API server's configuration they make.
  * Never: starts with a file that can't be read or kept to; repeats what stands in one.
  */
-import { parseAdmissionConfig } from "../apiserver/admission/config_file.ts";
 import { parseAuditPolicy } from "../apiserver/audit/policy.ts";
 import { parseEncryption } from "../apiserver/encryption/config.ts";
 import { readVerificationKey, splitPem } from "../apiserver/auth/verification_keys.ts";
 import { type ApiServerConfig, DEFAULT_CONFIG } from "../apiserver/mod.ts";
 import type { SecurityConfig } from "../security_flags.ts";
+import { readAdmission } from "./admission_files.ts";
 import { readNamed, refused } from "./named_file.ts";
 import { readAuditWebhook, readAuthorizers, readTokenWebhook } from "./webhook_files.ts";
 
 export type SecurityPart = Pick<
   ApiServerConfig,
+  | "admission"
   | "anonymous"
   | "audit"
   | "authorizers"
@@ -25,6 +26,7 @@ export type SecurityPart = Pick<
   | "tokenIssuer"
   | "tokenVerificationKeys"
   | "tokenWebhook"
+  | "webhookCredentials"
 >;
 
 /** Errors: rejects with StartupError naming the flag and the file. */
@@ -41,7 +43,7 @@ export async function readSecurity(
     authorizers: await readAuthorizers(config.webhooks),
     tokenWebhook: await readTokenWebhook(config.webhooks),
     encryption: await readEncryption(config),
-    podSecurity: await readAdmission(config),
+    ...await readAdmission(config),
     maxRequestsInflight,
     maxMutatingRequestsInflight,
   };
@@ -91,14 +93,4 @@ async function readEncryption(
   const read = parseEncryption(await readNamed(flag, encryptionFile));
   if (read.kind === "malformed") throw refused(flag, encryptionFile, read.problems);
   return read.rules;
-}
-
-async function readAdmission(
-  { admissionFile }: SecurityConfig,
-): Promise<ApiServerConfig["podSecurity"]> {
-  if (admissionFile === null) return DEFAULT_CONFIG.podSecurity;
-  const flag = "--admission-control-config-file";
-  const read = parseAdmissionConfig(await readNamed(flag, admissionFile));
-  if (read.kind === "malformed") throw refused(flag, admissionFile, read.problems);
-  return read.podSecurity ?? DEFAULT_CONFIG.podSecurity;
 }

@@ -14,6 +14,7 @@ import {
   type QuotaAmounts,
   withoutZeros,
 } from "./amounts.ts";
+import { type LimitedQuestion, uncoveredReason } from "./limited.ts";
 import type { Around, Measure, QuotaChange } from "./measure.ts";
 import { scopeTermsOf } from "./scopes.ts";
 
@@ -22,6 +23,8 @@ export interface RunningQuota {
   readonly quota: KubeObject;
   readonly used: QuotaAmounts;
 }
+
+export type LimitedCollection = Pick<LimitedQuestion, "limits" | "group" | "resource">;
 
 export type QuotaOutcome =
   /** New usage by the quota's name; empty where the change costs nothing. */
@@ -43,21 +46,39 @@ export function isInScopes(quota: KubeObject, measure: Measure, object: KubeObje
 export function checkQuotas(
   quotas: readonly RunningQuota[],
   measure: Measure,
-  parts: { readonly change: QuotaChange; readonly nowMillis: number; readonly around: Around },
+  parts: {
+    readonly change: QuotaChange;
+    readonly nowMillis: number;
+    readonly around: Around;
+    /** What of the collection is used only where a quota covers it; absent = nothing. */
+    readonly limited?: LimitedCollection;
+  },
 ): QuotaOutcome {
-  const { change, nowMillis, around } = parts;
+  const { around, change, limited, nowMillis } = parts;
   const { object } = change;
   const concerned = quotas.filter(({ quota }) => quotaMatches(quota, measure, object));
   for (const { quota } of concerned) {
     const reason = unready(quota, measure, object);
     if (reason !== null) return { kind: "refused", reason };
   }
-  if (concerned.length === 0) return NOTHING;
+  if (concerned.length === 0 && limited === undefined) return NOTHING;
   const usage = measure.usage(object, nowMillis, around);
   const negative = negativeNames(usage);
   if (negative.length > 0) {
     const reason = `quota usage is negative for resource(s): ${negative.sort().join(",")}`;
     return { kind: "refused", reason };
+  }
+  if (limited !== undefined && addsAnything(concerned, measure, { ...parts, usage })) {
+    const covered = concerned.flatMap(({ quota }) => Object.keys(quota.status.hard));
+    const reason = uncoveredReason({
+      ...limited,
+      measure,
+      object,
+      usage,
+      quotas: quotas.map(({ quota }) => quota),
+      covered: new Set(covered),
+    });
+    if (reason !== null) return { kind: "refused", reason };
   }
   const next = new Map<string, QuotaAmounts>();
   for (const running of concerned) {
@@ -77,6 +98,28 @@ export function checkQuotas(
     next.set(quota.metadata.name!, total);
   }
   return { kind: "fits", used: next };
+}
+
+/** Whether a change uses more than before, of any quota, or at all where none is about it. */
+function addsAnything(
+  concerned: readonly RunningQuota[],
+  measure: Measure,
+  parts: {
+    readonly change: QuotaChange;
+    readonly nowMillis: number;
+    readonly around: Around;
+    readonly usage: QuotaAmounts;
+  },
+): boolean {
+  const { around, change: { operation, old }, nowMillis, usage } = parts;
+  const isMore = (delta: QuotaAmounts) => Object.keys(withoutZeros(delta)).length > 0;
+  if (concerned.length > 0) {
+    return concerned.some(({ quota }) => isMore(deltaFor(quota, measure, parts)));
+  }
+  const before = operation === "UPDATE" && old !== null
+    ? measure.usage(old, nowMillis, around)
+    : {};
+  return isMore(beyond(usage, before));
 }
 
 /** Why a quota can't take an object at all. */

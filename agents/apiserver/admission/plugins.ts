@@ -20,17 +20,23 @@ import { podTopologyLabels } from "./nodes/topology_labels.ts";
 import { podGroupWorkloadExists } from "./nodes/pod_group_workload.ts";
 import { DEFAULT_POD_SECURITY, type PodSecurityConfig } from "./pod_security/namespace_policy.ts";
 import { podSecurity } from "./pod_security/pod_security.ts";
+import { alwaysAdmit, alwaysDeny } from "./optional/always.ts";
 import { alwaysPullImages } from "./optional/always_pull_images.ts";
 import { denyServiceExternalIps } from "./optional/deny_external_ips.ts";
+import { eventRateLimit } from "./optional/event_rate_limit.ts";
 import { extendedResourceToleration } from "./optional/extended_resource_toleration.ts";
 import { hostnameAntiAffinity } from "./optional/hostname_anti_affinity.ts";
+import { imagePolicyWebhook } from "./optional/image_policy.ts";
+import { namespaceAutoProvision, namespaceExists } from "./optional/namespace_existence.ts";
 import { ownerReferences } from "./optional/owner_references.ts";
 import { podNodeSelector } from "./optional/pod_node_selector.ts";
+import { podTolerationRestriction } from "./optional/pod_toleration_restriction.ts";
 import { mutatingPolicies } from "./policies/mutating.ts";
 import { validatingPolicies } from "./policies/validating.ts";
 import { priority } from "./priority.ts";
 import { resourceQuota } from "./quota/resource_quota.ts";
 import { serviceAccount } from "./service_account.ts";
+import { type AdmissionSettings, DEFAULT_ADMISSION } from "./settings.ts";
 import { persistentVolumeClaimResize } from "./storage/claim_resize.ts";
 import { defaultStorageClass } from "./storage/default_storage_class.ts";
 import { storageObjectInUseProtection } from "./storage/storage_in_use.ts";
@@ -49,10 +55,14 @@ export interface AdmissionSwitches {
   /** As --disable-admission-plugins. */
   readonly disabled: readonly string[];
   readonly podSecurity: PodSecurityConfig;
+  readonly settings: AdmissionSettings;
 }
 
-const rowsOf = ({ podSecurity: security }: AdmissionSwitches): readonly Row[] => [
+const rowsOf = ({ podSecurity: security, settings }: AdmissionSwitches): readonly Row[] => [
+  { plugin: alwaysAdmit, isOff: true },
+  { plugin: namespaceAutoProvision, isOff: true },
   { plugin: namespaceLifecycle },
+  { plugin: namespaceExists, isOff: true },
   { plugin: hostnameAntiAffinity, isOff: true },
   { plugin: limitRanger },
   { plugin: serviceAccount },
@@ -60,10 +70,13 @@ const rowsOf = ({ podSecurity: security }: AdmissionSwitches): readonly Row[] =>
   { plugin: nodeRestriction },
   { plugin: taintNodesByCondition },
   { plugin: alwaysPullImages, isOff: true },
+  { plugin: imagePolicyWebhook(settings.imagePolicy), isOff: true },
   { plugin: podSecurity(security) },
-  { plugin: podNodeSelector, isOff: true },
+  { plugin: podNodeSelector(settings.nodeSelectors), isOff: true },
   { plugin: priority },
   { plugin: defaultTolerationSeconds },
+  { plugin: podTolerationRestriction(settings.podTolerations), isOff: true },
+  { plugin: eventRateLimit(settings.eventLimits), isOff: true },
   { plugin: extendedResourceToleration, isOff: true },
   { plugin: defaultStorageClass },
   { plugin: storageObjectInUseProtection },
@@ -82,13 +95,15 @@ const rowsOf = ({ podSecurity: security }: AdmissionSwitches): readonly Row[] =>
   { plugin: mutatingWebhooks },
   { plugin: validatingPolicies },
   { plugin: validatingWebhooks },
-  { plugin: resourceQuota },
+  { plugin: resourceQuota(settings.limitedResources) },
+  { plugin: alwaysDeny, isOff: true },
 ];
 
 const DEFAULT_SWITCHES: AdmissionSwitches = {
   enabled: [],
   disabled: [],
   podSecurity: DEFAULT_POD_SECURITY,
+  settings: DEFAULT_ADMISSION,
 };
 
 /** Names that the switches know. */

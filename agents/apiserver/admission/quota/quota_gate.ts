@@ -7,6 +7,7 @@
 import type { KubeObject } from "../../../api/meta.ts";
 import { equalAmounts, type QuotaAmounts } from "../../../api/quota/amounts.ts";
 import { checkQuotas } from "../../../api/quota/check.ts";
+import type { LimitedResource } from "../../../api/quota/limited.ts";
 import type { Around, Measure } from "../../../api/quota/measure.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { deviceClasses, pods, resourceClaims, resourceQuotas } from "../../../api/resources.ts";
@@ -29,10 +30,11 @@ const MAX_ATTEMPTS = 8;
 export class QuotaGate {
   readonly #core: Core;
   readonly #around: Around;
+  readonly #limits: readonly LimitedResource[];
   readonly #waiting = new Map<string, Waiter[]>();
   readonly #running = new Set<string>();
 
-  constructor(core: Core) {
+  constructor(core: Core, limits: readonly LimitedResource[]) {
     this.#core = core;
     const find = (resource: Resource, namespace: string, name: string) =>
       cacheOf(core, resource).get(keyOf({ resource, namespace, name }))?.object;
@@ -44,6 +46,7 @@ export class QuotaGate {
           .select({ keyPrefix: `${prefixOf(resourceClaims)}${namespace}/` })
           .map(({ object }) => object),
     };
+    this.#limits = limits;
   }
 
   /** Errors: rejects with ApiError 403 for what does not fit. */
@@ -117,7 +120,11 @@ export class QuotaGate {
       const change = { ...request, object: request.object! };
       const { nowMillis } = this.#core;
       const around = this.#around;
-      const outcome = checkQuotas(running, measure, { change, nowMillis, around });
+      const { group, plural } = request.resource;
+      const limited = this.#limits.length === 0
+        ? {}
+        : { limited: { limits: this.#limits, group, resource: plural } };
+      const outcome = checkQuotas(running, measure, { change, nowMillis, around, ...limited });
       if (outcome.kind === "refused") {
         reject(forbidden(groupResourceOf(request.resource), request.name, outcome.reason));
       } else if (request.dryRun || outcome.used.size === 0) resolve();
