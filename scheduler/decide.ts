@@ -157,15 +157,14 @@ function verdictBeside(
   row: number,
   guests: readonly PodRow[],
 ): number {
-  const nodeName = table.nodeName(row);
   for (const guest of guests) {
-    table.addPod(guest, nodeName);
+    table.putBack(guest, row);
     for (const { run } of filtering.filters) run.change?.(guest, row, 1);
   }
   filterRows(table, filtering, verdicts, { from: row, to: row + 1 });
   const verdict = verdicts[row];
   for (const guest of guests) {
-    table.removePod(guest.uid);
+    table.lift(guest, row);
     for (const { run } of filtering.filters) run.change?.(guest, row, -1);
   }
   return verdict;

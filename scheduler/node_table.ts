@@ -307,7 +307,7 @@ export class NodeTable implements LabelColumns {
     this.#detach(pod, row);
   }
 
-  /** Puts back a pod that was lifted. */
+  /** Puts back a pod that was lifted, or puts one there that is only thought of. */
   putBack(pod: PodRow, row: number): void {
     this.#attach(pod, row);
   }
