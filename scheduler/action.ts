@@ -1,6 +1,6 @@
 /**
  * What the scheduler asks to be done: bindings, refusals, and what became of groups.
- * In: nothing. Out: types and the two ways a group can fare.
+ * In: nothing. Out: types.
  * Never: does anything; the runner performs actions.
  */
 
@@ -34,18 +34,9 @@ export type Action =
 
 /** Whether the pods of a group could be placed, for the group's own status. */
 export interface GroupVerdict {
-  readonly scheduled: boolean;
+  readonly result: "scheduled" | "unschedulable" | "waitingOnPreemption" | "error";
   /** "" when they could. */
-  readonly reason: "" | "Unschedulable" | "SchedulerError";
   readonly message: string;
-}
-
-export const SCHEDULED: GroupVerdict = { scheduled: true, reason: "", message: "" };
-
-/** @returns the verdict on a group whose pods could not be placed. */
-export function unscheduled(
-  message: string,
-  reason: "Unschedulable" | "SchedulerError" = "Unschedulable",
-): GroupVerdict {
-  return { scheduled: false, reason, message };
+  /** Name of the profile that its pods are scheduled by. */
+  readonly schedulerName: string;
 }

@@ -371,7 +371,7 @@ export class Scheduler {
     this.#nominated.set(pod, "");
     this.#gangs.place(pod);
     this.#assumed.set(pod.uid, entry);
-    this.#groups.note(pod.group, true);
+    this.#groups.note(entry, true);
     return { kind: "bind", entry, nodeName, gang };
   }
 
@@ -407,7 +407,7 @@ export class Scheduler {
 
   #reject(entry: QueuedPod, outcome: Outcome, diagnosis: Diagnosis, nowMs: number): Action {
     const { pod, profile } = entry;
-    this.#groups.note(pod.group, false);
+    this.#groups.note(entry, false);
     const idleClaim = this.#idleClaim(entry, diagnosis);
     const rejected = { kind: "reject", entry, victims: [], idleClaim } as const;
     if (!profile.preemption) {

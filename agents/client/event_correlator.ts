@@ -17,8 +17,10 @@ export interface EventObject extends KubeObject {
     resourceVersion?: string;
     fieldPath?: string;
   };
+  related?: EventObject["involvedObject"];
   type: "Normal" | "Warning";
   reason: string;
+  action?: string;
   message: string;
   source: { component?: string; host?: string };
   firstTimestamp: string;

@@ -19,6 +19,10 @@ export interface EventNote {
   /** CamelCase, such as SuccessfulCreate. */
   readonly reason: string;
   readonly message: string;
+  /** What was being done, such as Binding. */
+  readonly action?: string;
+  /** A second object that it is about; apiVersion and kind must be set. */
+  readonly related?: KubeObject;
   /** A part of the object, such as `spec.containers{web}`. */
   readonly fieldPath?: string;
   /** The machine the component runs on, where it differs from the recorder's. */
@@ -81,10 +85,10 @@ export class EventRecorder {
   }
 
   #build(note: EventNote, nowMillis: number): EventObject {
-    const { about, type, reason, message, fieldPath } = note;
+    const { about, type, reason, message, action, related, fieldPath } = note;
     const { component } = this.#options;
     const host = note.host ?? this.#options.host;
-    const { namespace, name, uid, resourceVersion } = about.metadata;
+    const { namespace, name } = about.metadata;
     const timestamp = formatTime(nowMillis);
     const nanos = BigInt(Math.floor(nowMillis)) * 1_000_000n + this.#sequence++ % 1_000_000n;
     return {
@@ -92,12 +96,7 @@ export class EventRecorder {
       kind: "Event",
       metadata: { name: `${name}.${nanos.toString(16)}`, namespace: namespace ?? "default" },
       involvedObject: {
-        kind: about.kind,
-        ...(namespace === undefined ? {} : { namespace }),
-        name,
-        uid,
-        apiVersion: about.apiVersion,
-        resourceVersion,
+        ...referenceTo(about),
         ...(fieldPath === undefined ? {} : { fieldPath }),
       },
       reason,
@@ -107,6 +106,8 @@ export class EventRecorder {
       lastTimestamp: timestamp,
       count: 1,
       type,
+      ...(action === undefined ? {} : { action }),
+      ...(related === undefined ? {} : { related: referenceTo(related) }),
       eventTime: null,
       reportingComponent: component,
       reportingInstance: host ?? "",
@@ -151,4 +152,10 @@ export class EventRecorder {
       return true;
     }
   }
+}
+
+function referenceTo({ apiVersion, kind, metadata }: KubeObject): EventObject["involvedObject"] {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  const place = namespace === undefined ? {} : { namespace };
+  return { kind, ...place, name, uid, apiVersion, resourceVersion };
 }

@@ -78,6 +78,7 @@ export class PodReporter {
       about: aboutPod(pod),
       type: "Normal",
       reason: "Scheduled",
+      action: "Binding",
       message: `Successfully assigned ${namespace}/${pod.name} to ${nodeName}`,
     });
   }
@@ -104,6 +105,7 @@ export class PodReporter {
       about: aboutPod(pod),
       type: "Warning",
       reason: "FailedScheduling",
+      action: "Scheduling",
       message: `skip schedule deleting pod: ${namespace}/${pod.name}`,
     });
   }
@@ -127,6 +129,7 @@ export class PodReporter {
       about: aboutPod(pod),
       type: "Warning",
       reason: "FailedScheduling",
+      action: "Scheduling",
       message: truncateNote(message),
     });
     const staying = victims.filter(({ terminating }) => !terminating);
@@ -145,7 +148,9 @@ export class PodReporter {
         about: aboutPod(staying[i]),
         type: "Normal",
         reason: "Preempted",
+        action: "Preempting",
         message: `Preempted by pod ${pod.uid} on node ${nominatedNode}`,
+        related: aboutPod(pod),
       });
     }
     const failed = outcomes.find((outcome, i) => !(i < words.length ? isGone : isMissing)(outcome));

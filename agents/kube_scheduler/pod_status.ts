@@ -53,6 +53,13 @@ export function planReport(
   };
 }
 
+const GROUP_REASONS = {
+  scheduled: "Scheduled",
+  unschedulable: "Unschedulable",
+  waitingOnPreemption: "Unschedulable",
+  error: "SchedulerError",
+} as const;
+
 /**
  * A group that was scheduled once stays so, whatever becomes of pods that join later.
  *
@@ -60,15 +67,15 @@ export function planReport(
  */
 export function planGroupPatch(
   group: PodGroup,
-  { scheduled, reason, message }: GroupVerdict,
+  { result, message }: GroupVerdict,
   nowMillis: number,
 ): { readonly metadata: { readonly uid?: string }; readonly status: object } | null {
   const { uid, generation } = group.metadata;
   const type = "PodGroupScheduled";
   const before = group.status?.conditions?.find((condition) => condition.type === type);
-  if (before?.status === "True" && !scheduled) return null;
-  const status = scheduled ? "True" : "False";
-  const wish = { type, status, reason: scheduled ? "Scheduled" : reason, message };
+  if (before?.status === "True" && result !== "scheduled") return null;
+  const status = result === "scheduled" ? "True" : "False";
+  const wish = { type, status, reason: GROUP_REASONS[result], message };
   const same = before !== undefined && before.status === status && before.reason === wish.reason &&
     before.message === message && before.observedGeneration === generation;
   if (same) return null;

@@ -302,6 +302,9 @@ Deno.test("a more important pod evicts, waits for its promise, and gets the node
     assert.equal(cluster.pod("high").spec.nodeName, "n1");
     const reasons = cluster.events.map(({ reason }) => reason).sort();
     assert.deepEqual(reasons, ["FailedScheduling", "Preempted", "Scheduled"]);
+    const { action, related, message } = cluster.events.find((it) => it.reason === "Preempted")!;
+    assert.deepEqual([action, related.name], ["Preempting", "high"]);
+    assert.equal(message, "Preempted by pod uid-high on node n1");
   });
 });
 

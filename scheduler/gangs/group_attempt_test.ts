@@ -69,7 +69,7 @@ Deno.test("a group goes where enough of it fits, and where most of it does", () 
     ask(scheduler, minCount);
     wait(scheduler, uids);
     assert.equal(racksOf(scheduler.plan(0, 100)), expected, JSON.stringify(racks));
-    assert.equal(verdictOf(scheduler)?.scheduled, true);
+    assert.equal(verdictOf(scheduler)?.result, "scheduled");
     const used = scheduler.table.cpuRequested.slice(0, scheduler.table.rows);
     assert.equal(used.reduce((sum, amount) => sum + amount, 0), 800 * expected.length);
   }
@@ -101,9 +101,9 @@ Deno.test("where no domain is large enough nothing is kept, and a node may chang
   assert.equal(racksOf(scheduler.plan(0, 100)), "");
   const words = "0/2 placements are available, first placement status: pod group is unschedulable";
   assert.deepEqual(verdictOf(scheduler), {
-    scheduled: false,
-    reason: "Unschedulable",
+    result: "unschedulable",
     message: words,
+    schedulerName: PROFILE,
   });
   assert.deepEqual([...scheduler.table.cpuRequested.slice(0, 4)], [0, 0, 0, 0]);
   addNode(scheduler, "b2", "b", 60_000);
@@ -143,8 +143,8 @@ Deno.test("a group that is in two domains already has no place to go", () => {
   wait(scheduler, "x");
   const [action] = scheduler.plan(0, 100);
   assert.equal(action.kind === "reject" && action.isError, true);
-  const { reason, message } = verdictOf(scheduler)!;
-  assert.equal(reason, "SchedulerError");
+  const { result, message } = verdictOf(scheduler)!;
+  assert.equal(result, "error");
   assert.match(
     message,
     /^cannot determine domain for already scheduled pods: more than 1 domain found for pod group: /,
@@ -184,7 +184,9 @@ Deno.test("a domain that needs no eviction is preferred, and one that does is cl
   const actions = full.plan(0, 100);
   const victims = actions.flatMap((it) => it.kind === "reject" ? it.victims : []);
   assert.deepEqual(victims.map(({ uid }) => uid).sort(), ["b0", "b1"]);
-  assert.match(verdictOf(full)!.message, /waiting for preemption to complete/);
+  const { result, message } = verdictOf(full)!;
+  assert.equal(result, "waitingOnPreemption");
+  assert.match(message, /waiting for preemption to complete/);
   for (const uid of ["b0", "b1"]) full.removePod(uid, 60_000);
   assert.equal(racksOf(full.plan(60_000, 100)), "bb");
 });

@@ -7,7 +7,6 @@
  * changes under way, all is put back before the change is taken in, and the group is tried anew.
  */
 
-import { SCHEDULED, unscheduled } from "../action.ts";
 import type { Action, GroupVerdict } from "../action.ts";
 import { GANG_SCHEDULING } from "../plugins/gang_scheduling.ts";
 import { goesFirst } from "../plugins/priority_sort.ts";
@@ -21,6 +20,13 @@ import type { GroupAttempt, PlacementPorts } from "./group_attempt.ts";
 
 /** A group that was put back so often is tried in one go, or it might never come to an end. */
 const MOST_INTERRUPTIONS = 3;
+
+const RESULTS = {
+  starts: "scheduled",
+  waits: "waitingOnPreemption",
+  fails: "unschedulable",
+  error: "error",
+} as const;
 
 /** What a try does to the machine, and what follows once it has ended. */
 export interface GroupPorts extends PlacementPorts {
@@ -80,11 +86,13 @@ export class GroupTries {
   }
 
   /** Notes how a group fared by what one of its pods came to. */
-  note(group: string, isScheduled: boolean): void {
+  note({ pod: { group }, profile: { schedulerName } }: QueuedPod, isScheduled: boolean): void {
     if (group === "") return;
-    if (isScheduled) this.#verdicts.set(group, SCHEDULED);
-    else if (!this.#verdicts.has(group)) {
-      this.#verdicts.set(group, unscheduled(GROUP_UNSCHEDULABLE));
+    if (isScheduled) {
+      this.#verdicts.set(group, { result: "scheduled", message: "", schedulerName });
+    } else if (!this.#verdicts.has(group)) {
+      const message = GROUP_UNSCHEDULABLE;
+      this.#verdicts.set(group, { result: "unschedulable", message, schedulerName });
     }
   }
 
@@ -154,22 +162,21 @@ export class GroupTries {
     }
     this.#current = null;
     this.#interruptions.delete(group);
+    const [{ profile: { schedulerName } }] = entries.values();
+    this.#verdicts.set(group, { result: RESULTS[result], message, schedulerName });
     if (result === "starts") {
-      this.#verdicts.set(group, SCHEDULED);
       return tried.map((pod): Action =>
         pod.nodeName === ""
           ? this.#ports.reject(pod, pod.rejectedBy, nowMs)
           : this.#ports.assume(pod.entry, pod.nodeName, group)
       );
     }
-    if (result === "error") return this.#refuse(group, [...entries.values()], message, nowMs);
-    this.#verdicts.set(group, unscheduled(message));
+    if (result === "error") return this.#refuse([...entries.values()], message, nowMs);
     const rejectedBy = new Set([GANG_SCHEDULING, ...tried.flatMap((pod) => pod.rejectedBy)]);
     return tried.map((pod) => this.#ports.reject(pod, rejectedBy, nowMs));
   }
 
-  #refuse(group: string, entries: QueuedPod[], message: string, nowMs: number): Action[] {
-    this.#verdicts.set(group, unscheduled(message, "SchedulerError"));
+  #refuse(entries: readonly QueuedPod[], message: string, nowMs: number): Action[] {
     return entries.map((entry): Action => {
       this.#ports.takeBack(entry, nowMs);
       return { kind: "reject", entry, message, nominatedNode: "", victims: [], isError: true };

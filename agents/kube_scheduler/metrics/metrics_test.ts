@@ -53,6 +53,7 @@ Deno.test("what is said of pods that are bound, refused, gated, and of the plugi
     }
   }
   metrics.handled(["NodeAdd", "NodeAdd"], started);
+  metrics.groupTried({ result: "waitingOnPreemption", message: "", schedulerName: NAME });
   const lines = metrics.lines(scheduler);
   const prefix = `profile="${NAME}"`;
   for (
@@ -69,6 +70,7 @@ Deno.test("what is said of pods that are bound, refused, gated, and of the plugi
       'pod_scheduling_sli_duration_seconds_sum{attempts="1"} 0.03',
       "pod_scheduled_after_flush_total 1",
       "preemption_attempts_total 1",
+      `podgroup_schedule_attempts_total{result="waiting_on_preemption",${prefix}} 1`,
       "scheduling_algorithm_duration_seconds_count 2",
       'event_handling_duration_seconds_count{event="NodeAdd"} 2',
       `framework_extension_point_duration_seconds_sum{extension_point="Bind",status="Success",` +

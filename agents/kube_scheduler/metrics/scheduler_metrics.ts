@@ -103,9 +103,9 @@ export class SchedulerMetrics {
     if (victims.length > 0) this.#victims.observe("", victims.length);
   }
 
-  groupTried({ scheduled, reason }: GroupVerdict): void {
-    const failure = reason === "SchedulerError" ? "error" : "unschedulable";
-    this.#groups.add(`result="${scheduled ? "scheduled" : failure}"`);
+  groupTried({ result, schedulerName }: GroupVerdict): void {
+    const name = result === "waitingOnPreemption" ? "waiting_on_preemption" : result;
+    this.#groups.add(`result="${name}",profile="${schedulerName}"`);
   }
 
   /** @param started what `now` said before the pods were decided about */
