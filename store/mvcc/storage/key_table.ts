@@ -83,6 +83,7 @@ export class KeyTable {
   #firstFree = 0;
   #freeCount = 0;
   #nextId = 0;
+  #slotBytes = SHARDS * FIRST_SLOTS * 2 * 4;
   /** What `locate` answers, again and again. */
   readonly #place = { bytes: EMPTY_BYTES, start: 0, end: 0 };
 
@@ -100,9 +101,7 @@ export class KeyTable {
 
   /** Bytes of pages and hash tables. */
   get indexBytes(): number {
-    let slots = 0;
-    for (const shard of this.#shards) slots += shard.slots.byteLength;
-    return slots + this.#pages.length * (4 << PAGE_BITS);
+    return this.#slotBytes + this.#pages.length * (4 << PAGE_BITS);
   }
 
   /** @returns the id, or -1. */
@@ -158,6 +157,7 @@ export class KeyTable {
       slots[at * 2] = old[i];
       slots[at * 2 + 1] = old[i + 1];
     }
+    this.#slotBytes += slots.byteLength - old.byteLength;
     shard.slots = slots;
     shard.filled = live;
     shard.removed = 0;
