@@ -90,8 +90,10 @@ export class KeyTable {
   constructor(versions: VersionTable, history: History) {
     this.#versions = versions;
     this.#history = history;
+    const slots = new Uint32Array(SHARDS * FIRST_SLOTS * 2);
     for (let i = 0; i < SHARDS; i++) {
-      this.#shards.push({ slots: new Uint32Array(FIRST_SLOTS * 2), filled: 0, removed: 0 });
+      const first = slots.subarray(i * FIRST_SLOTS * 2, (i + 1) * FIRST_SLOTS * 2);
+      this.#shards.push({ slots: first, filled: 0, removed: 0 });
     }
   }
 

@@ -27,8 +27,15 @@ const settlePromises: () => void = (() => {
   return () => core.runMicrotasks();
 })();
 
+/** Later events wait in slots of so many milliseconds; a power of two, so that borders are exact. */
+const SLOT_MILLIS = 64;
+
 export class EventQueue {
+  /** What is due before the current slot's end. */
   readonly #heap: SimEvent[] = [];
+  /** All later events by slot, unordered: most are timeouts that nobody waits for in the end. */
+  readonly #later = new Map<number, SimEvent[]>();
+  #slot = 0;
   #now = 0;
   #order = 0;
   /** Events run so far. */
@@ -41,15 +48,13 @@ export class EventQueue {
 
   after(delayMillis: number, run: () => void): SimEvent {
     const event: SimEvent = { at: this.#now + delayMillis, order: this.#order++, run };
-    const heap = this.#heap;
-    let at = heap.push(event) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >>> 1;
-      if (!isBefore(event, heap[parent])) break;
-      heap[at] = heap[parent];
-      at = parent;
+    const slot = Math.floor(event.at / SLOT_MILLIS);
+    if (slot <= this.#slot) this.#push(event);
+    else {
+      const events = this.#later.get(slot);
+      if (events === undefined) this.#later.set(slot, [event]);
+      else events.push(event);
     }
-    heap[at] = event;
     return event;
   }
 
@@ -72,8 +77,7 @@ export class EventQueue {
   }
 
   #runUntil(end: number, stop: () => boolean): void {
-    while (this.#heap.length > 0 && this.#heap[0].at <= end) {
-      const event = this.#pop();
+    for (let event = this.#next(end); event !== null; event = this.#next(end)) {
       if (event.run === null) continue;
       this.#now = event.at;
       this.count++;
@@ -82,6 +86,31 @@ export class EventQueue {
       if (stop()) return;
     }
     this.#now = end;
+  }
+
+  /** @returns what is due next up to `end`, or null; later slots join the heap in their turn */
+  #next(end: number): SimEvent | null {
+    for (;;) {
+      const heap = this.#heap;
+      if (heap.length > 0) return heap[0].at <= end ? this.#pop() : null;
+      if (this.#later.size === 0 || (this.#slot + 1) * SLOT_MILLIS > end) return null;
+      const events = this.#later.get(++this.#slot);
+      if (events === undefined) continue;
+      this.#later.delete(this.#slot);
+      for (const event of events) if (event.run !== null) this.#push(event);
+    }
+  }
+
+  #push(event: SimEvent): void {
+    const heap = this.#heap;
+    let at = heap.push(event) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >>> 1;
+      if (!isBefore(event, heap[parent])) break;
+      heap[at] = heap[parent];
+      at = parent;
+    }
+    heap[at] = event;
   }
 
   #pop(): SimEvent {

@@ -227,7 +227,12 @@ export class Machine {
       seen.term === term && seen.commit === commit && seen.applied === applied &&
       seen.lastIndex === lastIndex && seen.lastTerm === lastTerm && seen.role === role
     ) return;
-    Object.assign(seen, { term, commit, applied, lastIndex, lastTerm, role });
+    seen.term = term;
+    seen.commit = commit;
+    seen.applied = applied;
+    seen.lastIndex = lastIndex;
+    seen.lastTerm = lastTerm;
+    seen.role = role;
     try {
       this.#parts.invariants.check([core]);
     } catch (error) {

@@ -242,11 +242,12 @@ class SimPeers implements Peers {
 
   send(messages: readonly Message[]): void {
     if (this.#closed || !this.#endpoint.process.alive) return;
+    if (messages.length === 1) return this.#sendTo(messages[0].to, messages);
     const sent: bigint[] = [];
     for (const { to } of messages) {
       if (sent.includes(to)) continue;
       sent.push(to);
-      this.#sendTo(to, messages.length === 1 ? messages : messages.filter((one) => one.to === to));
+      this.#sendTo(to, messages.filter((one) => one.to === to));
     }
   }
 

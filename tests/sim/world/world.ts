@@ -96,7 +96,7 @@ export class World {
   }
 
   get running(): Machine[] {
-    return this.inUse.filter((machine) => machine.store !== null);
+    return this.machines.filter((machine) => !machine.retired && machine.store !== null);
   }
 
   get leader(): Machine | null {
