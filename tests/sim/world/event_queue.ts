@@ -27,7 +27,7 @@ const settlePromises: () => void = (() => {
   return () => core.runMicrotasks();
 })();
 
-/** Later events wait in slots of so many milliseconds; a power of two, so that borders are exact. */
+/** Later events wait in slots of so many milliseconds; a power of two, so borders are exact. */
 const SLOT_MILLIS = 64;
 
 export class EventQueue {
