@@ -50,6 +50,37 @@ Deno.test("a resize moves cpu and memory within the pod's class", () => {
   assert.match(worded(part.validateUpdate?.(bare, old)).join(), /requests cannot be removed/);
 });
 
+Deno.test("a status names claims that the pod has, and containers that ask for them", () => {
+  const gpu = "example.com/gpu";
+  const resources = { requests: { [gpu]: "1" }, limits: { [gpu]: "1" } };
+  const claims = [{ name: "a", resourceClaimTemplateName: "t" }];
+  const old = pod({ containers: [{ ...container, resources }], resourceClaims: claims });
+  const of = (status: object) => {
+    const draft = { ...old, status: { ...old.status, ...status } };
+    return worded(row.rules.validateStatusUpdate?.(draft, old)).join("\n");
+  };
+  const made = (...names: string[]) =>
+    of({ resourceClaimStatuses: names.map((name) => ({ name })) });
+  const mapping = { containerName: "c", resourceName: gpu, requestName: "container-0-request-0" };
+  const extended = (changes: readonly object[], resourceClaimName = "x") => {
+    const requestMappings = changes.map((change) => ({ ...mapping, ...change }));
+    return of({ extendedResourceClaimStatus: { requestMappings, resourceClaimName } });
+  };
+  const cases: readonly [string, RegExp][] = [
+    [made("a"), /^$/],
+    [made("b"), /\[0\]\.name: Invalid value: "b": must match the name of an entry in/],
+    [made("a", "a"), /resourceClaimStatuses\[1\]\.name: Duplicate value: "a"/],
+    [extended([{}]), /^$/],
+    [extended([]), /requestMappings: Required value: at least one request mapping/],
+    [extended([{}], ""), /resourceClaimName: Required value/],
+    [extended([{ containerName: "d" }]), /\[0\]\.containerName: Invalid value: "d"/],
+    [extended([{ resourceName: "x.io/y" }]), /\[0\]\.resourceName: Invalid value: "x.io\/y"/],
+    [extended([{ requestName: "A" }]), /requestName: Invalid value: "A"/],
+    [extended([{}, {}]), /requestMappings\[1\]\.requestName: Duplicate value/],
+  ];
+  for (const [found, expected] of cases) assert.match(found, expected);
+});
+
 Deno.test("confinement, devices and references are checked as upstream checks them", () => {
   const cases: readonly [KubeObject, string][] = [
     [

@@ -1,12 +1,17 @@
 /**
- * Checks a pod's claims to devices, its resources as a whole, and how containers may be resized.
- * In: a spec with defaults. Out: field errors. Never: looks a claim up.
- * Source: validatePodResourceClaims, validatePodResources, validateResizePolicy (v1.36).
+ * Checks a pod's claims to devices, which were made for it, its resources as a whole, and how
+ * containers may be resized.
+ * In: a spec with defaults, a status. Out: field errors. Never: looks a claim up.
+ * Source: validatePodResourceClaims, validatePodResourceClaimStatuses,
+ * validatePodExtendedResourceClaimStatus, validatePodResources, validateResizePolicy (v1.36).
  */
 import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName } from "../../names.ts";
 import { addQuantities, canonicalQuantity, compareQuantities } from "../../quantity.ts";
 import type {
+  Container,
   ContainerResizePolicy,
+  Pod,
+  PodExtendedResourceClaimStatus,
   PodResourceClaim,
   PodSpec,
   ResourceRequirements,
@@ -46,6 +51,63 @@ export function validateResourceClaims(
       }
     }
   });
+}
+
+/** What a status says of the claims that were made for the pod. */
+export function validateClaimStatuses(problems: Problems, { spec, status }: Pod): void {
+  const { resourceClaimStatuses = [], extendedResourceClaimStatus } = status ?? {};
+  const names = new Set<string>();
+  resourceClaimStatuses.forEach(({ name, resourceClaimName }, index) => {
+    const at = `status.resourceClaimStatuses[${index}]`;
+    if (!spec?.resourceClaims?.some((claim) => claim.name === name)) {
+      const detail = "must match the name of an entry in `spec.resourceClaims`";
+      problems.invalid(`${at}.name`, name, detail);
+    }
+    if (names.has(name)) problems.duplicate(`${at}.name`, name);
+    names.add(name);
+    if (resourceClaimName !== undefined) {
+      problems.checkName(`${at}.resourceClaimName`, resourceClaimName, checkDns1123Subdomain);
+    }
+  });
+  if (extendedResourceClaimStatus === undefined || spec === undefined) return;
+  validateExtendedStatus(problems, extendedResourceClaimStatus, [
+    ...spec.initContainers ?? [],
+    ...spec.containers,
+  ]);
+}
+
+function validateExtendedStatus(
+  problems: Problems,
+  { requestMappings = [], resourceClaimName }: PodExtendedResourceClaimStatus,
+  containers: readonly Container[],
+): void {
+  const path = "status.extendedResourceClaimStatus";
+  if (requestMappings.length === 0) {
+    problems.required(`${path}.requestMappings`, "at least one request mapping is required");
+  }
+  const seen = new Set<string>();
+  requestMappings.forEach(({ containerName, resourceName, requestName }, index) => {
+    const at = `${path}.requestMappings[${index}]`;
+    const container = containers.find(({ name }) => name === containerName);
+    if (container === undefined) {
+      const detail = "must match the name of an entry in spec.initContainers.name or " +
+        "spec.containers.name";
+      problems.invalid(`${at}.containerName`, containerName, detail);
+    } else if (container.resources?.requests?.[resourceName] === undefined) {
+      const detail = "must match the extended resource name of an entry in " +
+        "spec.initContainers.resources.requests or spec.containers.resources.requests";
+      problems.invalid(`${at}.resourceName`, resourceName, detail);
+    }
+    problems.checkName(`${path}.requestName`, requestName, checkDns1123Label);
+    const key = JSON.stringify([containerName, resourceName, requestName]);
+    if (seen.has(key)) {
+      const parts = Object.entries({ containerName, resourceName, requestName });
+      for (const [field, value] of parts) problems.duplicate(`${at}.${field}`, value);
+    }
+    seen.add(key);
+  });
+  if (!resourceClaimName) problems.required(`${path}.resourceClaimName`);
+  else problems.checkName(`${path}.resourceClaimName`, resourceClaimName, checkDns1123Subdomain);
 }
 
 /** Which of the pod's claims a container uses. @param known names of the pod's claims. */

@@ -7,6 +7,7 @@ import { rangeMessage } from "../../names.ts";
 import type { FieldError } from "../../resource.ts";
 import type { Container, Pod, PodSpec, Toleration } from "../../schema/generated/core_v1.ts";
 import { Problems, sameJson } from "../problems.ts";
+import { validateClaimStatuses } from "./validate_devices.ts";
 
 const MAX_INT32 = 2 ** 31 - 1;
 const UPDATABLE = [
@@ -147,5 +148,6 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
       "may not be set on pods that are already bound to a node",
     );
   }
+  validateClaimStatuses(problems, pod);
   return problems.errors;
 }
