@@ -80,6 +80,8 @@ export interface Condition {
   type: string;
   status: "True" | "False" | "Unknown";
   observedGeneration?: number;
+  /** Of pods alone; nobody sets it, and Go writes null then. */
+  lastProbeTime?: string | null;
   lastTransitionTime?: string;
   reason?: string;
   message?: string;

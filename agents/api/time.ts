@@ -93,8 +93,8 @@ export function parseTime(text: string): Instant | null {
 }
 
 /** @returns milliseconds since 1970, or NaN. */
-export function parseMillis(text: string | undefined): number {
-  const instant = text === undefined ? null : parseTime(text);
+export function parseMillis(text: string | null | undefined): number {
+  const instant = text === undefined || text === null ? null : parseTime(text);
   return instant === null ? NaN : instant.seconds * 1000 + Math.floor(instant.nanos / 1e6);
 }
 

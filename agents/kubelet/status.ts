@@ -240,7 +240,7 @@ function conditionsOf(
     const lastTransitionTime = before?.status === status
       ? before.lastTransitionTime
       : formatTime(nowMillis);
-    return { type, status, lastTransitionTime, ...(holds ? {} : why) };
+    return { type, status, lastProbeTime: null, lastTransitionTime, ...(holds ? {} : why) };
   };
   const notInitialized = {
     reason: "ContainersNotInitialized",

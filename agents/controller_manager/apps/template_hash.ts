@@ -9,8 +9,15 @@ import type { PodTemplate } from "../kinds.ts";
 export const TEMPLATE_HASH_LABEL = "pod-template-hash";
 
 const SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789";
-/** Maps that mean the same whether absent or empty. */
-const PLAIN_MAPS = new Set(["labels", "annotations", "nodeSelector", "limits", "requests"]);
+/** Parts that mean the same whether absent or empty. */
+const PLAIN_MAPS = new Set([
+  "labels",
+  "annotations",
+  "nodeSelector",
+  "resources",
+  "limits",
+  "requests",
+]);
 
 /** Objects of the API are frozen, so a text once made stays true. */
 const texts = new WeakMap<PodTemplate, string>();
@@ -50,6 +57,8 @@ function canonical(value: unknown): unknown {
     if (field === null || field === undefined) continue;
     if (Array.isArray(field) && field.length === 0) continue;
     if (PLAIN_MAPS.has(key) && Object.keys(field).length === 0) continue;
+    // No divisor, as an older server left it.
+    if (key === "divisor" && field === "0") continue;
     sorted[key] = canonical(field);
   }
   return sorted;

@@ -114,7 +114,7 @@ const COUNTS: ReplicaCounts = {
 
 export const statefulSetRules: Rules = {
   setDefaults,
-  ...ownStatus(() => ({ replicas: 0 })),
+  ...ownStatus(() => ({ replicas: 0, availableReplicas: 0 })),
   validateStatusUpdate: (draft) => validateReplicaCounts(draft, COUNTS),
   validate,
   validateUpdate,

@@ -28,7 +28,9 @@ function setDefaults(draft: KubeObject): void {
   spec.suspend ??= false;
   spec.successfulJobsHistoryLimit ??= 3;
   spec.failedJobsHistoryLimit ??= 1;
-  if (spec.jobTemplate?.spec !== undefined) setJobSpecDefaults(spec.jobTemplate.spec);
+  if (spec.jobTemplate === undefined) return;
+  spec.jobTemplate.metadata ??= {};
+  if (spec.jobTemplate.spec !== undefined) setJobSpecDefaults(spec.jobTemplate.spec);
 }
 
 /** @returns whether the text has five well-formed fields, or is a macro. */

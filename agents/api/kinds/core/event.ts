@@ -16,6 +16,17 @@ export type { Event as EventV1 } from "../../schema/generated/events_v1.ts";
 
 const NOTE_BYTES = 1024;
 
+/** Go writes its structs and times even where nothing stands in them. */
+function setDefaults(draft: KubeObject): void {
+  draft.involvedObject ??= {};
+  draft.source ??= {};
+  draft.firstTimestamp ??= null;
+  draft.lastTimestamp ??= null;
+  draft.eventTime ??= null;
+  draft.reportingComponent ??= "";
+  draft.reportingInstance ??= "";
+}
+
 function validate(draft: KubeObject): FieldError[] {
   const problems = new Problems();
   const event = draft as Event;
@@ -36,7 +47,7 @@ function validate(draft: KubeObject): FieldError[] {
 /** Events that came by the newer face carry a time and must be complete. */
 function validateNew(draft: KubeObject): FieldError[] {
   const problems = new Problems();
-  if (draft.eventTime === undefined) return problems.errors;
+  if (draft.eventTime === undefined || draft.eventTime === null) return problems.errors;
   if (!draft.reportingController) problems.required("reportingController");
   if (!draft.reportingInstance) problems.required("reportingInstance");
   if (!draft.action) problems.required("action");
@@ -119,6 +130,7 @@ const selectableFields: Rules["selectableFields"] = {
 };
 
 export const eventRules: Rules = {
+  setDefaults,
   validate,
   validateName: "dns1123Subdomain",
   selectableFields,

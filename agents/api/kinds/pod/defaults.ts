@@ -48,7 +48,9 @@ function requestWhatIsLimited(container: Container): void {
 
 /** Defaults of a controller's template. */
 export function setPodTemplateDefaults(template: PodTemplateSpec | undefined): void {
-  if (template?.spec !== undefined) setPodSpecDefaults(template.spec);
+  if (template === undefined) return;
+  template.metadata ??= {};
+  if (template.spec !== undefined) setPodSpecDefaults(template.spec);
 }
 
 /** Defaults that pods and templates share. */
@@ -87,10 +89,14 @@ function setContainerDefaults(container: AnyContainer): void {
     : "IfNotPresent";
   container.terminationMessagePath ??= "/dev/termination-log";
   container.terminationMessagePolicy ??= "File";
+  // A struct in Go, which is written even where nothing stands in it.
+  container.resources ??= {};
   for (const port of container.ports ?? []) port.protocol ??= "TCP";
   for (const variable of container.env ?? []) {
     const fieldRef = variable.valueFrom?.fieldRef;
     if (fieldRef !== undefined) fieldRef.apiVersion ??= "v1";
+    const resourceFieldRef = variable.valueFrom?.resourceFieldRef;
+    if (resourceFieldRef !== undefined) resourceFieldRef.divisor ??= "0";
   }
   const { livenessProbe, readinessProbe, startupProbe, lifecycle } = container;
   for (const probe of [livenessProbe, readinessProbe, startupProbe]) {

@@ -38,6 +38,17 @@ function gateCondition(pod: Pod): void {
     reason: "SchedulingGated",
     message: "Scheduling is blocked due to non-empty scheduling gates",
   }];
+  spellOutTimes(pod);
+}
+
+/** Times of conditions are structs in Go: one that nobody set is written, as null. */
+function spellOutTimes({ status }: Pod): void {
+  if (status?.conditions === undefined) return;
+  status.conditions = status.conditions.map((condition) => ({
+    ...condition,
+    lastProbeTime: condition.lastProbeTime ?? null!,
+    lastTransitionTime: condition.lastTransitionTime ?? null!,
+  }));
 }
 
 function prepareForCreate(draft: KubeObject, _context: RuleContext): void {
@@ -59,6 +70,10 @@ function prepareForStatusUpdate(draft: KubeObject, old: KubeObject): void {
   if (pod.status !== undefined && pod.status.qosClass === undefined) {
     const qosClass = before.status?.qosClass;
     if (qosClass !== undefined) pod.status = { ...pod.status, qosClass };
+  }
+  if (pod.status?.conditions !== undefined) {
+    pod.status = { ...pod.status };
+    spellOutTimes(pod);
   }
 }
 

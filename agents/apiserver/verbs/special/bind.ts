@@ -159,6 +159,7 @@ function boundPod(pod: KubeObject, nodeName: string, now: string): KubeObject {
   const scheduled: Condition = {
     type: "PodScheduled",
     status: "True",
+    lastProbeTime: null,
     lastTransitionTime: standing?.status === "True" ? standing.lastTransitionTime : now,
     ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
   };
