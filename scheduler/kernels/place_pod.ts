@@ -27,8 +27,8 @@ const HEAD_WORDS = 2 * HEAD_DOUBLES;
 const APART = 4;
 /** Word: 1 where all nodes are as large as the smallest. */
 const ALIKE = 5;
-/** Two rounds of worths of two bytes, or one of four. */
-const WORTH_BYTES = 4 * BLOCK_ROWS;
+/** Two rounds of worths of two bytes, or one of four; four of what is asked for. */
+const WORTH_BYTES = (4 + 8) * BLOCK_ROWS;
 
 /** Shares are counted in 256ths of a percent. */
 const WHOLE = 25_600;

@@ -14,8 +14,7 @@
   (global $blockBest (mut i32) (i32.const 0))
   (global $blockTies (mut i32) (i32.const 0))
   (global $worths (mut i32) (i32.const 0))
-  (func (export "layOut")
-    (param i32) (param i32) (param i32) (param i32) (param i32) (param i32)
+  (func (export "layOut") (param i32 i32 i32 i32 i32 i32)
     (global.set $stride (local.get 0))
     (global.set $narrow (local.get 1))
     (global.set $heads (local.get 2))
@@ -32,9 +31,7 @@
   (global $leastWeight (mut v128) (v128.const i64x2 0 0))
   (global $balanceWeight (mut v128) (v128.const i64x2 0 0))
   ;; What the pod asks for, until it is called again.
-  (func (export "ask")
-    (param f64) (param f64) (param f64) (param f64)
-    (param f64) (param f64) (param f64) (param f64)
+  (func (export "ask") (param f64 f64 f64 f64 f64 f64 f64 f64)
     (global.set $cpuFits (f64x2.splat (local.get 0)))
     (global.set $memoryFits (f64x2.splat (local.get 1)))
     (global.set $cpuTakes (f64x2.splat (local.get 2)))
@@ -46,7 +43,7 @@
 
   ;; Two rows, over the Float64 columns, with true division. Out: their worths, as lanes of i64.
   (func $pair (param $row i32) (result v128)
-    (local $at i32) (local $at4 i32) (local $used i32)
+    (local $at i32) (local $at4 i32)
     (local $cpu v128) (local $memory v128) (local $cpuUsed v128) (local $memoryUsed v128)
     (local $hasCpu v128) (local $hasMemory v128)
     (local $fits v128) (local $a v128) (local $b v128) (local $worth v128)
@@ -56,16 +53,12 @@
     (local.set $hundred (f64x2.splat (f64.const 100)))
     (local.set $at (i32.shl (local.get $row) (i32.const 3)))
     (local.set $cpu (v128.load (local.get $at)))
-    (local.set $at (i32.add (local.get $at) (global.get $stride)))
-    (local.set $cpuUsed (v128.load (local.get $at)))
-    (local.set $at (i32.add (local.get $at) (global.get $stride)))
-    (local.set $a (v128.load (local.get $at)))
-    (local.set $at (i32.add (local.get $at) (global.get $stride)))
-    (local.set $memory (v128.load (local.get $at)))
-    (local.set $at (i32.add (local.get $at) (global.get $stride)))
-    (local.set $memoryUsed (v128.load (local.get $at)))
-    (local.set $at (i32.add (local.get $at) (global.get $stride)))
-    (local.set $b (v128.load (local.get $at)))
+    (local.set $cpuUsed (v128.load (local.tee $at (i32.add (local.get $at) (global.get $stride)))))
+    (local.set $a (v128.load (local.tee $at (i32.add (local.get $at) (global.get $stride)))))
+    (local.set $memory (v128.load (local.tee $at (i32.add (local.get $at) (global.get $stride)))))
+    (local.set $memoryUsed
+      (v128.load (local.tee $at (i32.add (local.get $at) (global.get $stride)))))
+    (local.set $b (v128.load (local.tee $at (i32.add (local.get $at) (global.get $stride)))))
     ;; The columns of four bytes: pods free, evenness.
     (local.set $at4
       (i32.add
@@ -73,7 +66,6 @@
         (i32.shl (local.get $row) (i32.const 2))))
     (local.set $hasCpu (f64x2.ne (local.get $cpu) (local.get $zero)))
     (local.set $hasMemory (f64x2.ne (local.get $memory) (local.get $zero)))
-
     ;; Fits: what is asked for is free, and one more pod is allowed.
     (local.set $fits
       (v128.and
@@ -83,7 +75,6 @@
             (f64x2.sub (local.get $memory) (local.get $memoryUsed))))
         (i64x2.extend_low_i32x4_s
           (i32x4.gt_s (v128.load64_zero (local.get $at4)) (local.get $zero)))))
-
     ;; Least allocated: free percent of each that there is, rounded down.
     (local.set $a
       (v128.and (local.get $hasCpu)
@@ -110,7 +101,6 @@
       (f64x2.floor
         (f64x2.mul (f64x2.add (local.get $a) (local.get $b))
           (v128.bitselect (local.get $half) (local.get $one) (local.get $hasCpu)))))
-
     ;; Balance: 100 less half the difference of the shares in use with the pod.
     (local.set $a
       (f64x2.pmin (local.get $one)
@@ -123,8 +113,7 @@
       (f64x2.trunc
         (f64x2.mul (local.get $hundred)
           (f64x2.sub (local.get $one)
-            (f64x2.abs
-              (f64x2.mul (local.get $half) (f64x2.sub (local.get $a) (local.get $b))))))))
+            (f64x2.abs (f64x2.mul (local.get $half) (f64x2.sub (local.get $a) (local.get $b))))))))
     (local.set $a (v128.bitselect (local.get $a) (local.get $hundred) (local.get $hasCpu)))
     (local.set $a
       (f64x2.add (local.get $one)
@@ -134,8 +123,7 @@
               (f64x2.add (f64x2.splat (f64.const 50)) (local.get $a))
               (f64x2.convert_low_i32x4_s
                 (v128.load64_zero
-                  (i32.add (local.get $at4)
-                    (i32.shr_u (global.get $stride) (i32.const 1))))))))))
+                  (i32.add (local.get $at4) (i32.shr_u (global.get $stride) (i32.const 1))))))))))
     ;; Added to a small whole number, 1.5 * 2^52 leaves it in the low 32 bits.
     (v128.or (v128.not (local.get $fits))
       (v128.and (v128.const i64x2 0xffffffff 0xffffffff)
@@ -168,8 +156,7 @@
             (i64x2.sub
               (v128.andnot (local.get $ties) (local.get $more))
               (i64x2.ge_s (local.get $worths) (local.get $best))))
-          (local.set $best
-            (v128.bitselect (local.get $worths) (local.get $best) (local.get $more)))
+          (local.set $best (v128.bitselect (local.get $worths) (local.get $best) (local.get $more)))
           (local.set $count
             (i64x2.sub (local.get $count)
               (i64x2.gt_s (local.get $worths) (v128.const i64x2 -1 -1))))
@@ -185,8 +172,7 @@
         (local.set $best
           (v128.bitselect (local.get $worths) (local.get $best)
             (i64x2.gt_s (local.get $worths) (local.get $best))))
-        (v128.store32_lane 0 (i32.add (global.get $blockBest) (local.get $at))
-          (local.get $best))
+        (v128.store32_lane 0 (i32.add (global.get $blockBest) (local.get $at)) (local.get $best))
         (i32.store (i32.add (global.get $blockTies) (local.get $at))
           (i32.wrap_i64
             (i64.add
@@ -205,10 +191,8 @@
   (func $shareOf (param $amount f64) (param $smallest f64) (result f64)
     (local $share f64)
     (local.set $share
-      (f64.ceil
-        (f64.div (f64.mul (local.get $amount) (f64.const 25600)) (local.get $smallest))))
-    (f64.add (local.get $share)
-      (f64.convert_i32_u (f64.gt (local.get $share) (f64.const 16384)))))
+      (f64.ceil (f64.div (f64.mul (local.get $amount) (f64.const 25600)) (local.get $smallest))))
+    (f64.add (local.get $share) (f64.convert_i32_u (f64.gt (local.get $share) (f64.const 16384)))))
 
   ;; The quick pass: eight rows a step, over eight columns of 16 bits, block by block: free shares
   ;; of cpu and memory as scores count them, the difference of the shares in use, 52 less evenness,
@@ -222,20 +206,18 @@
   (func (export "placeQuickly")
     (param $blocks i32) (param $block i32) (param $atLeast i32) (result i32)
     (local $at i32) (local $fits i32) (local $head i32) (local $row i32) (local $rows i32)
-    (local $out i32)
-    (local $low i32) (local $open i32) (local $lane i32)
-    (local $smallestCpu f64) (local $smallestMemory f64)
+    (local $out i32) (local $low i32) (local $end i32) (local $isOdd i32) (local $isNear i32)
+    (local $alike i32) (local $isKnown i32)
+    (local $smallestCpu f64) (local $smallestMemory f64) (local $largest f64)
     (local $takesCpu f64) (local $takesMemory f64) (local $addsCpu f64) (local $addsMemory f64)
-    (local $largest f64) (local $isOdd i32) (local $isNear i32) (local $alike i32)
     (local $cpuTakes v128) (local $memoryTakes v128) (local $cpuAdds v128) (local $memoryAdds v128)
-    (local $leastWeight v128) (local $balanceWeight v128) 
-    (local $off v128) (local $offEven v128) (local $most v128)
+    (local $leastWeight v128) (local $balanceWeight v128)
+    (local $off v128) (local $mostLow v128) (local $mostHigh v128)
     (local $cpu v128) (local $memory v128) (local $even v128)
     (local $a v128) (local $b v128) (local $unfit v128) (local $never v128)
     (local $lowest v128) (local $highest v128) (local $doubt v128) (local $maybe v128)
     (local $best v128) (local $ties v128) (local $unfitting v128) (local $count v128)
     (local $bar v128)
-    (local.set $most (i16x8.splat (i32.const 51200)))
     (local.set $leastWeight
       (i16x8.splat (i32.trunc_f64_s (f64x2.extract_lane 0 (global.get $leastWeight)))))
     (local.set $balanceWeight
@@ -244,10 +226,8 @@
     (local.set $rows (i32.shl (local.get $blocks) (i32.const 6)))
     (local.set $row (i32.shl (local.get $block) (i32.const 6)))
     (local.set $out (i32.shl (local.get $block) (i32.const 2)))
-    (local.set $head
-      (i32.add (global.get $heads) (i32.shl (local.get $block) (i32.const 5))))
-    (local.set $at
-      (i32.add (global.get $narrow) (i32.shl (local.get $block) (i32.const 10))))
+    (local.set $head (i32.add (global.get $heads) (i32.shl (local.get $block) (i32.const 5))))
+    (local.set $at (i32.add (global.get $narrow) (i32.shl (local.get $block) (i32.const 10))))
     (local.set $low (global.get $worths))
     (block $done
       (loop $next
@@ -284,17 +264,24 @@
             ;; Not less for a block without a smallest node, too.
             (local.set $isOdd (i32.eqz (f64.lt (local.get $largest) (f64.const 32767))))
             (local.set $isNear
-              (i32.and (local.get $alike)
-                (f64.le (local.get $largest) (f64.const 16384))))
+              (i32.and (local.get $alike) (f64.le (local.get $largest) (f64.const 16384))))
             (local.set $off (i16x8.splat (select (i32.const 1) (i32.const 5) (local.get $isNear))))
-            (local.set $offEven
-              (i16x8.splat (select (i32.const 2) (i32.const 5) (local.get $isNear))))
+            (local.set $mostLow
+              (i16x8.splat (select (i32.const 51198) (i32.const 51195) (local.get $isNear))))
+            (local.set $mostHigh
+              (i16x8.splat (select (i32.const 51202) (i32.const 51205) (local.get $isNear))))
             (local.set $cpuTakes (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesCpu))))
-            (local.set $memoryTakes
-              (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesMemory))))
+            (local.set $memoryTakes (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesMemory))))
             (local.set $cpuAdds (i16x8.splat (i32.trunc_sat_f64_s (local.get $addsCpu))))
-            (local.set $memoryAdds
-              (i16x8.splat (i32.trunc_sat_f64_s (local.get $addsMemory))))))
+            (local.set $memoryAdds (i16x8.splat (i32.trunc_sat_f64_s (local.get $addsMemory))))
+            (local.set $isKnown (i32.const 0))))
+        ;; What it asks for as shares of each node; where nodes are alike, the same for all.
+        (if (i32.eqz (i32.and (local.get $isKnown) (local.get $alike)))
+          (then
+            (call $weighAsks (local.get $at) (local.get $cpuTakes) (local.get $memoryTakes)
+              (local.get $cpuAdds) (local.get $memoryAdds)
+              (i16x8.splat (select (i32.const 0x7fff) (i32.const 0) (local.get $alike))))
+            (local.set $isKnown (i32.const 1))))
         (local.set $fits
           (i32.add (local.get $at)
             (select (i32.const 768) (i32.const 0) (i32.load offset=16 (local.get $head)))))
@@ -315,15 +302,13 @@
             (local.set $maybe (v128.const i64x2 -1 -1)))
           (else
             (loop $eight
-              (local.set $cpu (v128.load offset=512 (local.get $at)))
-              (local.set $memory (v128.load offset=640 (local.get $at)))
               ;; Free percent of each, then their mean.
               (local.set $a
                 (i16x8.sub_sat_u (v128.load (local.get $at))
-                  (i16x8.q15mulr_sat_s (local.get $cpuTakes) (local.get $cpu))))
+                  (v128.load offset=256 (local.get $low))))
               (local.set $b
                 (i16x8.sub_sat_u (v128.load offset=128 (local.get $at))
-                  (i16x8.q15mulr_sat_s (local.get $memoryTakes) (local.get $memory))))
+                  (v128.load offset=384 (local.get $low))))
               (local.set $lowest
                 (i16x8.mul (local.get $leastWeight)
                   (i16x8.shr_u
@@ -339,9 +324,8 @@
                       (i16x8.shr_u (i16x8.add (local.get $b) (local.get $off)) (i32.const 8)))
                     (i32.const 1))))
               ;; Fits: what is asked for is free. A node that takes no more pods has far less.
-              (local.set $cpu (i16x8.q15mulr_sat_s (local.get $cpuAdds) (local.get $cpu)))
-              (local.set $memory
-                (i16x8.q15mulr_sat_s (local.get $memoryAdds) (local.get $memory)))
+              (local.set $cpu (v128.load offset=512 (local.get $low)))
+              (local.set $memory (v128.load offset=640 (local.get $low)))
               (local.set $a (v128.load (local.get $fits)))
               (local.set $b (v128.load offset=128 (local.get $fits)))
               (local.set $unfit
@@ -351,17 +335,14 @@
               (local.set $never
                 (v128.or
                   (i16x8.gt_s (local.get $cpu) (i16x8.add (local.get $a) (local.get $off)))
-                  (i16x8.gt_s (local.get $memory)
-                    (i16x8.add (local.get $b) (local.get $off)))))
+                  (i16x8.gt_s (local.get $memory) (i16x8.add (local.get $b) (local.get $off)))))
               (local.set $maybe
-                (v128.or (local.get $maybe)
-                  (v128.andnot (local.get $unfit) (local.get $never))))
+                (v128.or (local.get $maybe) (v128.andnot (local.get $unfit) (local.get $never))))
               ;; Evenness with the pod: 100 less half the difference of the shares in use.
               (local.set $a
-                (i16x8.sub (local.get $most)
-                  (i16x8.abs
-                    (i16x8.add (v128.load offset=256 (local.get $at))
-                      (i16x8.sub (local.get $cpu) (local.get $memory))))))
+                (i16x8.abs
+                  (i16x8.add (v128.load offset=256 (local.get $at))
+                    (i16x8.sub (local.get $cpu) (local.get $memory)))))
               (local.set $even (v128.load offset=384 (local.get $at)))
               (local.set $lowest
                 (v128.or (local.get $unfit)
@@ -369,7 +350,7 @@
                     (i16x8.mul (local.get $balanceWeight)
                       (i16x8.shr_u
                         (i16x8.add (local.get $even)
-                          (i16x8.shr_u (i16x8.sub (local.get $a) (local.get $offEven))
+                          (i16x8.shr_u (i16x8.sub (local.get $mostLow) (local.get $a))
                             (i32.const 9)))
                         (i32.const 1))))))
               (local.set $highest
@@ -378,7 +359,7 @@
                     (i16x8.mul (local.get $balanceWeight)
                       (i16x8.shr_u
                         (i16x8.add (local.get $even)
-                          (i16x8.shr_u (i16x8.add (local.get $a) (local.get $offEven))
+                          (i16x8.shr_u (i16x8.sub (local.get $mostHigh) (local.get $a))
                             (i32.const 9)))
                         (i32.const 1))))))
               (v128.store (local.get $low) (local.get $lowest))
@@ -389,8 +370,7 @@
                     (i16x8.eq (local.get $lowest) (local.get $highest)))))
               ;; Rows with the best worth so far, lane by lane.
               (local.set $ties
-                (v128.andnot (local.get $ties)
-                  (i16x8.gt_s (local.get $lowest) (local.get $best))))
+                (v128.andnot (local.get $ties) (i16x8.gt_s (local.get $lowest) (local.get $best))))
               (local.set $best (i16x8.max_s (local.get $best) (local.get $lowest)))
               (local.set $ties
                 (i16x8.sub (local.get $ties) (i16x8.eq (local.get $best) (local.get $lowest))))
@@ -410,12 +390,11 @@
             (local.set $ties (v128.const i64x2 0 0))
             (local.set $unfitting (v128.const i64x2 0 0))
             (local.set $low (global.get $worths))
-            (local.set $open (i32.add (local.get $low) (i32.const 128)))
+            (local.set $end (i32.add (local.get $low) (i32.const 128)))
             (loop $eight
               (local.set $lowest (v128.load (local.get $low)))
               (local.set $ties
-                (v128.andnot (local.get $ties)
-                  (i16x8.gt_s (local.get $lowest) (local.get $best))))
+                (v128.andnot (local.get $ties) (i16x8.gt_s (local.get $lowest) (local.get $best))))
               (local.set $best (i16x8.max_s (local.get $best) (local.get $lowest)))
               (local.set $ties
                 (i16x8.sub (local.get $ties) (i16x8.eq (local.get $best) (local.get $lowest))))
@@ -423,7 +402,7 @@
                 (i16x8.add (local.get $unfitting)
                   (i16x8.eq (local.get $lowest) (v128.const i64x2 -1 -1))))
               (local.set $low (i32.add (local.get $low) (i32.const 16)))
-              (br_if $eight (i32.lt_u (local.get $low) (local.get $open))))
+              (br_if $eight (i32.lt_u (local.get $low) (local.get $end))))
             (local.set $a (call $highestLane (local.get $best)))
             (local.set $bar (i16x8.max_s (local.get $bar) (local.get $a)))))
         (local.set $ties
@@ -431,11 +410,9 @@
             (v128.and (local.get $ties) (i16x8.eq (local.get $best) (local.get $a)))))
         (i32.store (i32.add (global.get $blockBest) (local.get $out))
           (i16x8.extract_lane_s 0 (local.get $a)))
-        (i32.store (i32.add (global.get $blockTies) (local.get $out))
-          (call $sum (local.get $ties)))
+        (i32.store (i32.add (global.get $blockTies) (local.get $out)) (call $sum (local.get $ties)))
         (local.set $count
-          (i32x4.add (local.get $count)
-            (i32x4.extadd_pairwise_i16x8_s (local.get $unfitting))))
+          (i32x4.add (local.get $count) (i32x4.extadd_pairwise_i16x8_s (local.get $unfitting))))
         ;; Past the seven other columns of the block.
         (local.set $at (i32.add (local.get $at) (i32.const 896)))
         (local.set $head (i32.add (local.get $head) (i32.const 32)))
@@ -444,6 +421,28 @@
         (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
         (br $next)))
     (i32.add (local.get $rows) (call $sum (local.get $count))))
+
+  ;; Shares of the smallest node become shares of each node of a block, behind the worths. Where
+  ;; nodes are alike, rows without one are to be like the others: all ones outdo their ratios.
+  (func $weighAsks (param $at i32)
+    (param $cpuTakes v128) (param $memoryTakes v128) (param $cpuAdds v128)
+    (param $memoryAdds v128) (param $ones v128)
+    (local $put i32) (local $cpu v128) (local $memory v128)
+    (local.set $put (global.get $worths))
+    (loop $eight
+      (local.set $cpu (v128.or (local.get $ones) (v128.load offset=512 (local.get $at))))
+      (local.set $memory (v128.or (local.get $ones) (v128.load offset=640 (local.get $at))))
+      (v128.store offset=256 (local.get $put)
+        (i16x8.q15mulr_sat_s (local.get $cpuTakes) (local.get $cpu)))
+      (v128.store offset=384 (local.get $put)
+        (i16x8.q15mulr_sat_s (local.get $memoryTakes) (local.get $memory)))
+      (v128.store offset=512 (local.get $put)
+        (i16x8.q15mulr_sat_s (local.get $cpuAdds) (local.get $cpu)))
+      (v128.store offset=640 (local.get $put)
+        (i16x8.q15mulr_sat_s (local.get $memoryAdds) (local.get $memory)))
+      (local.set $put (i32.add (local.get $put) (i32.const 16)))
+      (local.set $at (i32.add (local.get $at) (i32.const 16)))
+      (br_if $eight (i32.and (local.get $at) (i32.const 127)))))
 
   ;; Works out by true division the rows of one block that may be worth the bar or more.
   (func $settle (param $row i32) (param $bar v128)
@@ -469,8 +468,7 @@
             (i32.and (local.get $open)
               (i32.xor (i32.const -1) (i32.shl (i32.const 3) (local.get $pair)))))
           (local.set $worths (call $pair (i32.add (local.get $row) (local.get $pair))))
-          (local.set $pair
-            (i32.add (local.get $at) (i32.shl (local.get $pair) (i32.const 1))))
+          (local.set $pair (i32.add (local.get $at) (i32.shl (local.get $pair) (i32.const 1))))
           (v128.store16_lane 0 (local.get $pair) (local.get $worths))
           (v128.store16_lane offset=2 4 (local.get $pair) (local.get $worths))
           (br $two)))
