@@ -178,6 +178,7 @@ function mayMeetGuests({ nominations, pod }: DecideInput): boolean {
 }
 
 const NO_VERDICTS = new Uint32Array(0);
+const noVerdicts = () => NO_VERDICTS;
 
 function sharedOutcome(
   { filtering }: SharedColumn,
@@ -190,6 +191,6 @@ function sharedOutcome(
     filtering,
     scores: [],
     helpable: 0,
-    verdicts: () => NO_VERDICTS,
+    verdicts: noVerdicts,
   };
 }

@@ -78,6 +78,10 @@ export class NodeTable implements LabelColumns {
   readonly attachments = new AttachmentIndex(FIRST_CAPACITY);
 
   readonly #rowByName = new Map<string, number>();
+  /** "" = no node; read on every decision, where the node itself would be out of reach. */
+  readonly #names: string[] = [];
+  /** The row that was named last: mostly the one that a pod is put on next. */
+  #lastNamed = 0;
   readonly #freeRows: number[] = [];
   readonly #pods = new Map<string, Placed>();
   readonly #podsAt: PodRow[][] = [];
@@ -170,6 +174,7 @@ export class NodeTable implements LabelColumns {
     this.nodes[row] = undefined;
     this.alive[row] = 0;
     this.#rowByName.delete(name);
+    this.#names[row] = "";
     this.#freeRows.push(row);
     this.nodeCount--;
     this.structureGeneration++;
@@ -178,11 +183,13 @@ export class NodeTable implements LabelColumns {
   }
 
   rowOf(name: string): number {
+    if (name !== "" && this.#names[this.#lastNamed] === name) return this.#lastNamed;
     return this.#rowByName.get(name) ?? -1;
   }
 
   nodeName(row: number): string {
-    return this.nodes[row]?.name ?? "";
+    this.#lastNamed = row;
+    return this.#names[row] ?? "";
   }
 
   setNamespace(name: string, labels: Readonly<Record<string, string>> | null): void {
@@ -330,6 +337,7 @@ export class NodeTable implements LabelColumns {
     this.alive[row] = 1;
     this.#podsAt[row] ??= [];
     this.#rowByName.set(name, row);
+    this.#names[row] = name;
     this.nodeCount++;
     return row;
   }
@@ -459,7 +467,7 @@ export class NodeTable implements LabelColumns {
     // A sum that was too large to be exact is made anew from what is left.
     const rounded = hot.memoryNonzero[row] + memoryBytes > INEXACT_SUM ||
       hot.cpuNonzero[row] + cpuMilli > INEXACT_SUM;
-    if (sign < 0 && rounded) this.#recount(row);
+    if (sign < 0 && rounded) hot.recount(row, this.#podsAt[row].map((it) => it.template.spec));
     hot.weigh(row);
     this.ephemeralRequested[row] += sign * requests.ephemeralBytes;
     this.#countScalars(spec.requests.scalars, row, sign);
@@ -471,18 +479,6 @@ export class NodeTable implements LabelColumns {
     this.index.change(pod, row, sign);
     if (spec.volumes !== NO_VOLUMES) this.attachments.change(spec.volumes, row, sign);
     this.#changed(row);
-  }
-
-  #recount(row: number): void {
-    const { hot } = this;
-    const columns = [hot.cpuRequested, hot.cpuNonzero, hot.memoryRequested, hot.memoryNonzero];
-    for (const column of columns) column[row] = 0;
-    for (const { template: { spec } } of this.#podsAt[row]) {
-      hot.cpuRequested[row] += spec.requests.cpuMilli;
-      hot.cpuNonzero[row] += spec.nonzeroCpuMilli;
-      hot.memoryRequested[row] += spec.requests.memoryBytes;
-      hot.memoryNonzero[row] += spec.nonzeroMemoryBytes;
-    }
   }
 
   #countScalars(scalars: readonly ScalarAmount[], row: number, sign: 1 | -1): void {

@@ -7,6 +7,7 @@
  * ones by the scalar twin below.
  */
 
+import type { PodSpecRow } from "../pod_row.ts";
 import { PLACE_POD_WASM } from "./place_pod_wasm.ts";
 import { EXACT_CAPACITY } from "./two_resources.ts";
 
@@ -177,6 +178,18 @@ export class HotColumns {
     this.memoryAllocatable[row] = memory;
     if (wasSmallest && this.#kernels !== null) this.#measure(block);
     else this.weigh(row);
+  }
+
+  /** Makes the sums of a row anew from the pods on it. */
+  recount(row: number, specs: readonly PodSpecRow[]): void {
+    const sums = [this.cpuRequested, this.cpuNonzero, this.memoryRequested, this.memoryNonzero];
+    for (const sum of sums) sum[row] = 0;
+    for (const { requests, nonzeroCpuMilli, nonzeroMemoryBytes } of specs) {
+      this.cpuRequested[row] += requests.cpuMilli;
+      this.cpuNonzero[row] += nonzeroCpuMilli;
+      this.memoryRequested[row] += requests.memoryBytes;
+      this.memoryNonzero[row] += nonzeroMemoryBytes;
+    }
   }
 
   /** Finds the smallest node of a block, against which the others are weighed. */
