@@ -75,7 +75,13 @@ export type ClusterEvent =
   /** A group came or changed, or one more of its pods did. */
   | { readonly resource: "podGroup"; readonly group: string }
   /** A claim to devices came or changed; `freed` = it gave its devices back. */
-  | { readonly resource: "claim"; readonly key: string; readonly freed: boolean }
+  | {
+    readonly resource: "claim";
+    readonly key: string;
+    readonly freed: boolean;
+    /** Set where its status is as it was. */
+    readonly isUntouched?: boolean;
+  }
   /** Devices or their classes came or changed. */
   | { readonly resource: "devices" }
   /** Tries everything. */

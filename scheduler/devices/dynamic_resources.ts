@@ -222,7 +222,7 @@ function isHelpful({ uid, template: { spec } }: PodRow, event: ClusterEvent): bo
     case "claim":
       // A pod that lacks a claim is not helped by what another claim gives back.
       return spec.devices.rejection === "" &&
-        (event.freed || spec.devices.claims.includes(event.key));
+        (event.freed || (!event.isUntouched && spec.devices.claims.includes(event.key)));
     case "pod":
       return event.change === "generatedClaims" && event.after?.uid === uid &&
         spec.devices.rejection === "";

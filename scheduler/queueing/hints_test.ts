@@ -450,6 +450,12 @@ Deno.test("DynamicResources: claims, devices, nodes", () => {
     "DynamicResources",
     [
       ["its claim changes", needs(), claim("default/c", false), true],
+      [
+        "its claim's status stays",
+        needs(),
+        { ...claim("default/c", false), isUntouched: true },
+        false,
+      ],
       ["another claim changes", needs(), claim("default/d", false), false],
       ["another gives its devices back", needs(), claim("default/d", true), true],
       ["it does, while a claim is missing", needs("not there"), claim("default/d", true), false],

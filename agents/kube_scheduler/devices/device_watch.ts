@@ -54,11 +54,13 @@ export class DeviceWatch {
       ledger.setClass(object.metadata.name ?? "", type === "delete" ? null : encodeClass(object));
       notify({ resource: "devices" });
     };
-    const claim = ({ type, object }: Change<ResourceClaim>) => {
+    const claim = ({ type, object, old }: Change<ResourceClaim>) => {
       const key = keyOf(object);
       const freed = ledger.setClaim(key, type === "delete" ? null : encodeClaim(object));
       this.#changed.add(key);
-      notify({ resource: "claim", key, freed });
+      // A driver's finalizer, say, is news to nobody.
+      const isUntouched = type === "update" && sameJson(old.status, object.status);
+      notify({ resource: "claim", key, freed, isUntouched });
     };
     return [
       [resourceSlices, slice as Observe],
@@ -85,4 +87,8 @@ export class DeviceWatch {
     this.#changed.clear();
     return found;
   }
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -148,3 +148,25 @@ schedulingTest(
     assert.deepEqual(json.rows[0].cells.slice(0, 4), ["g", "Gang", "train", "Scheduled"]);
   },
 );
+
+schedulingTest("a gang that is to stay in one rack goes where it fits whole", async (world) => {
+  const racks = { n1: "a", n2: "a", n3: "b", n4: "b", n5: "b" };
+  for (const [name, rack] of Object.entries(racks)) await world.node(name, "1", { rack });
+  const made = await world.post(`${GROUPS}/podgroups`, {
+    metadata: { name: "team" },
+    spec: {
+      schedulingPolicy: { gang: { minCount: 3 } },
+      schedulingConstraints: { topology: [{ key: "rack" }] },
+    },
+  });
+  assert.deepEqual(made.spec.schedulingConstraints.topology, [{ key: "rack" }]);
+  for (const name of ["w", "x", "y"]) await makePod(world, name, "team");
+  await world.pass(2000);
+  const placed = await world.placements();
+  assert.deepEqual(placed.map((it) => it.split("@")[1]).sort(), ["n3", "n4", "n5"]);
+  await makePod(world, "z", "team");
+  await world.pass(2000);
+  assert.equal((await world.placements()).length, 3, "there is room in the other rack only");
+  assert.match(await world.podMessage("z"), /didn't match Pod's node affinity\/selector/);
+  assert.equal((await conditionOf(world, "team"))?.status, "True");
+});
