@@ -154,3 +154,13 @@ export function checkCanonicalBlock(text: string): string[] {
   const canonical = `${formatAddress(block)}/${block.prefixLength}`;
   return text === canonical ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`];
 }
+
+/** An address and its network's prefix length, as an interface has them, in canonical form. */
+export function checkInterfaceAddress(text: string): string[] {
+  const block = parseBlock(text);
+  if (block === null) {
+    return ["must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)"];
+  }
+  const canonical = `${formatAddress(block)}/${block.prefixLength}`;
+  return text === canonical ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`];
+}

@@ -103,7 +103,8 @@ export class DeviceLedger {
 
   /** @returns what the pod's extended resources need; null where devices stand for none of them. */
   extendedNeeds(pod: PodRow): ExtendedNeeds | null {
-    if (pod.template.spec.devices.containers.length === 0) return null;
+    const { containers } = pod.template.spec.devices;
+    if (containers.length === 0 || this.#classes.byName.size === 0) return null;
     const needs = new ExtendedNeeds(pod, (resource) => this.#classes.ofResource(resource));
     return needs.areBacked ? needs : null;
   }

@@ -7,11 +7,11 @@ import type {
   ResourceClaim,
   ResourceSlice,
 } from "../../api/schema/generated/resource_v1.ts";
-import { NO_CONDITIONS } from "../../../scheduler/mod.ts";
+import { NO_CONDITIONS, NO_DEVICES } from "../../../scheduler/mod.ts";
 import type { DeviceRow } from "../../../scheduler/mod.ts";
 import type { Pod } from "../kinds.ts";
 import { DeviceSelector } from "./device_selector.ts";
-import { encodeClaim, formatAllocation } from "./encode_claims.ts";
+import { encodeClaim, formatAllocation, readinessOf } from "./encode_claims.ts";
 import { encodeSlice } from "./encode_devices.ts";
 import { resolveClaims } from "./pod_claims.ts";
 
@@ -171,6 +171,81 @@ Deno.test("an allocation names alternatives, tolerations, settings and the nodes
   });
   const status = { allocation: formatAllocation(claim, allocation, parts) };
   assert.deepEqual(encodeClaim({ ...claim, status }).allocation, allocation);
+});
+
+Deno.test("what containers ask for of extended resources is told container by container", () => {
+  const byClass = "deviceclass.resource.kubernetes.io/gpu";
+  const of = (name: string, requests: Record<string, string>, more: object = {}) => ({
+    name,
+    resources: { requests },
+    ...more,
+  });
+  const pod = (initContainers: object[], containers: object[]): Pod => ({
+    metadata: { namespace: "default", name: "p" },
+    spec: { initContainers: initContainers as never, containers: containers as never },
+  });
+  const plain = pod([of("i", { cpu: "1" })], [of("c", { "hugepages-2Mi": "1", memory: "1Gi" })]);
+  assert.equal(resolveClaims(plain, () => undefined), NO_DEVICES);
+  const native = pod([], [of("c", { "example.kubernetes.io/x": "1", "requests.a.com/x": "1" })]);
+  assert.equal(resolveClaims(native, () => undefined), NO_DEVICES);
+  const asking = pod(
+    [of("i", { [byClass]: "2" }), of("s", {}, { restartPolicy: "Always" })],
+    [of("c", { memory: "1Gi", "b.com/nic": "3", "a.com/gpu": "1" })],
+  );
+  assert.deepEqual(resolveClaims(asking, () => undefined), {
+    claims: [],
+    rejection: "",
+    containers: [
+      {
+        name: "i",
+        index: 0,
+        isShortLived: true,
+        extended: [{ resource: byClass, count: 2, index: 0 }],
+      },
+      { name: "s", index: 1, isShortLived: false, extended: [] },
+      {
+        name: "c",
+        index: 2,
+        isShortLived: false,
+        extended: [
+          { resource: "a.com/gpu", count: 1, index: 0 },
+          { resource: "b.com/nic", count: 3, index: 1 },
+        ],
+      },
+    ],
+  });
+});
+
+Deno.test("conditions decide how far an allocated claim is", () => {
+  const device = { driver: DRIVER, pool: "p", device: "a" };
+  const conditions = { bindingConditions: ["Up", "Linked"], bindingFailureConditions: ["Broken"] };
+  const results = [{ ...device, request: "q", device: "free" }, {
+    ...device,
+    ...conditions,
+    request: "r",
+  }];
+  const allocationTimestamp = "2026-01-01T00:00:05Z";
+  const allocation = { devices: { results }, allocationTimestamp };
+  const told = (...types: string[]) => {
+    const own = types.map((type) => ({
+      type,
+      status: "True",
+      reason: "Fabric",
+      message: 'say "so"',
+    }));
+    return readinessOf(claimOf({}, { allocation, devices: [{ ...device, conditions: own }] }));
+  };
+  const allocatedMs = Date.UTC(2026, 0, 1, 0, 0, 5);
+  const waiting = { isReady: false, failure: "", allocatedMs };
+  assert.deepEqual(readinessOf(claimOf({}, { allocation })), waiting);
+  assert.deepEqual(told("Up"), waiting);
+  assert.equal(told("Up", "Linked").isReady, true);
+  assert.deepEqual(told("Up", "Linked", "Broken"), {
+    isReady: false,
+    failure: 'device binding failed: claim=c, reason=Fabric, message="say \\"so\\""',
+    allocatedMs,
+  });
+  assert.equal(readinessOf(claimOf({}, {})).isReady, true);
 });
 
 Deno.test("a pod waits for claims that are not made, not there, going, or another's", () => {

@@ -54,15 +54,18 @@ function demandOf(container: Container, index: number, isInit: boolean): Contain
   return { name: container.name, index, isShortLived, extended };
 }
 
+function asksExtended(containers: readonly Container[]): boolean {
+  for (const { resources } of containers) {
+    for (const resource in resources?.requests) if (isExtended(resource)) return true;
+  }
+  return false;
+}
+
 /** @returns what each container asks for that devices may stand for; empty where none does. */
 function extendedDemands({ spec: { initContainers = [], containers } }: Pod): ContainerDemand[] {
-  const all = [...initContainers, ...containers];
-  const isAsked = all.some(({ resources }) =>
-    Object.keys(resources?.requests ?? {}).some(isExtended)
-  );
-  return isAsked
-    ? all.map((one, index) => demandOf(one, index, index < initContainers.length))
-    : [];
+  if (!asksExtended(containers) && !asksExtended(initContainers)) return [];
+  return [...initContainers, ...containers]
+    .map((one, index) => demandOf(one, index, index < initContainers.length));
 }
 
 export function resolveClaims(pod: Pod, lookUp: ClaimLookup): DeviceNeeds {

@@ -6,6 +6,7 @@
  * Source: validateResourceClaimStatusUpdate of pkg/apis/resource/validation, the status strategy of
  * resourceclaim (v1.36).
  */
+import { checkInterfaceAddress } from "../../ip.ts";
 import type { KubeObject } from "../../meta.ts";
 import { checkDns1123Label, checkDns1123Subdomain } from "../../names.ts";
 import type { FieldError } from "../../resource.ts";
@@ -158,6 +159,7 @@ function validateNetwork(problems: Problems, at: string, data: NetworkDeviceData
   }
   if (tooMany(problems, `${at}.ips`, ips.length, ADDRESSES_LIMIT)) return;
   ips.forEach((address, index) => {
+    problems.checkName(`${at}.ips[${index}]`, address, checkInterfaceAddress);
     if (ips.indexOf(address) < index) problems.duplicate(`${at}.ips[${index}]`, address);
   });
 }

@@ -116,6 +116,8 @@ Deno.test("a status is refused for what upstream refuses", () => {
     [allocated([{ ...RESULT, request: "q" }]), "results[0].request: Invalid value"],
     [allocated([{ ...RESULT, bindingConditions: ["x"] }]), "are required to use bindingConditions"],
     [allocated([{ ...RESULT, shareID: "X" }]), "results[0].shareID: Invalid value"],
+    [of({ networkData: { ips: ["10.0.0.1"] } }), "must be a valid address in CIDR form"],
+    [of({ networkData: { ips: ["2001:DB8::1/64"] } }), 'canonical form ("2001:db8::1/64")'],
     [of({ device: "b" }), "status.devices[0]: Invalid value"],
     [of({ data: [] }), "status.devices[0].data: Invalid value"],
     [of({ conditions: [CONDITION, CONDITION] }), "conditions[1].type: Duplicate value"],
