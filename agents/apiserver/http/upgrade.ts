@@ -36,10 +36,11 @@ import type { Link } from "../../spdy/session.ts";
 
 const SPDY = "SPDY/3.1";
 const EXEC_PROTOCOLS: readonly string[] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
-const TUNNEL_PROTOCOLS: readonly string[] = [`${SPDY}+${PORT_FORWARD_PROTOCOL}`];
+const TUNNEL_PROTOCOL = `${SPDY}+${PORT_FORWARD_PROTOCOL}`;
 /** Of clients that know no SPDY: a pair of channels a port. */
 const PORT_PROTOCOL = "v4.channel.k8s.io";
 const PING_MILLIS = 5000;
+const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 const SWITCHING_PROTOCOLS = 101;
 
 const encoder = new TextEncoder();
@@ -55,15 +56,17 @@ export interface UpgradeParts {
 
 /** The taker of upgraded connections. */
 export function createUpgrade({ core, kubelets, audit, aggregation }: UpgradeParts) {
-  const known = [...TUNNEL_PROTOCOLS, ...EXEC_PROTOCOLS];
-  const server = new WebSocketServer({
+  const channels = new WebSocketServer({
     noServer: true,
-    handleProtocols: (offered) => known.find((name) => offered.has(name)) ?? false,
-    maxPayload: 32 * 1024 * 1024,
+    handleProtocols: (offered) => EXEC_PROTOCOLS.find((name) => offered.has(name)) ?? false,
+    maxPayload: MAX_FRAME_BYTES,
   });
+  // The tunnel's name holds a slash, which `ws` takes for no name at all: it is agreed on here.
+  const tunnels = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES });
+  tunnels.on("headers", (headers) => headers.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`));
   return (request: UpgradeRequest): void => {
     const trail = audit?.begin({ ...headOf(request.message, request), user: request.user });
-    begin({ core, kubelets, aggregation, server, trail }, request).catch((error) => {
+    begin({ core, kubelets, aggregation, channels, tunnels, trail }, request).catch((error) => {
       const answered = error instanceof ApiError ? error : internalError("upgrade failed");
       trail?.failed(answered.status);
       trail?.complete(answered.code);
@@ -73,7 +76,8 @@ export function createUpgrade({ core, kubelets, audit, aggregation }: UpgradePar
 }
 
 interface Parts extends Omit<UpgradeParts, "audit"> {
-  readonly server: WebSocketServer;
+  readonly channels: WebSocketServer;
+  readonly tunnels: WebSocketServer;
   readonly trail?: AuditTrail;
 }
 
@@ -173,13 +177,15 @@ function overWebSocket(parts: Parts, request: UpgradeRequest, asked: Asked): voi
   const { message } = request;
   const offered = offeredBy(message.headers["sec-websocket-protocol"]);
   const isForward = asked.subresource === "portforward";
-  const accepted = isForward ? [...TUNNEL_PROTOCOLS, PORT_PROTOCOL] : EXEC_PROTOCOLS;
+  const accepted = isForward ? [TUNNEL_PROTOCOL, PORT_PROTOCOL] : EXEC_PROTOCOLS;
   if (!accepted.some((name) => offered.includes(name))) {
     throw badRequest(`unable to upgrade: expected WebSocket with ${accepted.join(" or ")}`);
   }
-  const isTunnel = TUNNEL_PROTOCOLS.some((name) => offered.includes(name));
+  const isTunnel = isForward && offered.includes(TUNNEL_PROTOCOL);
   const ports = isForward && !isTunnel ? portsOf(asked.kubelet.query) : [];
-  parts.server.handleUpgrade(message, request.socket, request.head as Buffer, (socket) => {
+  if (isTunnel) delete message.headers["sec-websocket-protocol"];
+  const server = isTunnel ? parts.tunnels : parts.channels;
+  server.handleUpgrade(message, request.socket, request.head as Buffer, (socket) => {
     keepAlive(socket);
     if (ports.length > 0) {
       const connect = (port: number) => parts.kubelets.portForward(asked.kubelet, port);
