@@ -55,7 +55,9 @@ export async function startNodes(config: UpConfig, context: NodesContext): Promi
     told.push(`${name} runs pods with ${found.identity.name} ${found.identity.version}`);
   } else if (config.cri.kind === "auto") told.push("no container runtime answers");
   if (hollowCount > 0) {
-    stops.push(await startHollow(hollowCount, context));
+    const fleet = await startHollow(hollowCount, context);
+    context.kubelets.addFleet((name) => fleet.resourceMetrics(name));
+    stops.push(() => fleet.stop());
     told.push(`${hollowCount} hollow node${hollowCount === 1 ? "" : "s"}, which run nothing`);
   }
   return {
@@ -138,12 +140,13 @@ async function startHollow(count: number, { clientOf, clock, log }: NodesContext
     onFailure: (where, error) => log("warn", `hollow nodes: ${where}: ${error.message}`),
   });
   await fleet.ready;
-  return () => fleet.stop();
+  return fleet;
 }
 
 /** The kubelets of this process, as the API server reaches them. */
 export class KubeletDirectory implements KubeletPort {
   readonly #servers = new Map<string, KubeletServer>();
+  #fleetMetrics: (nodeName: string) => string | undefined = () => undefined;
 
   add(nodeName: string, server: KubeletServer): void {
     this.#servers.set(nodeName, server);
@@ -151,6 +154,16 @@ export class KubeletDirectory implements KubeletPort {
 
   knows(nodeName: string): boolean {
     return this.#servers.has(nodeName);
+  }
+
+  /** @param metrics what hollow nodes would use */
+  addFleet(metrics: (nodeName: string) => string | undefined): void {
+    this.#fleetMetrics = metrics;
+  }
+
+  async resourceMetrics(nodeName: string): Promise<string | null> {
+    return await this.#servers.get(nodeName)?.resourceMetrics() ??
+      this.#fleetMetrics(nodeName) ?? null;
   }
 
   logs(request: KubeletRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {

@@ -35,6 +35,7 @@ import {
 } from "./rows/core.ts";
 import { deviceRows } from "./rows/devices.ts";
 import { extensionRows } from "./rows/extensions.ts";
+import { metricsRows } from "./rows/metrics.ts";
 import { networkingRows } from "./rows/networking.ts";
 import { schedulingRows } from "./rows/scheduling.ts";
 import { persistentVolumeClaims, persistentVolumes, storageRows } from "./rows/storage.ts";
@@ -44,6 +45,7 @@ export * from "./rows/autoscaling.ts";
 export * from "./rows/core.ts";
 export * from "./rows/devices.ts";
 export * from "./rows/extensions.ts";
+export * from "./rows/metrics.ts";
 export * from "./rows/networking.ts";
 export * from "./rows/scheduling.ts";
 export * from "./rows/storage.ts";
@@ -323,6 +325,7 @@ export const virtualResources: readonly Resource[] = [
   review(AUTHORIZATION, "SelfSubjectAccessReview"),
   review(AUTHORIZATION, "SelfSubjectRulesReview"),
   subjectAccessReviews,
+  ...metricsRows,
 ];
 
 const byPath = new Map<string, Resource>();

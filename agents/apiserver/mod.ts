@@ -7,7 +7,7 @@ import type { Store } from "../../store/mod.ts";
 import type { ApiPort } from "../api/call.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
-import { customResourceDefinitions, resources } from "../api/resources.ts";
+import { customResourceDefinitions, nodes, resources } from "../api/resources.ts";
 import { admissionChain } from "./admission/plugins.ts";
 import { deviceAccessCheck } from "./admission/nodes/device_access.ts";
 import { deviceSelectorCheck } from "./admission/nodes/device_selectors.ts";
@@ -45,7 +45,8 @@ import { createMetrics } from "./metrics.ts";
 import { createPort } from "./port.ts";
 import { ServerRecords } from "./server_records.ts";
 import type { Clock, ComponentHealth, KubeletPort, Log, Random } from "./ports.ts";
-import { type Core, prefixOf } from "./verbs/core.ts";
+import { UsageCollector } from "./usage/usage_collector.ts";
+import { cachedObject, type Core, prefixOf } from "./verbs/core.ts";
 import { LeasePool } from "./verbs/lease_pool.ts";
 import { INDEXED_FIELDS } from "./verbs/selection.ts";
 import { bookmarkOf } from "./verbs/watch.ts";
@@ -102,14 +103,18 @@ export async function createApiServer(
     serverNames: [config.bindAddress, clusterIp, ...config.serverNames],
     nowMillis: clock.nowMillis(),
   });
-  const core = await createCore(config, { ...ports, serviceAccountKey: pki.serviceAccountKey });
+  const kubelets = openKubelets(config, ports, pki);
+  const core = await createCore(config, {
+    ...ports,
+    kubelets,
+    serviceAccountKey: pki.serviceAccountKey,
+  });
   const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
   const { aggregation, stopChecks } = await begin(core, pki);
   let listener: Listener | null = null;
   let records: ServerRecords | null = null;
   let isClosing = false;
   const guards = await openGuards(config, core);
-  const kubelets = openKubelets(config, ports, pki);
   const { audit, flow } = guards;
   const handler = createHandler({
     core,
@@ -204,13 +209,21 @@ async function begin(
   return { aggregation, stopChecks: followApiServices(core, aggregation, registration) };
 }
 
+/** How a node's kubelet is asked what is used. */
+function measureOf(kubelets: KubeletPort, feed: Feed) {
+  return async (name: string) => {
+    const node = cachedObject(feed, nodes, { namespace: "", name }) ?? null;
+    return await kubelets.resourceMetrics?.(name, node) ?? null;
+  };
+}
+
 function storeProblem(store: Store): string | null {
   return store.status().leaderId === 0n ? "no leader" : null;
 }
 
 async function createCore(
   config: ApiServerConfig,
-  ports: ApiServerPorts & { readonly serviceAccountKey: string },
+  ports: ApiServerPorts & { readonly serviceAccountKey: string; readonly kubelets: KubeletPort },
 ): Promise<Core> {
   const { clock, random, log, components = () => [] } = ports;
   const sealed = config.encryption === null ? null : sealStore(ports.store, config.encryption);
@@ -269,6 +282,7 @@ async function createCore(
     tokens,
     authenticator,
     isStale: (key) => sealed?.isStale(key) ?? false,
+    usage: new UsageCollector({ measure: measureOf(ports.kubelets, feed), clock }),
     components: () => [...components(), { name: "etcd-0", problem: storeProblem(store) }],
     get nowMillis() {
       return clock.nowMillis();

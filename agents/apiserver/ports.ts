@@ -53,6 +53,12 @@ export interface KubeletPort {
   portForward(request: KubeletRequest, port: number): Promise<ByteDuplex>;
   /** Whether this node's kubelet is one of them; absent = every node's is. */
   knows?(nodeName: string): boolean;
+  /**
+   * What a node and its pods use: its `/metrics/resource`.
+   * @param node null where it is not known
+   * @returns null where the node's kubelet is none of these
+   */
+  resourceMetrics?(nodeName: string, node: KubeObject | null): Promise<string | null>;
 }
 
 /** How one part of the control plane is. */

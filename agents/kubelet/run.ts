@@ -33,8 +33,9 @@ import { containersOf, newPodMemory, type Observed, type PodMemory } from "./pod
 import { Prober } from "./probes.ts";
 import type { DnsDefaults } from "./runtime_config.ts";
 import type { Container, ContainerRuntime, Sandbox } from "./runtime_port.ts";
-import { KubeletServer } from "./server.ts";
+import { KubeletServer, type PodContainer } from "./server.ts";
 import { podStatus } from "./status.ts";
+import { readMachineUsage } from "./usage/machine_usage.ts";
 
 export interface KubeletConfig {
   readonly client: Client;
@@ -119,6 +120,8 @@ class Kubelet implements RunningKubelet {
       logRoot: config.logRoot,
       nowMillis: () => clock.nowMillis(),
       observe: (pod) => this.#observed(String(pod.metadata.uid)),
+      containers: () => this.#podContainers(),
+      machineUsage: readMachineUsage,
     });
   }
 
@@ -206,6 +209,16 @@ class Kubelet implements RunningKubelet {
         await this.#config.runtime.removeSandbox(id);
       }
     }
+  }
+
+  #podContainers(): Map<string, PodContainer> {
+    const found = new Map<string, PodContainer>();
+    for (const [uid, { pod }] of this.#workers) {
+      for (const container of this.#containers.get(uid) ?? []) {
+        found.set(container.id, { pod, container });
+      }
+    }
+    return found;
   }
 
   #observed(uid: string): Observed {

@@ -74,6 +74,17 @@ export interface Container {
   readonly logPath: string;
 }
 
+/** What one running container uses. */
+export interface RuntimeUsage {
+  readonly containerId: string;
+  /** When the runtime looked, milliseconds since 1970. */
+  readonly atMillis: number;
+  /** Core-seconds since it started. */
+  readonly cpuSeconds: number;
+  /** Working set. */
+  readonly memoryBytes: number;
+}
+
 export interface ExecOptions {
   readonly containerId: string;
   readonly command: readonly string[];
@@ -91,6 +102,8 @@ export interface ContainerRuntime {
   /** Every sandbox and container that carries the kubelet's labels. */
   listSandboxes(): Promise<readonly Sandbox[]>;
   listContainers(): Promise<readonly Container[]>;
+  /** Of the containers that the runtime has figures for. */
+  listUsage(): Promise<readonly RuntimeUsage[]>;
   runSandbox(config: SandboxConfig, runtimeHandler: string): Promise<string>;
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * What the API server asks of a kubelet: logs, exec, attach, port-forward.
- * In: a pod, a container's name, the request's query. Out: byte streams and sessions.
+ * What the API server asks of a kubelet: logs, exec, attach, port-forward, what is used.
+ * In: a pod, a container's name, the request's query. Out: byte streams, sessions, figures.
  * Never: authorizes; the API server did. Errors: rejects with a message fit for the client.
  */
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { openLog, parseLogOptions } from "./logs.ts";
 import { type Observed, runsOf } from "./pod_state.ts";
 import { containerLogPath, podLogFolder } from "./runtime_config.ts";
 import type { Container, ContainerRuntime } from "./runtime_port.ts";
+import { formatResourceMetrics, type Usage } from "./usage/resource_metrics.ts";
 
 export interface KubeletServerOptions {
   readonly runtime: ContainerRuntime;
@@ -19,6 +20,16 @@ export interface KubeletServerOptions {
   readonly nowMillis: () => number;
   /** The runtime's state of one pod as of the last look. */
   readonly observe: (pod: KubeObject) => Observed;
+  /** Every container of the machine's pods as of the last look, by id. */
+  readonly containers: () => ReadonlyMap<string, PodContainer>;
+  /** What the machine itself uses, now. */
+  readonly machineUsage: (nowMillis: number) => Promise<Usage>;
+}
+
+/** A container of one of this machine's pods. */
+export interface PodContainer {
+  readonly pod: KubeObject;
+  readonly container: Container;
 }
 
 export interface PodRequest {
@@ -54,6 +65,24 @@ export class KubeletServer {
     const options = parseLogOptions(request.query, nowMillis(), hasEnded);
     const path = join(logRoot, podLogFolder(request.pod), containerLogPath(name, run.attempt));
     return await openLog(path, options, signal);
+  }
+
+  /** What the machine and its pods use, as `/metrics/resource` tells it. */
+  async resourceMetrics(): Promise<string> {
+    const { containers, machineUsage, nowMillis, runtime } = this.#options;
+    const [node, usages] = await Promise.all([
+      machineUsage(nowMillis()),
+      runtime.listUsage().catch(() => null),
+    ]);
+    const known = containers();
+    const named = usages?.flatMap(({ containerId, ...usage }) => {
+      const found = known.get(containerId);
+      if (found?.container.state !== "running") return [];
+      const { name = "", namespace = "" } = found.pod.metadata;
+      const { name: container, startedAtMillis } = found.container;
+      return [{ ...usage, namespace, pod: name, container, startedAtMillis }];
+    });
+    return formatResourceMetrics(node, named ?? null);
   }
 
   async exec(request: PodRequest, streams: ExecStreams): Promise<ExecOutcome> {

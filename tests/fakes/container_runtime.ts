@@ -19,6 +19,7 @@ export function fakeRuntime(onCall: (call: string) => void): ContainerRuntime {
     problems: () => Promise.resolve([]),
     listSandboxes: () => Promise.resolve([...sandboxes.values()]),
     listContainers: () => Promise.resolve([...containers.values()]),
+    listUsage: () => Promise.resolve([]),
     runSandbox: async (config) => {
       onCall("runSandbox");
       const id = `s${sandboxes.size}`;

@@ -19,6 +19,7 @@ import { discovery_v1 } from "./generated/discovery_v1.ts";
 import { events_v1 } from "./generated/events_v1.ts";
 import { flowcontrol_v1 } from "./generated/flowcontrol_v1.ts";
 import { meta_v1 } from "./generated/meta_v1.ts";
+import { metrics_v1beta1 } from "./metrics_v1beta1.ts";
 import { networking_v1 } from "./generated/networking_v1.ts";
 import { node_v1 } from "./generated/node_v1.ts";
 import { policy_v1 } from "./generated/policy_v1.ts";
@@ -46,6 +47,7 @@ export const tableTexts: Readonly<Record<string, string>> = {
   "events.v1": events_v1,
   "flowcontrol.v1": flowcontrol_v1,
   "meta.v1": meta_v1,
+  "metrics.v1beta1": metrics_v1beta1,
   "networking.v1": networking_v1,
   "node.v1": node_v1,
   "policy.v1": policy_v1,

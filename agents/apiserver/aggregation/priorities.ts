@@ -54,6 +54,8 @@ const BUILT_IN: Readonly<Record<string, GroupRow>> = {
   "flowcontrol.apiserver.k8s.io": { group: 16_100, versions: { v1: 21 } },
   "internal.apiserver.k8s.io": { group: 16_000, versions: { v1alpha1: 9 } },
   "storagemigration.k8s.io": { group: 15_800, versions: { v1beta1: 9 } },
+  // As metrics-server registers it.
+  "metrics.k8s.io": { group: 100, versions: { v1beta1: 100 } },
 };
 
 /** Priorities of what this server serves itself; a definition's are those of any other. */

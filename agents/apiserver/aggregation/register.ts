@@ -6,7 +6,7 @@
  */
 import type { APIService } from "../../api/kinds/extensions/api_service.ts";
 import type { KubeObject } from "../../api/meta.ts";
-import { apiServices, resources, virtualResources } from "../../api/resources.ts";
+import { apiServices, metricsRows, resources, virtualResources } from "../../api/resources.ts";
 import { ApiError } from "../../api/status.ts";
 import { APISERVER } from "../auth/authorize.ts";
 import { copyJson } from "../registry.ts";
@@ -88,7 +88,10 @@ export class Registration {
         found.set(name, localService(row, managed));
       }
     };
-    for (const row of [...resources, ...virtualResources]) add(row, ON_START);
+    for (const row of [...resources, ...virtualResources]) {
+      // The charts of a metrics-server would trip over a service that is there already.
+      if (!metricsRows.includes(row)) add(row, ON_START);
+    }
     for (const row of this.#core.custom.rows) add(row, ALWAYS);
     return found;
   }

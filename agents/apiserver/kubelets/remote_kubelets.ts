@@ -1,5 +1,5 @@
 /**
- * The kubelets of other machines, over HTTPS: logs, and sessions on upgraded connections.
+ * The kubelets of other machines, over HTTPS: logs, figures, sessions on upgraded connections.
  * In: the server's client certificate, how to choose an address; a request with its node.
  * Out: what the kubelet answers. Never: asks a node that tells no port of a kubelet, such as a
  * hollow one; keeps a connection.
@@ -48,6 +48,9 @@ export const ADDRESS_TYPES: readonly string[] = [
 const CONNECT_TIMEOUT_MILLIS = 5_000;
 /** Longest refusal that is passed on. */
 const REFUSAL_LIMIT = 4096;
+/** Far more than a node full of pods has to tell. */
+const METRICS_LIMIT = 4 * 1024 * 1024;
+const METRICS_TIMEOUT_MILLIS = 10_000;
 
 export class RemoteKubelets implements KubeletPort {
   readonly #dial: DialOptions;
@@ -69,7 +72,7 @@ export class RemoteKubelets implements KubeletPort {
     }
     const answer = await get(url, this.#dial, signal);
     if (answer.statusCode === 200) return Readable.toWeb(answer) as ReadableStream<Uint8Array>;
-    throw refusal(answer.statusCode ?? 0, await textOf(answer));
+    throw refusal(answer.statusCode ?? 0, await textOf(answer, REFUSAL_LIMIT));
   }
 
   exec(request: KubeletRequest, streams: ExecStreams): Promise<ExecOutcome> {
@@ -82,6 +85,15 @@ export class RemoteKubelets implements KubeletPort {
 
   async portForward(request: KubeletRequest, port: number): Promise<ByteDuplex> {
     return await openPort(this.#url(request, "portForward", "").href, port, this.#dial);
+  }
+
+  async resourceMetrics(nodeName: string, node: KubeObject | null): Promise<string> {
+    const url = new URL(`${kubeletBase(nodeName, node, this.#addressTypes)}/metrics/resource`);
+    const answer = await get(url, this.#dial, AbortSignal.timeout(METRICS_TIMEOUT_MILLIS));
+    const isGood = answer.statusCode === 200;
+    const text = await textOf(answer, isGood ? METRICS_LIMIT : REFUSAL_LIMIT);
+    if (isGood) return text;
+    throw refusal(answer.statusCode ?? 0, text);
   }
 
   async #session(
@@ -140,6 +152,9 @@ export function joinKubelets(local: KubeletPort | undefined, remote: KubeletPort
     exec: async (request, streams) => await of(request).exec(request, streams),
     attach: async (request, streams) => await of(request).attach(request, streams),
     portForward: async (request, port) => await of(request).portForward(request, port),
+    resourceMetrics: async (nodeName, node) =>
+      await local?.resourceMetrics?.(nodeName, node) ??
+        await remote.resourceMetrics?.(nodeName, node) ?? null,
   };
 }
 
@@ -163,13 +178,14 @@ function get(url: URL, options: DialOptions, signal: AbortSignal): Promise<Incom
   });
 }
 
-async function textOf(answer: IncomingMessage): Promise<string> {
+/** @param limit characters; what is beyond is left */
+async function textOf(answer: IncomingMessage, limit: number): Promise<string> {
   let text = "";
   for await (const chunk of answer) {
     text += new TextDecoder().decode(chunk as Uint8Array);
-    if (text.length > REFUSAL_LIMIT) break;
+    if (text.length > limit) break;
   }
-  return text.slice(0, REFUSAL_LIMIT).trim();
+  return text.slice(0, limit).trim();
 }
 
 function refusal(status: number, text: string): ApiError {

@@ -5,7 +5,7 @@
  */
 import type { ApiCall } from "../../api/call.ts";
 import type { Verb } from "../../api/resource.ts";
-import { componentStatuses } from "../../api/resources.ts";
+import { componentStatuses, nodeMetrics, podMetrics } from "../../api/resources.ts";
 import { methodNotAllowed, unknownPath } from "../../api/status.ts";
 import { performConverted } from "../custom/converted.ts";
 import { type Core, groupResourceOf, type VerbAnswer } from "./core.ts";
@@ -21,6 +21,7 @@ import { createEviction } from "./special/evict.ts";
 import { createReview } from "./special/review.ts";
 import { getScale, patchScale, updateScale } from "./special/scale.ts";
 import { createToken } from "./special/token.ts";
+import { askUsage } from "./special/usage.ts";
 import { updateObject } from "./update.ts";
 
 /** Groups whose collections answer a create and keep nothing. */
@@ -36,6 +37,7 @@ export function perform(core: Core, call: ApiCall): Promise<VerbAnswer> {
 
 function performVerb(core: Core, call: ApiCall): Promise<VerbAnswer> {
   if (call.subresource !== "") return performOnPart(core, call);
+  if (call.resource === nodeMetrics || call.resource === podMetrics) return askUsage(core, call);
   if (call.resource === componentStatuses) return Promise.resolve(askComponents(core, call));
   switch (call.verb) {
     case "get":

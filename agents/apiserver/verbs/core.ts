@@ -29,6 +29,7 @@ import type { StoredObject } from "../cache/stored_object.ts";
 import type { CustomTable } from "../custom/table.ts";
 import type { Clock, ComponentHealth, Log, Random } from "../ports.ts";
 import { storageKey, storagePrefix } from "../registry.ts";
+import type { UsageCollector } from "../usage/usage_collector.ts";
 import type { LeasePool } from "./lease_pool.ts";
 
 /** Largest body, and largest object, in bytes. */
@@ -52,6 +53,8 @@ export interface Core extends RuleContext {
   readonly custom: CustomTable;
   /** Whether stored bytes should be written again though the object is the same. */
   readonly isStale: (key: string) => boolean;
+  /** What nodes and pods use. */
+  readonly usage: UsageCollector;
   /** How the parts of the control plane are, now. */
   readonly components: () => readonly ComponentHealth[];
 }

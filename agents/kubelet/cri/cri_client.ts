@@ -10,6 +10,7 @@ import {
   CONTAINER_NAME_LABEL,
   type ContainerRuntime,
   POD_UID_LABEL,
+  type RuntimeUsage,
   type Sandbox,
 } from "../runtime_port.ts";
 import { decodeMessage, encodeMessage } from "./messages.ts";
@@ -162,6 +163,28 @@ class CriClient implements ContainerRuntime {
     for (const id of this.#statuses.keys()) if (!ids.has(id)) this.#statuses.delete(id);
     const all = await Promise.all(own.map((one) => this.#container(one)));
     return all.filter((one): one is Container => one !== null);
+  }
+
+  async listUsage(): Promise<readonly RuntimeUsage[]> {
+    type Figure = { timestamp: string } & Record<string, { value: string } | null>;
+    type Stats = { attributes: { id: string }; cpu: Figure | null; memory: Figure | null };
+    const { stats } = await this.#call<{ stats: Stats[] }>(
+      "ListContainerStats",
+      ["ListContainerStatsRequest", "ListContainerStatsResponse"],
+      {},
+    );
+    return stats.flatMap(({ attributes, cpu, memory }) => {
+      const nanos = cpu?.usageCoreNanoSeconds;
+      const workingSet = memory?.workingSetBytes;
+      // A container that has just ended has no figures left.
+      if (!cpu || !nanos || !workingSet) return [];
+      return [{
+        containerId: attributes.id,
+        atMillis: toMillis(cpu.timestamp),
+        cpuSeconds: Number(nanos.value) / 1e9,
+        memoryBytes: Number(workingSet.value),
+      }];
+    });
   }
 
   /** Null when the container vanished between the list and the status. */

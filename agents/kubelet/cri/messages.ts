@@ -133,6 +133,17 @@ const MESSAGES: Readonly<Record<string, readonly string[]>> = {
     "labels 8 map",
   ],
   ListContainersResponse: ["containers 1 *Container"],
+  UInt64Value: ["value 1 uint64"],
+  CpuUsage: ["timestamp 1 int64", "usageCoreNanoSeconds 2 UInt64Value"],
+  MemoryUsage: ["timestamp 1 int64", "workingSetBytes 2 UInt64Value"],
+  ContainerAttributes: ["id 1 string", "metadata 2 ContainerMetadata", "labels 3 map"],
+  ContainerStats: [
+    "attributes 1 ContainerAttributes",
+    "cpu 2 CpuUsage",
+    "memory 3 MemoryUsage",
+  ],
+  ListContainerStatsRequest: [],
+  ListContainerStatsResponse: ["stats 1 *ContainerStats"],
   ContainerStatusRequest: ["containerId 1 string", "verbose 2 bool"],
   ContainerStatus: [
     "id 1 string",

@@ -26,6 +26,8 @@ import {
   podPrefix,
   validateHollowConfig,
 } from "./plan_hollow.ts";
+import { newUsageMemory, planUsage, type UsageMemory } from "./plan_usage.ts";
+import { formatResourceMetrics } from "../usage/resource_metrics.ts";
 
 export interface HollowOptions {
   readonly client: Client;
@@ -39,6 +41,8 @@ export interface HollowNodes {
   readonly names: readonly string[];
   /** Resolves when every node is registered and pods are watched. */
   readonly ready: Promise<void>;
+  /** What a node would use, as `/metrics/resource` tells it; undefined for nodes of others. */
+  resourceMetrics(nodeName: string): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -54,12 +58,15 @@ interface HollowNode {
   busy: boolean;
   /** Last numbers of the addresses that pods hold, by uid. */
   readonly addresses: Map<string, number>;
+  /** What it used so far; absent until somebody asks. */
+  usage?: UsageMemory;
 }
 
 /** The loop looks at its nodes no more often than this. */
 const SHORTEST_TICK_MILLIS = 100;
 const LONGEST_TICK_MILLIS = 1_000;
 const RETRY_MILLIS = 1_000;
+const BY_NODE = "node";
 const REGISTRATIONS_IN_FLIGHT = 32;
 
 /** Starts the nodes. Errors: throws TypeError naming every problem of the configuration. */
@@ -69,7 +76,12 @@ export function runHollowNodes(options: HollowOptions): HollowNodes {
   if (problems.length > 0) throw new TypeError(problems.join("; "));
   const fleet = new Fleet(options, config);
   const ready = fleet.start();
-  return { names: fleet.names, ready, stop: () => fleet.stop() };
+  return {
+    names: fleet.names,
+    ready,
+    resourceMetrics: (name) => fleet.resourceMetrics(name),
+    stop: () => fleet.stop(),
+  };
 }
 
 class Fleet {
@@ -103,6 +115,7 @@ class Fleet {
       clock,
       resource: pods,
       fieldSelector: "spec.nodeName!=",
+      indexes: { [BY_NODE]: (pod) => [pod.spec.nodeName ?? ""] },
       onFailure: (error) => this.#onFailure("watch of pods", error),
     });
   }
@@ -140,6 +153,16 @@ class Fleet {
     this.#pods.stop();
     this.#recorder.stop();
     await this.#stopWorkers();
+  }
+
+  resourceMetrics(name: string): string | undefined {
+    const node = this.#byName.get(name);
+    if (node === undefined) return undefined;
+    const nowMillis = this.#clock.nowMillis();
+    node.usage ??= newUsageMemory(nowMillis);
+    const bound = this.#pods.lister.byIndex(BY_NODE, name);
+    const usage = planUsage(bound, node.usage, nowMillis);
+    return formatResourceMetrics(usage.node, usage.containers);
   }
 
   /** Renews what is due; nodes are dealt evenly over the interval, so a tick has little to do. */

@@ -60,7 +60,11 @@ const VERBS: Readonly<Record<string, string>> = {
 };
 
 /** What needs its own right; all else is `nodes/proxy`. */
-const SUBRESOURCES: Readonly<Record<string, string>> = { pods: "pods", healthz: "healthz" };
+const SUBRESOURCES: Readonly<Record<string, string>> = {
+  pods: "pods",
+  healthz: "healthz",
+  metrics: "metrics",
+};
 
 class Refusal extends Error {
   readonly code: number;
@@ -153,6 +157,10 @@ async function answer(
     const list = { kind: "PodList", apiVersion: "v1", metadata: {}, items: need().pods() };
     response.setHeader("content-type", "application/json");
     return void response.end(JSON.stringify(list));
+  }
+  if (parts.join("/") === "metrics/resource") {
+    response.setHeader("content-type", "text/plain; version=0.0.4; charset=utf-8");
+    return void response.end(await need().server.resourceMetrics());
   }
   if (parts[0] !== "containerLogs") throw new Refusal(404, "404 page not found");
   const abort = new AbortController();

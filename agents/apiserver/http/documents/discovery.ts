@@ -1,10 +1,12 @@
 /**
  * What the server serves, as clients discover it: aggregated (v2) and plain documents.
  * In: the table of resources, versions that other servers serve. Out: documents, made once.
- * Never: lists what has no row. A version that is served here is not taken from elsewhere.
+ * Never: lists what has no row. A version that is served here is not taken from elsewhere, but for
+ * metrics.k8s.io, which is a registered server's.
  * Source: apidiscovery.k8s.io/v2 and meta/v1 APIGroupList, APIResourceList (v1.36).
  */
 import type { Resource, Subresource } from "../../../api/resource.ts";
+import { metricsRows } from "../../../api/resources.ts";
 import type { RemoteVersion } from "../../aggregation/plan_discovery.ts";
 import { type Prioritized, priorityOf, sortGroups } from "../../aggregation/priorities.ts";
 import { apiVersionOf } from "../../verbs/core.ts";
@@ -38,7 +40,11 @@ export class Discovery {
   readonly #groups: ReadonlyMap<string, readonly AnyVersion[]>;
 
   constructor(resources: readonly Resource[], remote: readonly RemoteVersion[] = []) {
-    this.#own = ownVersions(resources);
+    const taken = new Set(remote.map(apiVersionOf));
+    // Who only stands in for another server makes way for it.
+    this.#own = ownVersions(resources).filter((entry) =>
+      !metricsRows.includes(entry.own[0]) || !taken.has(apiVersionOf(entry))
+    );
     const known = new Set(this.#own.map(apiVersionOf));
     const others = remote.filter((entry) => !known.has(apiVersionOf(entry)));
     this.#groups = new Map(

@@ -2,7 +2,8 @@
  * The cluster roles that every cluster begins with.
  * In: nothing. Out: a table in the short form that `parse_policy.ts` reads.
  * Never: hand-edited apart from upstream: names, verbs and resources are upstream's facts.
- * Source: plugin/pkg/auth/authorizer/rbac/bootstrappolicy (v1.36), default features.
+ * Source: plugin/pkg/auth/authorizer/rbac/bootstrappolicy (v1.36), default features; of
+ * metrics-server its readers' role.
  */
 export const CLUSTER_ROLES = `
 admin from=admin
@@ -60,6 +61,8 @@ system:aggregate-to-view to=view
  get,list,watch networking.k8s.io ingresses,ingresses/status,networkpolicies
  get,list,watch resource.k8s.io resourceclaims,resourceclaims/status,resourceclaimtemplates
  get,list,watch scheduling.k8s.io podgroups,podgroups/status,workloads
+system:aggregated-metrics-reader to=admin to=edit to=view
+ get,list,watch metrics.k8s.io nodes,pods
 system:auth-delegator
  create authentication.k8s.io tokenreviews
  create authorization.k8s.io subjectaccessreviews
