@@ -2,6 +2,7 @@
  * Every command of kubectl, both versions, against the transcripts in `tests/golden/kubectl`.
  * A transcript is run from its first line to its last in a cluster of its own for each version;
  * what was printed must be what stands there. UPDATE=1 writes it anew: read the difference.
+ * Every request on the way is looked at too: a fall-back that hides a refusal is a failure.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -9,7 +10,9 @@ import { projectRoot } from "../../source_tree.ts";
 import { freePort, makeDataDir, run, startCluster, type TestCluster } from "../cluster.ts";
 import { startContainerd } from "../containerd.ts";
 import { requireTool, systemTest, type Tool } from "../tools.ts";
+import { facesMissing, problemOf } from "./judge_exchange.ts";
 import { normalize } from "./normalize.ts";
+import { type Exchange, startRecorder } from "./recorder.ts";
 import { formatOutput, formatTranscript, parseTranscript, type Step } from "./transcript.ts";
 
 const FOLDER = join(projectRoot(), "tests/golden/kubectl");
@@ -60,6 +63,13 @@ for (const name of ON_CONTAINERD.filter(isChosen)) {
   });
 }
 
+systemTest("kubectl's transcripts meet every face of the API", VERSIONS.map(toolOf), () => {
+  for (const [version, exchanges] of only === undefined ? met : []) {
+    assert.deepEqual(facesMissing(exchanges), [], version);
+  }
+  return Promise.resolve();
+});
+
 async function inCluster<T>(
   flags: readonly string[],
   use: (cluster: TestCluster) => Promise<T>,
@@ -78,8 +88,12 @@ async function inCluster<T>(
 const read = (name: string) =>
   parseTranscript(Deno.readTextFileSync(join(FOLDER, `${name}.txt`)), VERSIONS);
 
+/** What each version has met so far. */
+const met = new Map<string, Exchange[]>(VERSIONS.map((version) => [version, []]));
+
 /** Runs every step with one version. @returns the lines that each left. */
 async function play(name: string, version: string, cluster: TestCluster): Promise<string[][]> {
+  const recorder = await startRecorder(cluster.kubeconfig);
   const bin = join(cluster.dataDir, "bin");
   await Deno.mkdir(bin);
   await Deno.symlink(requireTool(toolOf(version)), join(bin, "kubectl"));
@@ -88,14 +102,21 @@ async function play(name: string, version: string, cluster: TestCluster): Promis
   const env = {
     HOME: home,
     TMPDIR: home,
-    KUBECONFIG: cluster.kubeconfig,
+    KUBECONFIG: recorder.kubeconfig,
     MANIFESTS: join(FOLDER, "manifests"),
     PATH: `${bin}:${Deno.env.get("PATH")}`,
     TZ: "UTC",
   };
   const outputs: string[][] = [];
+  const problems: string[] = [];
   for (const step of read(name).steps) {
     const result = await perform(step, { home, env });
+    const exchanges = recorder.take();
+    met.get(version)!.push(...exchanges);
+    if (!step.isWait) {
+      const ending = { command: step.command, ...result };
+      problems.push(...exchanges.flatMap((exchange) => problemOf(exchange, ending) ?? []));
+    }
     // Names of this run's folders are nobody's business.
     const plain = (text: string) =>
       normalize(
@@ -110,6 +131,8 @@ async function play(name: string, version: string, cluster: TestCluster): Promis
     });
     outputs.push(step.isWait ? [] : lines);
   }
+  await recorder.close();
+  assert.deepEqual(problems, [], version);
   return outputs;
 }
 

@@ -21,13 +21,15 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/(Resource Version: +)\d+/g, "$1<version>"],
   [/\bregion-1-[abc]\b/g, "region-1-<zone>"],
   [/("resourceVersion": )"\d+"/g, '$1"<version>"'],
+  [/(\\"resourceVersion\\":\\")\d+/g, "$1<version>"],
+  [/\bkubectl-edit-\d+/g, "kubectl-edit-<name>"],
   // Random ends of names are written without vowels and without the digits 0, 1 and 3.
   [/-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "-<hash>-<name>"],
   [/-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b/g, "-<hash>"],
   [/-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "-<name>"],
   [/(pod-template-hash=)[bcdfghjklmnpqrstvwxz2456789]{8,10}\b/g, "$1<hash>"],
   [
-    /(?<=^|[\s(])(?<!(cpu|memory|storage):?\s+)(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?(s|m|h|d|ms)(?=$|[\s),])/gm,
+    /(?<=^|[\s(])(?<!(cpu|memory|storage):?\s+)(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?(s|m|h|d|ms)(?=$|[\s),])(?!\s+\d+(Mi|%))/gm,
     "<age>",
   ],
   [/<invalid>|<unknown>(?= *$)/gm, "<age>"],
