@@ -2,6 +2,8 @@
  * An exec session over a real listener: channels, exit codes, refusals.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:tls";
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";
 import { podNamed, startFakeApi } from "../../../tests/fakes/api_server.ts";
@@ -114,4 +116,39 @@ Deno.test("a log streams from the pod's kubelet, of a container that exists", as
       "to 0, limitBytes: Invalid value: 0: must be greater than 0]",
   );
   await api.close();
+});
+
+Deno.test({
+  name: "port-forward by WebSocket is agreed on by its name, slash and all",
+  ...options,
+  async fn() {
+    const api = await startFakeApi({ port: 0, startMillis: Date.now(), kubelets: echo });
+    try {
+      const port = await api.server.listen();
+      await api.ask("POST", "/api/v1/namespaces/default/pods", podNamed("p"));
+      const user = { name: "system:kube-scheduler", groups: [] };
+      await api.server.port.bindMany(user, [{ namespace: "default", name: "p", nodeName: "n1" }]);
+      const { ca, admin } = api.server.pki;
+      const socket = connect({
+        host: "127.0.0.1",
+        port,
+        ca: ca.certificate,
+        cert: admin.certificate,
+        key: admin.key,
+      });
+      socket.write(
+        "GET /api/v1/namespaces/default/pods/p/portforward HTTP/1.1\r\nHost: localhost\r\n" +
+          "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" +
+          "Sec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io\r\n\r\n",
+      );
+      const [head] = await once(socket, "data");
+      const text = new TextDecoder().decode(head);
+      assert.match(text, /^HTTP\/1\.1 101 /);
+      assert.match(text, /^sec-websocket-protocol: SPDY\/3\.1\+portforward\.k8s\.io\r$/im);
+      socket.destroy();
+    } finally {
+      await api.close();
+    }
+  },
 });

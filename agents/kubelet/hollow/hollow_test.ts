@@ -47,6 +47,7 @@ Deno.test("hollow: nodes register with capacity, labels, addresses and condition
   assert.equal(status.nodeInfo.kubeletVersion, "v1.36.0+balsa");
   assert.equal(status.nodeInfo.containerRuntimeVersion, "hollow://1.0");
   assert.deepEqual(status.addresses[0], { type: "InternalIP", address: "172.16.0.1" });
+  assert.equal(status.daemonEndpoints, undefined, "its address may be another machine's");
   assert.equal(spec.podCIDR, "10.244.0.0/24");
   assert.equal(status.conditions.at(-1).type, "Ready");
   assert.equal(api.all("leases").length, 4);

@@ -148,7 +148,6 @@ export function nodeStatus(
       { type: "InternalIP", address: nodeAddress(at.index) },
       { type: "Hostname", address: name },
     ],
-    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: {
       architecture: "amd64",
       bootID: machine,

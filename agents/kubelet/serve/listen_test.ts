@@ -42,6 +42,7 @@ const SERVER = {
   attach: () => Promise.reject(new Error("container not found")),
   portForward: (_request: PodRequest, port: number) =>
     port === 80 ? Promise.resolve(new TransformStream()) : Promise.reject(new Error("refused")),
+  resourceMetrics: () => Promise.resolve("node_cpu_usage_seconds_total 1 2\n"),
 } as unknown as KubeletServer;
 
 async function withKubelet(
@@ -133,6 +134,18 @@ Deno.test("logs come over HTTPS with what was asked, and refusals as what they a
     });
     const other = { ...about(node), pod: { ...POD, metadata: { name: "x", namespace: "y" } } };
     await assert.rejects(kubelets.logs(other, signal), { code: 500, message: /"x" not found/ });
+  }));
+
+Deno.test("figures come over HTTPS to those who may have them, of nodes that tell a way", () =>
+  withKubelet(async ({ asked, kubelets, node, strangers }) => {
+    const text = await kubelets.resourceMetrics("n1", node);
+    assert.equal(text, "node_cpu_usage_seconds_total 1 2");
+    assert.deepEqual(asked.map(({ verb, subresource }) => `${verb} ${subresource}`), [
+      "get metrics",
+    ]);
+    await assert.rejects(strangers.resourceMetrics("n1", node), { message: /Unauthorized/ });
+    await assert.rejects(kubelets.resourceMetrics("n1", { metadata: {} }), { message: /hollow/ });
+    await assert.rejects(kubelets.resourceMetrics("n1", null), { message: /not there/ });
   }));
 
 Deno.test("an exec's input, outputs and exit code pass both ways", () =>
