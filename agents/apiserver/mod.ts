@@ -104,11 +104,8 @@ export async function createApiServer(
     nowMillis: clock.nowMillis(),
   });
   const kubelets = openKubelets(config, ports, pki);
-  const core = await createCore(config, {
-    ...ports,
-    kubelets,
-    serviceAccountKey: pki.serviceAccountKey,
-  });
+  const { serviceAccountKey } = pki;
+  const core = await createCore(config, { ...ports, kubelets, serviceAccountKey });
   const stopBookmarks = clock.every(BOOKMARK_MILLIS, () => sendBookmarks(core));
   const { aggregation, stopChecks } = await begin(core, pki);
   let listener: Listener | null = null;

@@ -1,6 +1,6 @@
 /**
- * Reads what a kubelet tells of its node and containers: the lines of `/metrics/resource` that count
- * for metrics.k8s.io.
+ * Reads what a kubelet tells of its node and containers: the lines of `/metrics/resource` that
+ * count for metrics.k8s.io.
  * In: Prometheus text. Out: readings. Never: fails: lines that are something else are passed over.
  * Source: the Prometheus text format 0.0.4; names of pkg/kubelet/metrics/collectors (v1.36).
  */

@@ -1,4 +1,4 @@
-/** What nodes and pods use: rates between looks, who is asked and when, and what the API answers. */
+/** What nodes and pods use: rates between looks, who is asked when, what the API answers. */
 import assert from "node:assert/strict";
 import { type FakeApi, podNamed, withApi } from "../../../tests/fakes/api_server.ts";
 import { ManualClock } from "../../../tests/fakes/manual_clock.ts";

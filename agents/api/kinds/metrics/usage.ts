@@ -1,6 +1,7 @@
 /**
- * How what nodes and pods use prints. In: an object of metrics.k8s.io. Out: cells.
- * Never: measures. Source: metrics-server's tables (pkg/api/table.go).
+ * How what nodes and pods use prints.
+ * In: an object of metrics.k8s.io. Out: cells. Never: measures.
+ * Source: metrics-server's tables (pkg/api/table.go).
  */
 import type { KubeObject } from "../../meta.ts";
 import { addQuantities } from "../../quantity.ts";
