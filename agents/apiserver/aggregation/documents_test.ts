@@ -152,9 +152,11 @@ Deno.test("a server without version 3 has its version 2 converted", () =>
   }));
 
 /** An HTTP/1.1 connection as it is, written to and read from. */
-async function speak(api: FakeApi, head: string, texts: string[]): Promise<string> {
-  const { ca, admin } = api.server.pki;
-  const port = await api.server.listen();
+async function speak(
+  { server: { pki: { ca, admin } } }: FakeApi,
+  port: number,
+  { head, texts = [] }: { readonly head: string; readonly texts?: readonly string[] },
+): Promise<string> {
   const socket = connect({
     port,
     host: "127.0.0.1",
@@ -191,7 +193,8 @@ for (const protocol of ["websocket", "SPDY/3.1"]) {
         "x-remote-user: somebody-else",
         "sec-websocket-protocol: base64url.bearer.authorization.k8s.io.c2VjcmV0, v5.channel.k8s.io",
       ].join("\r\n");
-      const heard = await speak(api, head, ["one", "two"]);
+      const port = await api.server.listen();
+      const heard = await speak(api, port, { head, texts: ["one", "two"] });
       assert.match(heard, /^HTTP\/1.1 101 Switching Protocols\r\n/);
       assert.match(heard, /x-stream-protocol-version: echo/);
       assert.match(heard, /kubernetes-admin v5\.channel\.k8s\.io\nONETWO$/);
@@ -201,8 +204,23 @@ for (const protocol of ["websocket", "SPDY/3.1"]) {
 Deno.test("an upgrade that another server refuses, or can't be asked for, is answered", () =>
   withWardle(async (api, wardle) => {
     await register(api, wardle);
-    const head = (path: string) =>
-      `GET ${path} HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket`;
-    const refused = await speak(api, head(`${FLUNDERS}/f/none`), []);
+    const port = await api.server.listen();
+    const ask = (path: string) =>
+      speak(api, port, {
+        head: `GET ${path} HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket`,
+      });
+    const refused = await ask(`${FLUNDERS}/f/none`);
     assert.match(refused, /^HTTP\/1.1 404 Not Found\r\n[^]*\r\n\r\nno\n$/);
+    const asked = wardle.seen.length;
+    for (
+      const path of [`${FLUNDERS}/../x/echo`, `${FLUNDERS}//f/echo`, `${FLUNDERS}/%2e%2e/echo`]
+    ) {
+      assert.match(await ask(path), /^HTTP\/1.1 404 Not Found\r\n/);
+      assert.equal((await api.ask("GET", path)).status, 404);
+    }
+    assert.equal(wardle.seen.length, asked);
+    await api.ask("DELETE", `${PLACES.Service}/wardle`);
+    await until(async () => (await versionOf(api)).freshness === "Stale");
+    const away = await ask(`${FLUNDERS}/f/echo`);
+    assert.match(away, /^HTTP\/1.1 503 Service Unavailable\r\n[^]*\r\n\r\nservice unavailable\n$/);
   }));

@@ -7,6 +7,7 @@
 import type { APIService } from "../../api/kinds/extensions/api_service.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { apiServices, endpointSlices, services } from "../../api/resources.ts";
+import { unknownPath } from "../../api/status.ts";
 import type { PemPair } from "../auth/certificates.ts";
 import { refuseUnless } from "../auth/refuse_unless.ts";
 import { type ApiRequest, type ApiResponse, textResponse } from "../http/message.ts";
@@ -48,7 +49,7 @@ export class Aggregation {
     return cacheOf(this.core, apiServices).lastChangeRevision;
   }
 
-  /** Errors: throws ApiError 403. */
+  /** Errors: rejects with ApiError 403, 404. */
   async proxy(service: APIService, request: ApiRequest): Promise<ApiResponse> {
     const info = requestInfoOf(request);
     await authorize(this.core, request, info);
@@ -91,7 +92,7 @@ export class Aggregation {
   /**
    * Joins a client that leaves HTTP with the server behind a service.
    * @returns the status that was answered; the answer itself where nobody is there to join with
-   * Errors: rejects with ApiError 403.
+   * Errors: rejects with ApiError 403, 404.
    */
   async tunnel(
     service: APIService,
@@ -190,12 +191,16 @@ function isDiscovery({ isResource, path }: RequestInfo): boolean {
   return !isResource && path.split("/").filter((part) => part !== "").length === 3;
 }
 
-/** Errors: throws or rejects with ApiError 403. */
+/** The other server may read these as another path than the one that is judged here. */
+const AMBIGUOUS = /\/\/|(^|\/)\.\.?(\/|$)/;
+
+/** Errors: throws or rejects with ApiError 403, 404. */
 function authorize(
   { authorizer }: Core,
   request: Pick<ApiRequest, "user" | "trail">,
   { isResource, path, verb, ...place }: RequestInfo,
 ): void | Promise<void> {
+  if (AMBIGUOUS.test(path)) throw unknownPath();
   const { user } = request;
   const asked = isResource ? { user, verb, ...place } : { user, verb, path };
   return refuseUnless(authorizer, request, asked, place);
