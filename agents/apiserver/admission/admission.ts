@@ -91,9 +91,11 @@ export function validate(core: Core, request: AdmissionRequest): void | Promise<
 }
 
 /** Both halves, for requests that no rules of a kind look at. */
-export async function admitWhole(core: Core, request: AdmissionRequest): Promise<void> {
-  await admit(core, request);
-  await validate(core, request);
+export function admitWhole(core: Core, request: AdmissionRequest): void | Promise<void> {
+  const pending = admit(core, request);
+  return pending === undefined
+    ? validate(core, request)
+    : pending.then(() => validate(core, request));
 }
 
 /** The round that runs; the first one begins here. */

@@ -14,12 +14,12 @@ const FLAGS = ["stdin", "stdout", "stderr", "tty"] as const;
  * @param proxyPath what follows `/proxy` in the path
  * Errors: rejects with ApiError.
  */
-export function admitConnect(
+export async function admitConnect(
   core: Core,
   target: CallTarget,
   asked: { readonly query: URLSearchParams; readonly proxyPath?: string },
 ): Promise<void> {
-  return admitWhole(core, {
+  await admitWhole(core, {
     ...target,
     operation: "CONNECT",
     object: optionsOf(target, asked),

@@ -12,7 +12,7 @@ import { admitWhole } from "../admission/admission.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
 import { commitDelete, commitPut } from "./commit.ts";
 import { type Core, groupResourceOf, serve, type VerbAnswer } from "./core.ts";
-import { readStored } from "./get.ts";
+import { readNow } from "./get.ts";
 import { formatTime } from "./meta_rules.ts";
 
 export const ORPHAN_FINALIZER = "orphan";
@@ -44,10 +44,11 @@ export async function deleteObject(
 ): Promise<VerbAnswer> {
   refuseBadOptions(options);
   for (let attempt = 1;; attempt++) {
-    const stored = await readStored(core, target);
+    const read = readNow(core, target);
+    const stored = read instanceof Promise ? await read : read;
     const old = serve(target.resource, stored);
     refusePreconditions(target, old, options);
-    await admitWhole(core, {
+    const pending = admitWhole(core, {
       ...target,
       operation: "DELETE",
       object: null,
@@ -55,6 +56,7 @@ export async function deleteObject(
       options,
       dryRun: isDryRun(options),
     });
+    if (pending !== undefined) await pending;
     const answer = await deleteVersion(core, target, { stored, old, options });
     if (answer !== null) return answer;
     if (attempt === MAX_ATTEMPTS || options.preconditions?.resourceVersion) {

@@ -23,7 +23,7 @@ import {
   type VerbAnswer,
 } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
-import { readStored } from "./get.ts";
+import { readNow } from "./get.ts";
 import { type ChangeOptions, trackDraft } from "./apply/managed.ts";
 import { carryMeta, moveGeneration, validateMeta } from "./meta_rules.ts";
 import { partRulesOf } from "./parts.ts";
@@ -69,12 +69,14 @@ export async function changeObject(
 ): Promise<VerbAnswer> {
   const { resource } = target;
   for (let attempt = 1;; attempt++) {
-    const stored = await readStored(core, target);
+    const read = readNow(core, target);
+    const stored = read instanceof Promise ? await read : read;
     const old = serve(resource, stored);
     const made = makeDraft(old);
     const draft = made instanceof Promise ? await made : made;
     const isPinned = refuseStale(target, draft, stored);
-    await prepareUpdate(core, { target, options, draft, old });
+    const pending = prepareUpdate(core, { target, options, draft, old });
+    if (pending !== undefined) await pending;
     if (options.dryRun) return { kind: "plain", object: deepFreeze(draft), created: false };
     const answer = await writeUpdate(core, { target, draft, old, stored });
     if (answer !== null) return answer;
@@ -104,7 +106,8 @@ interface UpdateParts {
   readonly old: KubeObject;
 }
 
-async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
+/** Answers a promise only where admission waits. */
+function prepareUpdate(core: Core, parts: UpdateParts): void | Promise<void> {
   const { target, draft, old } = parts;
   const { resource, subresource } = target;
   carryMeta(draft, old);
@@ -121,11 +124,14 @@ async function prepareUpdate(core: Core, parts: UpdateParts): Promise<void> {
   };
   // A Scale was looked at as what it is.
   const isAdmitted = parts.options.spokenTo !== undefined;
-  if (!isAdmitted) await admit(core, request);
-  if (request.isRemade) applyRules(core, parts);
-  if (subresource !== "status") moveGeneration(resource, draft, old);
-  refuseInvalid(parts);
-  if (!isAdmitted) await validate(core, request);
+  const judge = (): void | Promise<void> => {
+    if (request.isRemade) applyRules(core, parts);
+    if (subresource !== "status") moveGeneration(resource, draft, old);
+    refuseInvalid(parts);
+    return isAdmitted ? undefined : validate(core, request);
+  };
+  const pending = isAdmitted ? undefined : admit(core, request);
+  return pending === undefined ? judge() : pending.then(judge);
 }
 
 /** Fills defaults and puts back what the endpoint does not write. */

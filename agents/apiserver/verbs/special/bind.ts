@@ -9,7 +9,7 @@ import type { Binding, CallTarget, WriteOptions } from "../../../api/call.ts";
 import type { Condition, KubeObject, UserInfo } from "../../../api/meta.ts";
 import { pods } from "../../../api/resources.ts";
 import { badRequest, conflict, success, uidConflict } from "../../../api/status.ts";
-import { type AdmissionRequest, admit, validate } from "../../admission/admission.ts";
+import { type AdmissionRequest, admitWhole } from "../../admission/admission.ts";
 import { keepJson, sharedJson } from "../../cache/shared_specs.ts";
 import { encodeStored, type KnownSpec } from "../../registry.ts";
 import { commitBytes } from "../commit.ts";
@@ -125,10 +125,7 @@ function admitBinding(
     options,
     dryRun: options.dryRun === true,
   };
-  const pending = admit(core, request);
-  return pending === undefined
-    ? validate(core, request)
-    : pending.then(() => validate(core, request));
+  return admitWhole(core, request);
 }
 
 /** @returns JSON of the bound pod's spec, where the unbound one's is known; no spec is empty. */
