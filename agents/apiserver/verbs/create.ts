@@ -76,7 +76,8 @@ async function createNamed(
   options: ChangeOptions,
 ): Promise<VerbAnswer | null> {
   const { resource, namespace } = target;
-  await prepareDraft(core, target, draft, options);
+  const pending = prepareDraft(core, target, draft, options);
+  if (pending !== undefined) await pending;
   const key = keyOf({ resource, namespace, name: draft.metadata.name! });
   if (options.dryRun) {
     if (cacheOf(core, resource).get(key) !== undefined) return null;
@@ -127,12 +128,13 @@ function generateName(core: Core, base: string): string {
   return base.slice(0, MAX_GENERATED_BASE) + core.random.suffix(GENERATED_SUFFIX_LENGTH);
 }
 
-async function prepareDraft(
+/** Answers a promise only where admission waits. */
+function prepareDraft(
   core: Core,
   target: CallTarget,
   draft: KubeObject,
   options: ChangeOptions,
-): Promise<void> {
+): void | Promise<void> {
   const { resource } = target;
   const { rules } = resource;
   const { metadata } = draft;
@@ -155,8 +157,22 @@ async function prepareDraft(
     options,
     dryRun: options.dryRun === true,
   };
-  await admit(core, request);
-  rules.prepareForCreate?.(draft, ruleContextOf(core, target.user));
+  const pending = admit(core, request);
+  if (pending !== undefined) return pending.then(() => judgeDraft(core, request, draft));
+  return judgeDraft(core, request, draft);
+}
+
+/** Errors: throws ApiError 422. */
+function judgeDraft(
+  core: Core,
+  request: AdmissionRequest,
+  draft: KubeObject,
+): void | Promise<void> {
+  const { resource, user } = request;
+  const { rules } = resource;
+  // A webhook's answer may have given the draft other metadata.
+  const { metadata } = draft;
+  rules.prepareForCreate?.(draft, ruleContextOf(core, user));
   const counted = rules.generationFields ?? ["spec"];
   if (counted.some((field) => draft[field] !== undefined)) metadata.generation ??= 1;
   const errors = [
@@ -164,7 +180,7 @@ async function prepareDraft(
     ...validateContent(core, resource, draft),
   ];
   if (errors.length > 0) throw invalid(resource, metadata.name ?? "", errors);
-  await validate(core, request);
+  return validate(core, request);
 }
 
 /** Runs the kind's checks; a pod whose spec has passed them before shares that spec instead. */
