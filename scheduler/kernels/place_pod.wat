@@ -200,7 +200,8 @@
   ;; latter are those of the scores where the block says that no row tells them apart.
   ;; Shares are in 256ths of a percent. A free share less an asked one is what it should be or less,
   ;; by less than 6; a difference of shares is off by less than 5 either way. In a block whose nodes
-  ;; are alike it is by less than 2 and 2. So each worth is known as a lowest and a highest, mostly
+  ;; are alike it is by less than 2 and 2; for an ask that a block's smallest node is too small to
+  ;; count, by as much more as its units are coarser. So each worth is known as a lowest and a highest, mostly
   ;; the same. Where they differ and the highest may still win, or where it is open whether the pod
   ;; fits, the row is settled by true division.
   (func (export "placeQuickly")
@@ -209,6 +210,7 @@
     (local $out i32) (local $low i32) (local $end i32) (local $isOdd i32) (local $isNear i32)
     (local $alike i32) (local $isKnown i32)
     (local $smallestCpu f64) (local $smallestMemory f64) (local $largest f64)
+    (local $scale f64) (local $shift i32) (local $error i32)
     (local $takesCpu f64) (local $takesMemory f64) (local $addsCpu f64) (local $addsMemory f64)
     (local $cpuTakes v128) (local $memoryTakes v128) (local $cpuAdds v128) (local $memoryAdds v128)
     (local $leastWeight v128) (local $balanceWeight v128)
@@ -243,33 +245,52 @@
             (local.set $alike (i32.load offset=20 (local.get $head)))
             (local.set $smallestCpu (f64.load (local.get $head)))
             (local.set $smallestMemory (f64.load offset=8 (local.get $head)))
-            (local.set $takesCpu
-              (call $shareOf (f64x2.extract_lane 0 (global.get $cpuTakes))
-                (local.get $smallestCpu)))
-            (local.set $takesMemory
-              (call $shareOf (f64x2.extract_lane 0 (global.get $memoryTakes))
-                (local.get $smallestMemory)))
-            (local.set $addsCpu
-              (call $shareOf
-                (f64.max (f64.const 0) (f64x2.extract_lane 0 (global.get $cpuFits)))
-                (local.get $smallestCpu)))
-            (local.set $addsMemory
-              (call $shareOf
-                (f64.max (f64.const 0) (f64x2.extract_lane 0 (global.get $memoryFits)))
-                (local.get $smallestMemory)))
-            (local.set $largest
-              (f64.max
-                (f64.max (local.get $takesCpu) (local.get $takesMemory))
-                (f64.max (local.get $addsCpu) (local.get $addsMemory))))
+            ;; In coarser units where that is too small for the ask.
+            (local.set $shift (i32.const 0))
+            (local.set $scale (f64.const 1))
+            (loop $coarser
+              (local.set $takesCpu
+                (call $shareOf (f64x2.extract_lane 0 (global.get $cpuTakes))
+                  (f64.mul (local.get $scale) (local.get $smallestCpu))))
+              (local.set $takesMemory
+                (call $shareOf (f64x2.extract_lane 0 (global.get $memoryTakes))
+                  (f64.mul (local.get $scale) (local.get $smallestMemory))))
+              (local.set $addsCpu
+                (call $shareOf
+                  (f64.max (f64.const 0) (f64x2.extract_lane 0 (global.get $cpuFits)))
+                  (f64.mul (local.get $scale) (local.get $smallestCpu))))
+              (local.set $addsMemory
+                (call $shareOf
+                  (f64.max (f64.const 0) (f64x2.extract_lane 0 (global.get $memoryFits)))
+                  (f64.mul (local.get $scale) (local.get $smallestMemory))))
+              (local.set $largest
+                (f64.max
+                  (f64.max (local.get $takesCpu) (local.get $takesMemory))
+                  (f64.max (local.get $addsCpu) (local.get $addsMemory))))
+              (if
+                (i32.and
+                  (f64.ge (local.get $largest) (f64.const 32767))
+                  (i32.lt_u (local.get $shift) (i32.const 8)))
+                (then
+                  (local.set $shift (i32.add (local.get $shift) (i32.const 1)))
+                  (local.set $scale (f64.mul (local.get $scale) (f64.const 2)))
+                  (br $coarser))))
             ;; Not less for a block without a smallest node, too.
             (local.set $isOdd (i32.eqz (f64.lt (local.get $largest) (f64.const 32767))))
             (local.set $isNear
               (i32.and (local.get $alike) (f64.le (local.get $largest) (f64.const 16384))))
-            (local.set $off (i16x8.splat (select (i32.const 1) (i32.const 5) (local.get $isNear))))
+            (local.set $error (i32.shl (i32.const 5) (local.get $shift)))
+            (if (local.get $shift)
+              (then (local.set $error (i32.add (local.get $error) (i32.const 2)))))
+            (local.set $off
+              (i16x8.splat (select (i32.const 1) (local.get $error) (local.get $isNear))))
+            (if (local.get $shift)
+              (then (local.set $error (i32.shl (local.get $error) (i32.const 1)))))
+            (local.set $error (select (i32.const 2) (local.get $error) (local.get $isNear)))
             (local.set $mostLow
-              (i16x8.splat (select (i32.const 51198) (i32.const 51195) (local.get $isNear))))
+              (i16x8.splat (i32.sub (i32.const 51200) (local.get $error))))
             (local.set $mostHigh
-              (i16x8.splat (select (i32.const 51202) (i32.const 51205) (local.get $isNear))))
+              (i16x8.splat (i32.add (i32.const 51200) (local.get $error))))
             (local.set $cpuTakes (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesCpu))))
             (local.set $memoryTakes (i16x8.splat (i32.trunc_sat_f64_s (local.get $takesMemory))))
             (local.set $cpuAdds (i16x8.splat (i32.trunc_sat_f64_s (local.get $addsCpu))))
@@ -280,7 +301,8 @@
           (then
             (call $weighAsks (local.get $at) (local.get $cpuTakes) (local.get $memoryTakes)
               (local.get $cpuAdds) (local.get $memoryAdds)
-              (i16x8.splat (select (i32.const 0x7fff) (i32.const 0) (local.get $alike))))
+              (i16x8.splat (select (i32.const 0x7fff) (i32.const 0) (local.get $alike)))
+              (local.get $shift))
             (local.set $isKnown (i32.const 1))))
         (local.set $fits
           (i32.add (local.get $at)
@@ -426,8 +448,8 @@
   ;; nodes are alike, rows without one are to be like the others: all ones outdo their ratios.
   (func $weighAsks (param $at i32)
     (param $cpuTakes v128) (param $memoryTakes v128) (param $cpuAdds v128)
-    (param $memoryAdds v128) (param $ones v128)
-    (local $put i32) (local $cpu v128) (local $memory v128)
+    (param $memoryAdds v128) (param $ones v128) (param $shift i32)
+    (local $put i32) (local $end i32) (local $bits i32) (local $cpu v128) (local $memory v128)
     (local.set $put (global.get $worths))
     (loop $eight
       (local.set $cpu (v128.or (local.get $ones) (v128.load offset=512 (local.get $at))))
@@ -442,7 +464,22 @@
         (i16x8.q15mulr_sat_s (local.get $memoryAdds) (local.get $memory)))
       (local.set $put (i32.add (local.get $put) (i32.const 16)))
       (local.set $at (i32.add (local.get $at) (i32.const 16)))
-      (br_if $eight (i32.and (local.get $at) (i32.const 127)))))
+      (br_if $eight (i32.and (local.get $at) (i32.const 127))))
+    (if (local.get $shift)
+      (then
+        ;; Back from coarser units, rounded up; what no node has stays out of reach.
+        (local.set $put (i32.add (global.get $worths) (i32.const 256)))
+        (local.set $end (i32.add (local.get $put) (i32.const 512)))
+        (loop $eight
+          (local.set $bits (local.get $shift))
+          (local.set $cpu
+            (i16x8.add_sat_s (v128.load (local.get $put)) (i16x8.splat (i32.const 1))))
+          (loop $double
+            (local.set $cpu (i16x8.add_sat_s (local.get $cpu) (local.get $cpu)))
+            (br_if $double (local.tee $bits (i32.sub (local.get $bits) (i32.const 1)))))
+          (v128.store (local.get $put) (local.get $cpu))
+          (local.set $put (i32.add (local.get $put) (i32.const 16)))
+          (br_if $eight (i32.lt_u (local.get $put) (local.get $end)))))))
 
   ;; Works out by true division the rows of one block that may be worth the bar or more.
   (func $settle (param $row i32) (param $bar v128)
