@@ -67,6 +67,13 @@ Deno.test("a group is tried as it stands, and every pod of it is told of", async
   assert.match(torn, /1 bound, 2 waiting.\nTried now: It lacks 2 and would start, with 2\./);
   assert.match(torn, /\na +n1 +bound\n/);
 
+  const topology = [{ key: "rack" }];
+  const constrained = gang(3);
+  constrained.spec.schedulingConstraints = { topology };
+  const apart = await tell({ ...roomy, podgroups: [constrained] }, "a");
+  assert.match(apart, /3 must start together in one rack; .*\n.* would not start\./);
+  assert.match(apart, /\nb +- +no feasible placements found/);
+
   const html = await tell(roomy, "a", { format: "html" });
   assert.match(html, /<h2>The group, tried now<\/h2>/);
   const { context } = JSON.parse(await tell(roomy, "a", { format: "json" }));

@@ -20,6 +20,8 @@ export interface GroupAccount {
   readonly name: string;
   /** Pods that must start together; 0 = each for itself. */
   readonly minCount: number;
+  /** Label of nodes of which all its pods get the same value, "" = none. */
+  readonly topologyKey: string;
   readonly bound: number;
   readonly waiting: number;
   /** How many more must get a node before any of those that wait may start. */
@@ -85,7 +87,7 @@ function gatesOf(scheduler: Scheduler, pod: PodRow, schedulerName: string): stri
 /** Tries the group for real, in a scheduler that is thrown away afterwards. */
 function tryGroup(scheduler: Scheduler, name: string, parts: GroupParts): GroupAccount {
   const { bound, waiting } = parts;
-  const { minCount } = parts.policy ?? { minCount: 0 };
+  const { minCount, topologyKey = "" } = parts.policy ?? { minCount: 0 };
   if (parts.policy !== null) scheduler.setGroup(name, parts.policy, 0);
   for (const { row, schedulerName } of waiting) scheduler.setPending(row, schedulerName, 0);
   const outcomes = new Map<string, { readonly nodeName: string; readonly message: string }>();
@@ -103,7 +105,8 @@ function tryGroup(scheduler: Scheduler, name: string, parts: GroupParts): GroupA
     }),
   ];
   const missing = Math.max(0, minCount - bound.length);
-  return { name, minCount, bound: bound.length, waiting: waiting.length, missing, members };
+  const counts = { bound: bound.length, waiting: waiting.length, missing };
+  return { name, minCount, topologyKey, ...counts, members };
 }
 
 /**
@@ -137,9 +140,11 @@ export function contextLines({ heldBy, group, claims }: PodContext): string[] {
   return lines;
 }
 
-function groupLines({ name, minCount, bound, waiting, missing, members }: GroupAccount): string[] {
+function groupLines(account: GroupAccount): string[] {
+  const { name, minCount, topologyKey, bound, waiting, missing, members } = account;
   const kind = minCount === 0 ? "pods start one by one" : `${minCount} must start together`;
-  const lines = [`Group ${name}: ${kind}; ${bound} bound, ${waiting} waiting.`];
+  const place = topologyKey === "" ? "" : ` in one ${topologyKey}`;
+  const lines = [`Group ${name}: ${kind}${place}; ${bound} bound, ${waiting} waiting.`];
   if (waiting === 0) return lines;
   const fitting = members.filter(({ isBound, nodeName }) => !isBound && nodeName !== "").length;
   const verdict = missing === 0
