@@ -200,10 +200,10 @@
   ;; latter are those of the scores where the block says that no row tells them apart.
   ;; Shares are in 256ths of a percent. A free share less an asked one is what it should be or less,
   ;; by less than 6; a difference of shares is off by less than 5 either way. In a block whose nodes
-  ;; are alike it is by less than 2 and 2; for an ask that a block's smallest node is too small to
-  ;; count, by as much more as its units are coarser. So each worth is known as a lowest and a highest, mostly
-  ;; the same. Where they differ and the highest may still win, or where it is open whether the pod
-  ;; fits, the row is settled by true division.
+  ;; are alike it is by less than 2 and 2; for an ask that is too large to count against the block's
+  ;; smallest node, by as much more as its units are coarser. So each worth is known as a lowest and
+  ;; a highest, mostly the same. Where they differ and the highest may still win, or where it is open
+  ;; whether the pod fits, the row is settled by true division.
   (func (export "placeQuickly")
     (param $blocks i32) (param $block i32) (param $atLeast i32) (result i32)
     (local $at i32) (local $fits i32) (local $head i32) (local $row i32) (local $rows i32)
@@ -278,7 +278,9 @@
             ;; Not less for a block without a smallest node, too.
             (local.set $isOdd (i32.eqz (f64.lt (local.get $largest) (f64.const 32767))))
             (local.set $isNear
-              (i32.and (local.get $alike) (f64.le (local.get $largest) (f64.const 16384))))
+              (i32.and
+                (i32.and (local.get $alike) (i32.eqz (local.get $shift)))
+                (f64.le (local.get $largest) (f64.const 16384))))
             (local.set $error (i32.shl (i32.const 5) (local.get $shift)))
             (if (local.get $shift)
               (then (local.set $error (i32.add (local.get $error) (i32.const 2)))))
