@@ -202,8 +202,8 @@
   ;; by less than 6; a difference of shares is off by less than 5 either way. In a block whose nodes
   ;; are alike it is by less than 2 and 2; for an ask that is too large to count against the block's
   ;; smallest node, by as much more as its units are coarser. So each worth is known as a lowest and
-  ;; a highest, mostly the same. Where they differ and the highest may still win, or where it is open
-  ;; whether the pod fits, the row is settled by true division.
+  ;; a highest, mostly the same. Where they differ and the highest may still win, or where it is
+  ;; open whether the pod fits, the row is settled by true division.
   (func (export "placeQuickly")
     (param $blocks i32) (param $block i32) (param $atLeast i32) (result i32)
     (local $at i32) (local $fits i32) (local $head i32) (local $row i32) (local $rows i32)
