@@ -1,8 +1,8 @@
 /**
  * One user floods a real API server with lists over its sockets, while a node renews its lease and
- * another user reads. Judged by counts and order, never by time: who is refused, and how many of the
- * flood's lists end between the arrival of somebody else's request and its end, as the server wrote
- * it down.
+ * another user reads. Judged by counts and order, never by time: who is refused, and how many of
+ * the flood's lists end between the arrival of somebody else's request and its end, as the server
+ * wrote it down.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -151,7 +151,7 @@ interface Line {
   readonly responseStatus?: { readonly code: number };
 }
 
-/** For each of somebody's requests: the flood's lists that ended between its arrival and its end. */
+/** For each of somebody's requests: the flood's lists that ended while it was there. */
 function waitsOf(lines: readonly Line[], name: string, verb: string): number[] {
   const arrived = new Map<string, number>();
   const waits: number[] = [];
