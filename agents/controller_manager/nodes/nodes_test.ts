@@ -53,8 +53,10 @@ Deno.test("node lifecycle: silence beyond the grace makes all conditions Unknown
       ]),
       nowMillis: START + seconds * 1000,
     }, monitor);
-  assert.deepEqual(kinds(plan("a", 0)), ["requeue"]);
-  assert.deepEqual(kinds(plan("a", 50)), ["requeue"]);
+  const again = (afterMillis: number) => [{ kind: "requeue", afterMillis }];
+  assert.deepEqual(plan("a", 0), again(10_000));
+  assert.deepEqual(plan("a", 46), again(4_001), "no later than the grace ends");
+  assert.deepEqual(plan("a", 50), again(1));
   assert.deepEqual(kinds(plan("b", 51)), ["requeue"], "a renewal starts the grace anew");
   assert.deepEqual(kinds(plan("b", 101)), ["requeue"]);
   const actions = plan("b", 102);
