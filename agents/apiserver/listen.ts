@@ -21,6 +21,7 @@ import { serveStream } from "./http/http2_face.ts";
 import { joinBytes } from "./join_bytes.ts";
 import type { Clock, Log } from "./ports.ts";
 import { BODY_LIMIT_BYTES } from "./verbs/core.ts";
+import { drained } from "../spdy/drained.ts";
 
 export interface ListenOptions {
   readonly bindAddress: string;
@@ -289,19 +290,6 @@ async function pipe(face: Face, response: ServerResponse, stream: ByteStream): P
     face.streams.delete(stream);
     stream.close();
   }
-}
-
-/** Resolves when the socket took what waits, or is gone. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
 }
 
 async function upgradeMessage(

@@ -15,6 +15,7 @@ import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "../../spdy/serve_exec.ts";
 import { PORT_FORWARD_PROTOCOL, servePortForward } from "../../spdy/serve_port_forward.ts";
 import type { ExecRequest } from "../../spdy/streams.ts";
 import type { KubeletServer, PodRequest } from "../server.ts";
+import { drained } from "../../spdy/drained.ts";
 
 export interface KubeletListenOptions {
   readonly bind: string;
@@ -173,18 +174,6 @@ async function answer(
     if (abort.signal.aborted) return;
   }
   response.end();
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
 }
 
 /** `[verb, namespace, pod, container]`. Errors: throws Refusal 404. */
