@@ -3,26 +3,13 @@
  */
 import assert from "node:assert/strict";
 import { linkPair } from "./link_pair.ts";
-import { SpdySession, type SpdyStream } from "./session.ts";
+import { SpdySession } from "./session.ts";
 import type { ByteDuplex } from "./streams.ts";
 import { openSpdyExec } from "./serve_exec.ts";
 import { servePortForward } from "./serve_port_forward.ts";
+import { decode, encode, readAll, write } from "./testing.ts";
 
-const encode = (text: string) => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const noTimer = () => () => {};
-
-async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = "";
-  for await (const bytes of stream) text += decode(bytes);
-  return text;
-}
-
-async function write(stream: SpdyStream, text: string): Promise<void> {
-  const writer = stream.writable.getWriter();
-  await writer.write(encode(text));
-  await writer.close();
-}
 
 const upperCase = (): ByteDuplex =>
   new TransformStream<Uint8Array, Uint8Array>({

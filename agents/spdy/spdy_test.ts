@@ -9,22 +9,8 @@ import { DICTIONARY } from "./dictionary.ts";
 import { formatControl, formatData, FrameReader, PING, SpdyError } from "./frames.ts";
 import { HeaderReader, HeaderWriter } from "./header_block.ts";
 import { linkPair } from "./link_pair.ts";
-import { SpdySession, type SpdyStream } from "./session.ts";
-
-const encode = (text: string) => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = "";
-  for await (const bytes of stream) text += decode(bytes);
-  return text;
-}
-
-async function write(stream: SpdyStream, text: string): Promise<void> {
-  const writer = stream.writable.getWriter();
-  await writer.write(encode(text));
-  await writer.close();
-}
+import { SpdySession } from "./session.ts";
+import { encode, readAll, write } from "./testing.ts";
 
 Deno.test("header blocks of a compressing peer are read, one after the other", async () => {
   const deflate = createDeflate({ dictionary: Buffer.from(DICTIONARY) });
