@@ -13,6 +13,7 @@ import {
   path,
   problemsOf,
   type RawFlags,
+  unpaired,
   wholeNumber,
 } from "./flag_shapes.ts";
 import { ADDRESS_TYPES, DEFAULT_KUBELET_CLIENT } from "./apiserver/mod.ts";
@@ -101,15 +102,16 @@ export function validateApiServerFlags(
   if (flags.datastoreEndpoint === undefined) {
     problems.push({ flag: "--datastore-endpoint", message: "is required: an API server has none" });
   }
-  if ((flags.datastoreCertfile === undefined) !== (flags.datastoreKeyfile === undefined)) {
-    problems.push({ flag: "--datastore-certfile", message: "needs --datastore-keyfile, and back" });
-  }
-  if ((flags.kubeletClientCertificate === undefined) !== (flags.kubeletClientKey === undefined)) {
-    problems.push({
-      flag: "--kubelet-client-certificate",
-      message: "needs --kubelet-client-key, and back",
-    });
-  }
+  problems.push(
+    ...unpaired(
+      { flag: "--datastore-certfile", value: flags.datastoreCertfile },
+      { flag: "--datastore-keyfile", value: flags.datastoreKeyfile },
+    ),
+    ...unpaired(
+      { flag: "--kubelet-client-certificate", value: flags.kubeletClientCertificate },
+      { flag: "--kubelet-client-key", value: flags.kubeletClientKey },
+    ),
+  );
   const security = securityConfigOf(flags);
   if (isProblemList(security)) problems.push(...security);
   if (problems.length > 0 || isProblemList(security)) return problems;

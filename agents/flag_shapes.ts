@@ -66,3 +66,12 @@ function isAddress(value: string): boolean {
   if (bytes.length === 4) return bytes.every((part) => /^\d{1,3}$/.test(part) && +part <= 255);
   return /^[0-9a-fA-F:]+$/.test(value) && value.includes(":");
 }
+
+/** What is wrong where one flag of a pair is given without the other; nothing when all is well. */
+export function unpaired(
+  first: { readonly flag: string; readonly value: string | undefined },
+  second: { readonly flag: string; readonly value: string | undefined },
+): readonly FlagProblem[] {
+  if ((first.value === undefined) === (second.value === undefined)) return [];
+  return [{ flag: first.flag, message: `needs ${second.flag}, and back` }];
+}

@@ -12,6 +12,7 @@ import {
   path,
   problemsOf,
   type RawFlags,
+  unpaired,
   wholeNumber,
 } from "./flag_shapes.ts";
 
@@ -89,9 +90,10 @@ export function validateKubeletFlags(
   if (flags.containerRuntimeEndpoint === undefined) {
     problems.push({ flag: "--container-runtime-endpoint", message: "is required" });
   }
-  if ((flags.tlsCertFile === undefined) !== (flags.tlsPrivateKeyFile === undefined)) {
-    problems.push({ flag: "--tls-cert-file", message: "needs --tls-private-key-file, and back" });
-  }
+  problems.push(...unpaired(
+    { flag: "--tls-cert-file", value: flags.tlsCertFile },
+    { flag: "--tls-private-key-file", value: flags.tlsPrivateKeyFile },
+  ));
   if (problems.length > 0) return problems;
   return {
     kubeconfig: flags.kubeconfig,
