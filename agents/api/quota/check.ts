@@ -100,16 +100,19 @@ export function checkQuotas(
   return { kind: "fits", used: next };
 }
 
+/** A change and what the object uses after it. */
+interface Charge {
+  readonly change: QuotaChange;
+  readonly nowMillis: number;
+  readonly around: Around;
+  readonly usage: QuotaAmounts;
+}
+
 /** Whether a change uses more than before, of any quota, or at all where none is about it. */
 function addsAnything(
   concerned: readonly RunningQuota[],
   measure: Measure,
-  parts: {
-    readonly change: QuotaChange;
-    readonly nowMillis: number;
-    readonly around: Around;
-    readonly usage: QuotaAmounts;
-  },
+  parts: Charge,
 ): boolean {
   const { around, change: { operation, old }, nowMillis, usage } = parts;
   const isMore = (delta: QuotaAmounts) => Object.keys(withoutZeros(delta)).length > 0;
@@ -137,12 +140,7 @@ function unready(quota: KubeObject, measure: Measure, object: KubeObject): strin
 function deltaFor(
   quota: KubeObject,
   measure: Measure,
-  parts: {
-    readonly change: QuotaChange;
-    readonly nowMillis: number;
-    readonly around: Around;
-    readonly usage: QuotaAmounts;
-  },
+  parts: Charge,
 ): QuotaAmounts {
   const { change: { operation, old }, nowMillis, around, usage } = parts;
   if (operation !== "UPDATE" || old === null || !quotaMatches(quota, measure, old)) return usage;
