@@ -8,7 +8,7 @@ import type { KubeObject } from "../../../agents/api/meta.ts";
 import { deployments, leases, nodes, pods } from "../../../agents/api/resources.ts";
 import type { Client } from "../../../agents/client/client.ts";
 import { type BalsaProcess, clientOf, freePort, startBalsa } from "../cluster.ts";
-import { MemberProcess, withFolder } from "../store/member_process.ts";
+import { startAlone, withFolder } from "../store/member_process.ts";
 import { systemTest } from "../tools.ts";
 import { pause } from "./load.ts";
 
@@ -75,12 +75,7 @@ systemTest(
   [],
   () =>
     withFolder(async (folder) => {
-      const member = await new MemberProcess({
-        kind: "balsa",
-        dataDir: join(folder, "store"),
-        clientPort: freePort(),
-        peerPort: freePort(),
-      }).healthy();
+      const member = await startAlone("balsa", join(folder, "store"));
       const kubeconfig = join(folder, "kubeconfig");
       const running: BalsaProcess[] = [];
       const start = async (...args: string[]) => {

@@ -11,7 +11,7 @@ import type { KubeObject } from "../../../agents/api/meta.ts";
 import { nodes } from "../../../agents/api/resources.ts";
 import { type BalsaProcess, clientOf, freePort, Kubectl, startBalsa } from "../cluster.ts";
 import { startContainerd, TEST_IMAGE } from "../containerd.ts";
-import { MemberProcess, withFolder } from "../store/member_process.ts";
+import { startAlone, withFolder } from "../store/member_process.ts";
 import { systemTest } from "../tools.ts";
 
 const NODE = "far-node";
@@ -59,12 +59,7 @@ systemTest(
   (test) =>
     withFolder(async (folder) => {
       const containerd = await startContainerd();
-      const member = await new MemberProcess({
-        kind: "balsa",
-        dataDir: join(folder, "store"),
-        clientPort: freePort(),
-        peerPort: freePort(),
-      }).healthy();
+      const member = await startAlone("balsa", join(folder, "store"));
       const kubeconfig = join(folder, "kubeconfig");
       const running: BalsaProcess[] = [];
       const start = async (...args: string[]) => void running.push(await startBalsa(args));
