@@ -1,12 +1,14 @@
 /**
  * Which volumes are attached where, driver by driver, kept up to date as pods come and go.
- * In: pods on rows, limits of nodes. Out: distinct volumes of a driver by row, the row's limit, and
- * whether a volume or an exclusive claim is in use at all.
+ * In: pods on rows, limits of nodes. Out: distinct volumes of a driver by row, the row's limit, who
+ * holds which disk, and whether a volume or an exclusive claim is in use at all.
  * Never: decides; NodeVolumeLimits and VolumeRestrictions read it.
  */
 
 import type { PodSpecRow, VolumeNeeds } from "./pod_row.ts";
 import { grown } from "./structures/columns.ts";
+import { countHolder } from "./structures/holders.ts";
+import type { Holders } from "./structures/holders.ts";
 
 /** The limit of a row that has none. */
 export const NO_LIMIT = 2 ** 31 - 1;
@@ -23,7 +25,13 @@ export interface DriverColumns {
   limiting: number;
 }
 
+/** How a disk is held: by pods that only read it, by such as write. */
+export const READ = "read";
+export const WRITE = "write";
+
 export class AttachmentIndex {
+  /** Disks that pods name themselves, held to read or to write. */
+  readonly disks: Holders = new Map();
   #capacity: number;
   readonly #drivers = new Map<string, DriverColumns>();
   /** Exclusive claims of pods on rows, "namespace/name" -> pods. */
@@ -53,12 +61,15 @@ export class AttachmentIndex {
   }
 
   /** Called by the table when a pod is put on a row (1) or taken off it (-1). */
-  change({ attachments, exclusiveClaims }: VolumeNeeds, row: number, sign: 1 | -1): void {
+  change({ attachments, exclusiveClaims, disks }: VolumeNeeds, row: number, sign: 1 | -1): void {
     for (const { driver: name, handle } of attachments) {
       const driver = this.#columns(name);
       if (sign > 0) use(driver, handle, row);
       else unuse(driver, handle, row);
       this.#leave(name, driver);
+    }
+    for (const { name, isReadOnly } of disks) {
+      countHolder(this.disks, { thing: name, row, way: isReadOnly ? READ : WRITE }, sign);
     }
     for (const claim of exclusiveClaims) {
       const count = (this.#claims.get(claim) ?? 0) + sign;
@@ -77,12 +88,13 @@ export class AttachmentIndex {
     return this.#claims.get(claim) ?? 0;
   }
 
-  /** @returns whether no pod on any row uses a volume or an exclusive claim of the spec. */
-  isUnused({ volumes: { attachments, exclusiveClaims } }: PodSpecRow): boolean {
+  /** @returns whether no pod on any row uses a volume, disk or exclusive claim of the spec. */
+  isUnused({ volumes: { attachments, exclusiveClaims, disks } }: PodSpecRow): boolean {
     for (const { driver, handle } of attachments) {
       if (this.#drivers.get(driver)?.users.has(handle)) return false;
     }
     for (const claim of exclusiveClaims) if (this.#claims.has(claim)) return false;
+    for (const { name } of disks) if (this.disks.has(name)) return false;
     return true;
   }
 

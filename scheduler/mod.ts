@@ -51,6 +51,7 @@ export type {
   HostPort,
   InclusionPolicy,
   Labels,
+  NamedDisk,
   NodeTerm,
   PodRow,
   PodSpecRow,

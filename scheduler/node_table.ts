@@ -13,8 +13,8 @@ import { PodIndex } from "./pod_index.ts";
 import { NO_VOLUMES } from "./pod_row.ts";
 import type { PodRow, Resources, ScalarAmount } from "./pod_row.ts";
 import { ChangeLog, NO_ROW } from "./structures/change_log.ts";
-import { countPort } from "./structures/host_ports.ts";
-import type { HostPortUsers } from "./structures/host_ports.ts";
+import { countHolder } from "./structures/holders.ts";
+import type { Holders } from "./structures/holders.ts";
 import { grown } from "./structures/columns.ts";
 import { CountedNumbers } from "./structures/counted_numbers.ts";
 import { labelOf } from "./selector.ts";
@@ -71,7 +71,8 @@ export class NodeTable implements LabelColumns {
   readonly taintLists = new Interner<readonly Taint[]>((taints) => JSON.stringify(taints));
   /** Image name -> row -> size in bytes. */
   readonly images = new Map<string, Map<number, number>>();
-  readonly ports: HostPortUsers = new Map();
+  /** "protocol/port", held by address. */
+  readonly ports: Holders = new Map();
   readonly namespaceLabels = new Map<string, Readonly<Record<string, string>>>();
   readonly nodes: (NodeRow | undefined)[] = [];
   readonly index: PodIndex;
@@ -472,7 +473,7 @@ export class NodeTable implements LabelColumns {
     this.ephemeralRequested[row] += sign * requests.ephemeralBytes;
     this.#countScalars(spec.requests.scalars, row, sign);
     for (const { ip, protocol, port } of spec.hostPorts) {
-      countPort(this.ports, { port: `${protocol}/${port}`, ip, row }, sign);
+      countHolder(this.ports, { thing: `${protocol}/${port}`, row, way: ip }, sign);
     }
     if (sign > 0) this.#priorities.add(spec.priority);
     else this.#priorities.remove(spec.priority);

@@ -86,10 +86,18 @@ export interface SpreadConstraint {
   readonly nodeTaintsPolicy: InclusionPolicy;
 }
 
+/** A disk that a pod names itself: pods on one node share a name only if all just read it. */
+export interface NamedDisk {
+  readonly name: string;
+  readonly isReadOnly: boolean;
+}
+
 /** What the volumes of a pod demand of its node, resolved by the encoder against PVs and PVCs. */
 export interface VolumeNeeds {
   /** Claims with ReadWriteOncePod, "namespace/name". */
   readonly exclusiveClaims: readonly string[];
+  /** Disks named without a claim; one that goes by several names is there under each. */
+  readonly disks: readonly NamedDisk[];
   /** Required node terms of each bound volume; a node must match every one. */
   readonly boundTerms: readonly (readonly NodeTerm[])[];
   /** For each claim that waits for a first consumer: terms of each volume it could take. */
@@ -106,6 +114,7 @@ export interface VolumeNeeds {
 
 export const NO_VOLUMES: VolumeNeeds = {
   exclusiveClaims: [],
+  disks: [],
   boundTerms: [],
   waitingTerms: [],
   roomTerms: [],

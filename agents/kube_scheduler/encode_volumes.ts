@@ -1,8 +1,9 @@
 /**
- * What a pod's claims demand of its node, looked up in claims, volumes and storage classes.
+ * What a pod's volumes demand of its node, looked up in claims, volumes and storage classes.
  * In: a pod and look-ups. Out: `VolumeNeeds` for its row, and the claims that wait for a node.
  * Never: binds; `volume_binder.ts` does.
- * Source: Kubernetes v1.36 scheduler plugins VolumeBinding, VolumeZone, NodeVolumeLimits.
+ * Source: Kubernetes v1.36 scheduler plugins VolumeBinding, VolumeZone, NodeVolumeLimits,
+ * VolumeRestrictions.
  */
 import type { KubeObject, LabelSelector } from "../api/meta.ts";
 import { compareQuantities } from "../api/quantity.ts";
@@ -10,6 +11,7 @@ import { matchesLabels, NO_VOLUMES } from "../../scheduler/mod.ts";
 import type { NodeTerm, VolumeNeeds } from "../../scheduler/mod.ts";
 import { encodeNodeTerm, encodeSelector } from "./encode.ts";
 import type { NodeSelectorTerm, Pod, Volume } from "./kinds.ts";
+import { namedDisks } from "./storage/named_disks.ts";
 
 export interface Claim extends KubeObject {
   readonly spec?: {
@@ -212,12 +214,21 @@ function addWaiting(draft: Draft, claim: Claim, lookup: VolumeLookup): string {
   draft.roomTerms.push(room === null ? null : provisioned);
   const made = provisioned === null || room === null ? provisioned : bothTerms(provisioned, room);
   draft.waitingTerms.push(made === null ? choices : [...choices, made]);
+  const { provisioner = NO_PROVISIONER } = storageClass;
+  if (provisioner !== NO_PROVISIONER) {
+    // The volume has no handle yet, and takes one of the places that the driver has on a node.
+    const { namespace, name } = claim.metadata;
+    draft.attachments.push({ driver: provisioner, handle: `claim ${namespace}/${name}` });
+  }
   return "";
 }
 
-/** Looks up everything about a pod's claims. */
+/** Looks up everything about a pod's volumes. */
 export function resolveVolumes(pod: Pod, lookup: VolumeLookup): ResolvedVolumes {
-  if (!usesClaims(pod)) return { needs: NO_VOLUMES, waiting: [] };
+  const disks = namedDisks(pod);
+  if (!usesClaims(pod)) {
+    return { needs: disks.length === 0 ? NO_VOLUMES : { ...NO_VOLUMES, disks }, waiting: [] };
+  }
   const namespace = pod.metadata.namespace ?? "";
   const waiting: Claim[] = [];
   const draft: Draft = {
@@ -238,7 +249,7 @@ export function resolveVolumes(pod: Pod, lookup: VolumeLookup): ResolvedVolumes 
       : addClaim(draft, claim, lookup, waiting);
     if (rejection === "") rejection = reason;
   }
-  return { needs: { ...draft, rejection }, waiting };
+  return { needs: { ...draft, disks, rejection }, waiting };
 }
 
 function missing(name: string, volume: Volume): string {

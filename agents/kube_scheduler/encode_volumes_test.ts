@@ -78,6 +78,7 @@ Deno.test("a bound claim demands the nodes, zones and attachments of its volume"
   );
   assert.deepEqual(needs, {
     exclusiveClaims: ["ns/data"],
+    disks: [],
     boundTerms: [[inZone("a")]],
     waitingTerms: [],
     roomTerms: [],
@@ -99,9 +100,12 @@ Deno.test("a waiting claim may take any volume large enough, or a new one", () =
   const { needs, waiting } = resolveVolumes(podWith(DATA), lookup(world));
   assert.deepEqual(needs.waitingTerms, [[[inZone("b")], [inZone("c")]]]);
   assert.equal(waiting.length, 1);
+  assert.deepEqual(needs.attachments, [{ driver: "csi.example.com", handle: "claim ns/data" }]);
   const provisioner = "kubernetes.io/no-provisioner";
   const local = { ...world, volumes: [], storageClass: { ...storageClass, provisioner } };
-  assert.deepEqual(resolveVolumes(podWith(DATA), lookup(local)).needs.waitingTerms, [[]]);
+  const localNeeds = resolveVolumes(podWith(DATA), lookup(local)).needs;
+  assert.deepEqual(localNeeds.waitingTerms, [[]]);
+  assert.deepEqual(localNeeds.attachments, []);
 });
 
 Deno.test("claims that can't be used say why", () => {

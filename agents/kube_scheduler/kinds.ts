@@ -80,6 +80,15 @@ export interface Volume {
   readonly persistentVolumeClaim?: { readonly claimName: string };
   readonly ephemeral?: unknown;
   readonly image?: { readonly reference?: string };
+  readonly gcePersistentDisk?: { readonly pdName: string; readonly readOnly?: boolean };
+  readonly awsElasticBlockStore?: { readonly volumeID: string };
+  readonly iscsi?: { readonly iqn: string; readonly readOnly?: boolean };
+  readonly rbd?: {
+    readonly monitors: readonly string[];
+    readonly pool?: string;
+    readonly image: string;
+    readonly readOnly?: boolean;
+  };
 }
 
 export interface PodSpec {

@@ -72,11 +72,10 @@ export class PodEncoder {
    * @returns the row of a pod that has its node
    */
   assigned(pod: Pod, old?: Pod, known?: PodRow): PodRow {
-    const claims = usesClaims(pod);
-    if (!claims && old !== undefined && known !== undefined && demandsTheSame(old, pod)) {
+    if (!usesClaims(pod) && old !== undefined && known !== undefined && demandsTheSame(old, pod)) {
       return encodePod(pod, known.template);
     }
-    const volumes = claims ? this.#binder.resolve(pod).needs : NO_VOLUMES;
+    const volumes = this.#binder.resolve(pod).needs;
     return encodePod(pod, this.#templates.intern(encodeSpec(pod, { volumes })));
   }
 }

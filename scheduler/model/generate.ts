@@ -171,6 +171,9 @@ function volumesOf(dice: Dice): VolumeNeeds {
       driver: dice.pick(["ebs", "ebs", "disk", "free"]),
       handle: dice.chance(50) ? `shared-${dice.roll(4)}` : `own-${dice.roll(1_000_000)}`,
     })),
+    disks: dice.chance(30)
+      ? dice.some(2, () => ({ name: `disk-${dice.roll(4)}`, isReadOnly: dice.chance(50) }))
+      : [],
     exclusiveClaims: dice.chance(15) ? [`one/claim-${dice.roll(4)}`] : [],
     boundTerms: dice.chance(30) ? [[nodeTerm(dice), ...dice.some(1, () => nodeTerm(dice))]] : [],
     zones: dice.chance(20) ? [zones] : [],

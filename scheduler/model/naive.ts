@@ -212,7 +212,13 @@ function affinityReason(cluster: NaiveCluster, spec: PodSpecRow, target: NaiveNo
 // ---- volumes
 
 function volumeReasons({ nodes }: NaiveCluster, spec: PodSpecRow, target: NaiveNode): string[] {
-  const { attachments, exclusiveClaims, boundTerms, zones } = spec.volumes;
+  const { attachments, exclusiveClaims, disks, boundTerms, zones } = spec.volumes;
+  const disputed = target.pods.some(({ template }) =>
+    template.spec.volumes.disks.some((held) =>
+      disks.some((it) => it.name === held.name && !(it.isReadOnly && held.isReadOnly))
+    )
+  );
+  if (disputed) return ["node(s) had no available disk"];
   const claims = nodes.flatMap(({ pods }) =>
     pods.flatMap(({ template }) => template.spec.volumes.exclusiveClaims)
   );

@@ -7,6 +7,7 @@
 import type { HostPort } from "../pod_row.ts";
 import { FEASIBLE } from "../plugin.ts";
 import type { Plugin } from "../plugin.ts";
+import { eachHeldRow } from "../structures/holders.ts";
 
 const ANY_ADDRESS = "0.0.0.0";
 const REASONS = ["node(s) didn't have free ports for the requested pod ports"];
@@ -32,21 +33,11 @@ export function createNodePorts(): Plugin {
       if (spec.hostPorts.length === 0) return null;
       return {
         local: true,
-        filter(verdicts, { from, to }, mark) {
+        filter(verdicts, range, mark) {
           for (const { ip, protocol, port } of spec.hostPorts) {
-            const taken = table.ports.get(`${protocol}/${port}`);
-            if (taken === undefined) continue;
-            if (to === from + 1) {
-              const ips = taken.get(from);
-              if (ips !== undefined && verdicts[from] === FEASIBLE && collides(ip, ips)) {
-                verdicts[from] = mark;
-              }
-              continue;
-            }
-            for (const [row, ips] of taken) {
-              if (row < from || row >= to || verdicts[row] !== FEASIBLE) continue;
-              if (collides(ip, ips)) verdicts[row] = mark;
-            }
+            eachHeldRow(table.ports, `${protocol}/${port}`, range, (row, ips) => {
+              if (verdicts[row] === FEASIBLE && collides(ip, ips)) verdicts[row] = mark;
+            });
           }
         },
         reasons: () => REASONS,

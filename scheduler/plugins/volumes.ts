@@ -1,5 +1,6 @@
 /**
- * The four volume plugins: VolumeRestrictions (ReadWriteOncePod claims), NodeVolumeLimits (CSI
+ * The four volume plugins: VolumeRestrictions (ReadWriteOncePod claims, disks that
+ * pods name themselves), NodeVolumeLimits (CSI
  * attachments), VolumeBinding (node affinity of volumes), VolumeZone (zone labels of volumes).
  * In: the pod's volume needs, which the encoder resolved against claims and volumes. Out: verdicts.
  * Never: binds a volume; that belongs to the runner.
@@ -7,20 +8,23 @@
  */
 
 import { ABSENT } from "../intern.ts";
-import { isAttached } from "../attachment_index.ts";
+import { isAttached, WRITE } from "../attachment_index.ts";
 import type { DriverColumns } from "../attachment_index.ts";
 import type { ClusterEvent } from "../cluster_event.ts";
 import type { NodeRow } from "../node_row.ts";
 import type { NodeTable } from "../node_table.ts";
-import type { NodeTerm, PodRow } from "../pod_row.ts";
+import type { NamedDisk, NodeTerm, PodRow } from "../pod_row.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
 import type { FilterRun, Plugin } from "../plugin.ts";
+import type { RowRange } from "../selector.ts";
 import { keepAnyTerm } from "../selector.ts";
+import { eachHeldRow } from "../structures/holders.ts";
 
 const IN_USE_REASONS = [
   "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already " +
   "in-use by another pod",
 ];
+const DISK_REASONS = ["node(s) had no available disk"];
 const LIMIT_REASONS = ["node(s) exceed max volume count"];
 const ZONE_REASONS = ["node(s) had no available volume zone"];
 const AFFINITY_REASONS = ["node(s) didn't match PersistentVolume's node affinity"];
@@ -40,36 +44,70 @@ function isNodePlaced(event: ClusterEvent): boolean {
   return event.resource === "node" && (event.change === "add" || event.change === "labels");
 }
 
-/** A claim that only one pod may use keeps every other pod off every node. */
+/** @returns whether two pods name one disk that not both of them only read. */
+function disputeDisks(one: readonly NamedDisk[], other: readonly NamedDisk[]): boolean {
+  return one.some((mine) =>
+    other.some(({ name, isReadOnly }) => name === mine.name && !(isReadOnly && mine.isReadOnly))
+  );
+}
+
+/** Rejects the rows where some pod holds one of the disks, and not both just read it. */
+function rejectDisputed(
+  { attachments }: NodeTable,
+  disks: readonly NamedDisk[],
+  verdicts: Uint32Array,
+  range: RowRange,
+  mark: number,
+): void {
+  for (const { name, isReadOnly } of disks) {
+    eachHeldRow(attachments.disks, name, range, (row, ways) => {
+      if (verdicts[row] === FEASIBLE && !(isReadOnly && !ways.has(WRITE))) verdicts[row] = mark;
+    });
+  }
+}
+
+/** A disk is for one node's pods as far as they just read it; an exclusive claim for one pod. */
 export function createVolumeRestrictions(): Plugin {
+  const DISK = 1;
   return {
     name: "VolumeRestrictions",
     prepareFilter({ table, spec }) {
-      const claims = spec.volumes.exclusiveClaims;
-      if (claims.length === 0) return null;
+      const { exclusiveClaims: claims, disks } = spec.volumes;
+      if (claims.length === 0 && disks.length === 0) return null;
       let conflicts = 0;
       for (const claim of claims) conflicts += table.attachments.claimUsers(claim);
       return {
-        local: false,
-        filter(verdicts, { from, to }, mark) {
+        local: claims.length === 0,
+        filter(verdicts, range, mark) {
+          rejectDisputed(table, disks, verdicts, range, mark | DISK);
           if (conflicts === 0) return;
-          for (let row = from; row < to; row++) {
+          for (let row = range.from; row < range.to; row++) {
             if (verdicts[row] === FEASIBLE) verdicts[row] = mark;
           }
         },
-        reasons: () => IN_USE_REASONS,
+        reasons: (detail) => detail === DISK ? DISK_REASONS : IN_USE_REASONS,
         change(pod, _row, sign) {
           conflicts += sign * sharedClaims(pod, claims);
         },
       };
     },
-    // Upstream tries again on a new node, too; yet there the claim is in use as well.
     hint(pod, event) {
-      if (event.resource === "pod") {
-        return event.change === "delete" && event.before !== null &&
-          sharedClaims(event.before, pod.template.spec.volumes.exclusiveClaims) > 0;
+      const { exclusiveClaims, disks } = pod.template.spec.volumes;
+      switch (event.resource) {
+        case "pod": {
+          if (event.change !== "delete" || event.before === null) return false;
+          const freed = event.before.template.spec.volumes;
+          return sharedClaims(event.before, exclusiveClaims) > 0 ||
+            disputeDisks(disks, freed.disks);
+        }
+        case "node":
+          // On a new node a disk is free, yet an exclusive claim is in use there as well.
+          return event.change === "add" && disks.length > 0;
+        case "persistentVolumeClaim":
+          return event.change === "add";
+        default:
+          return false;
       }
-      return event.resource === "persistentVolumeClaim" && event.change === "add";
     },
   };
 }

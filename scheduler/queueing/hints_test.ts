@@ -392,6 +392,9 @@ Deno.test("volumes: claims, volumes, classes, room, limits", () => {
   const shared: Partial<PodSpecRow> = {
     volumes: { ...NO_VOLUMES, exclusiveClaims: ["default/c"] },
   };
+  const naming = (isReadOnly: boolean, name = "d"): Partial<PodSpecRow> => ({
+    volumes: { ...NO_VOLUMES, disks: [{ name, isReadOnly }] },
+  });
   const attached: Partial<PodSpecRow> = {
     volumes: { ...NO_VOLUMES, attachments: [{ driver: "d", handle: "h" }] },
   };
@@ -403,6 +406,11 @@ Deno.test("volumes: claims, volumes, classes, room, limits", () => {
     ["its claim changes", shared, claim("update"), false],
     // Upstream tries again; the claim is in use everywhere.
     ["a node comes", shared, added(), false],
+    ["who wrote to the disk goes", naming(true), gone(naming(false)), true],
+    ["who read it goes, to write", naming(false), gone(naming(true)), true],
+    ["who read it goes, to read", naming(true), gone(naming(true)), false],
+    ["who wrote to another disk goes", naming(false), gone(naming(false, "e")), false],
+    ["a node comes, on which the disk is free", naming(true), added(), true],
   ]);
   check("NodeVolumeLimits", [
     ["a pod with volumes goes", attached, gone(attached), true],

@@ -2,8 +2,8 @@
  * Pods that differ only in which volumes they name are decided alike while nobody uses those
  * volumes: one template stands for them all.
  * In: a template, the table's attachments. Out: the template to decide by.
- * Never: stands in for a pod whose volume is attached somewhere or whose exclusive claim is in use;
- * such a pod is decided by its own.
+ * Never: stands in for a pod whose volume is attached somewhere or whose exclusive claim or disk is
+ * in use; such a pod is decided by its own.
  */
 
 import { TemplateTable } from "../intern.ts";
@@ -21,8 +21,8 @@ export class VolumeTwins {
   /** @returns a template that gets the same decision as things stand */
   of(template: PodTemplate, table: NodeTable): PodTemplate {
     const { spec } = template;
-    const { attachments, exclusiveClaims } = spec.volumes;
-    if (attachments.length === 0 && exclusiveClaims.length === 0) return template;
+    const { attachments, exclusiveClaims, disks } = spec.volumes;
+    if (attachments.length + exclusiveClaims.length + disks.length === 0) return template;
     if (!table.attachments.isUnused(spec)) return template;
     let standIn = this.#standIns.get(template);
     if (standIn === undefined) {
@@ -52,7 +52,7 @@ export class VolumeTwins {
   }
 }
 
-/** @returns the same needs with names that no volume has, and without claims that no one holds. */
+/** @returns the same needs with names that no volume has, without claims and disks no one holds. */
 function anyVolumes(volumes: VolumeNeeds): VolumeNeeds {
   const names = new Map<string, string>();
   const attachments = volumes.attachments.map(({ driver, handle }) => {
@@ -60,5 +60,5 @@ function anyVolumes(volumes: VolumeNeeds): VolumeNeeds {
     names.set(handle, name);
     return { driver, handle: name };
   });
-  return { ...volumes, exclusiveClaims: [], attachments };
+  return { ...volumes, exclusiveClaims: [], disks: [], attachments };
 }

@@ -96,10 +96,16 @@ Deno.test("volumes that lie on a node or in a zone each share the column of the 
   assert.ok(runSide(inZones) > 100);
 });
 
-Deno.test("a volume or claim in use sets its pod apart", () => {
+Deno.test("pods with a disk of their own share one column", () => {
+  const disk = (i: number) => ({ disks: [{ name: `d${i}`, isReadOnly: i % 2 === 0 }] });
+  assert.ok(runSide(disk) > 190);
+});
+
+Deno.test("a volume, claim or disk in use sets its pod apart", () => {
   const sharing = (_: number, dice: Dice) => ({
     attachments: [{ driver: "ebs", handle: `v${dice.roll(60)}` }, { driver: "ebs", handle: "all" }],
     exclusiveClaims: dice.chance(30) ? [`default/c${dice.roll(30)}`] : [],
+    disks: [{ name: `d${dice.roll(9)}`, isReadOnly: dice.chance(70) }],
   });
   runSide(sharing);
 });

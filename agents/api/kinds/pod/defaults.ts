@@ -13,6 +13,7 @@ import type {
   Probe,
   Volume,
 } from "../../schema/generated/core_v1.ts";
+import { setSourceDefaults } from "../storage/volume_sources.ts";
 
 const FILE_MODE = 0o644;
 const TOKEN_SECONDS = 3600;
@@ -130,7 +131,7 @@ function setVolumeDefaults(volume: Volume): void {
     volume.downwardAPI.defaultMode ??= FILE_MODE;
     for (const item of volume.downwardAPI.items ?? []) setFieldRefVersion(item);
   }
-  if (volume.hostPath) volume.hostPath.type ??= "";
+  setSourceDefaults(volume);
   if (volume.image) {
     volume.image.pullPolicy ??= imageTag(volume.image.reference ?? "") === "latest"
       ? "Always"
@@ -139,7 +140,6 @@ function setVolumeDefaults(volume: Volume): void {
   if (volume.ephemeral?.volumeClaimTemplate?.spec) {
     volume.ephemeral.volumeClaimTemplate.spec.volumeMode ??= "Filesystem";
   }
-  if (volume.iscsi) volume.iscsi.iscsiInterface ??= "default";
   if (volume.projected) {
     volume.projected.defaultMode ??= FILE_MODE;
     for (const source of volume.projected.sources ?? []) {

@@ -11,6 +11,8 @@ import { imageTag } from "./defaults.ts";
 import { podRules } from "./pod.ts";
 import { qosClassOf } from "./qos.ts";
 
+const RBD_KEYRING = "/etc/ceph/keyring";
+
 function podOf(spec: Partial<PodSpec> = {}): Pod {
   const pod: Pod = {
     apiVersion: "v1",
@@ -43,7 +45,11 @@ Deno.test("a one-container pod gets upstream's defaults", () => {
       resources: { limits: { cpu: "1" } },
       livenessProbe: { httpGet: { port: 80 } },
     }],
-    volumes: [{ name: "a" }, { name: "b", configMap: { name: "m" } }],
+    volumes: [
+      { name: "a" },
+      { name: "b", configMap: { name: "m" } },
+      { name: "c", rbd: { monitors: ["m"], image: "i" } },
+    ],
   });
   assert.deepEqual(spec, {
     containers: [{
@@ -62,10 +68,14 @@ Deno.test("a one-container pod gets upstream's defaults", () => {
       terminationMessagePath: "/dev/termination-log",
       terminationMessagePolicy: "File",
     }],
-    volumes: [{ name: "a", emptyDir: {} }, {
-      name: "b",
-      configMap: { name: "m", defaultMode: 420 },
-    }],
+    volumes: [
+      { name: "a", emptyDir: {} },
+      { name: "b", configMap: { name: "m", defaultMode: 420 } },
+      {
+        name: "c",
+        rbd: { monitors: ["m"], image: "i", pool: "rbd", user: "admin", keyring: RBD_KEYRING },
+      },
+    ],
     dnsPolicy: "ClusterFirst",
     restartPolicy: "Always",
     securityContext: {},

@@ -15,6 +15,7 @@ import { restoreFields } from "../prepare.ts";
 import { Problems, sameJson } from "../problems.ts";
 import { checkPositive } from "../quantities.ts";
 import {
+  setSourceDefaults,
   validateDriverName,
   validateHostPath,
   validateSecretReference,
@@ -79,23 +80,7 @@ function setDefaults(draft: KubeObject): void {
   const spec = volume.spec ??= {} as PersistentVolumeSpec;
   spec.persistentVolumeReclaimPolicy ||= "Retain";
   spec.volumeMode ??= "Filesystem";
-  if (spec.hostPath) spec.hostPath.type ??= "";
-  if (spec.iscsi) spec.iscsi.iscsiInterface ||= "default";
-  if (spec.rbd) {
-    spec.rbd.pool ||= "rbd";
-    spec.rbd.user ||= "admin";
-    spec.rbd.keyring ||= "/etc/ceph/keyring";
-  }
-  if (spec.azureDisk) {
-    spec.azureDisk.cachingMode ??= "ReadWrite";
-    spec.azureDisk.kind ??= "Shared";
-    spec.azureDisk.fsType ??= "ext4";
-    spec.azureDisk.readOnly ??= false;
-  }
-  if (spec.scaleIO) {
-    spec.scaleIO.storageMode ||= "ThinProvisioned";
-    spec.scaleIO.fsType ||= "xfs";
-  }
+  setSourceDefaults(spec);
   volume.status ??= {};
   volume.status.phase ||= "Pending";
 }

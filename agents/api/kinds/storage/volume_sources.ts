@@ -1,6 +1,6 @@
 /**
- * Checks the sources of volumes that pods and persistent volumes share, besides the common ones.
- * In: a volume or a persistent volume's spec. Out: field errors. Never: mounts.
+ * Sources of volumes that pods and persistent volumes share: what they leave open, what is wrong.
+ * In: a volume or a persistent volume's spec. Out: defaults, field errors. Never: mounts.
  * Source: the validate…VolumeSource functions of pkg/apis/core/validation (v1.36).
  */
 import { checkDns1123Label, checkDns1123Subdomain, rangeMessage } from "../../names.ts";
@@ -52,6 +52,27 @@ const HOST_PATH_TYPES = [
   "FileOrCreate",
   "Socket",
 ];
+
+/** Fills in what a source of a pod's or a persistent volume leaves open. */
+export function setSourceDefaults({ hostPath, iscsi, rbd, azureDisk, scaleIO }: Source): void {
+  if (hostPath) hostPath.type ??= "";
+  if (iscsi) iscsi.iscsiInterface ||= "default";
+  if (rbd) {
+    rbd.pool ||= "rbd";
+    rbd.user ||= "admin";
+    rbd.keyring ||= "/etc/ceph/keyring";
+  }
+  if (azureDisk) {
+    azureDisk.cachingMode ??= "ReadWrite";
+    azureDisk.kind ??= "Shared";
+    azureDisk.fsType ??= "ext4";
+    azureDisk.readOnly ??= false;
+  }
+  if (scaleIO) {
+    scaleIO.storageMode ||= "ThinProvisioned";
+    scaleIO.fsType ||= "xfs";
+  }
+}
 
 type Check = (problems: Problems, at: string, source: Source) => void;
 
