@@ -29,7 +29,7 @@ function formatTable(result: BenchResult): string {
     : "| what | Balsa | peer | ratio |\n|---|---|---|---|";
   const rows = dataItems.map(({ data, labels, unit }) => {
     const value = `${formatNumber(data.Perc50 ?? data.Average)} ${unit}`;
-    const client = labels.Client === "https" ? ", over HTTPS" : "";
+    const client = clientOf(labels);
     if (peerName === undefined) return `| ${labels.Name}${client} | ${value} |`;
     const other = data.Peer === undefined ? "" : `${formatNumber(data.Peer)} ${unit}`;
     const ratio = data.Ratio === undefined ? "" : `${data.Ratio.toFixed(2)}×`;
@@ -37,6 +37,11 @@ function formatTable(result: BenchResult): string {
   });
   const against = peerName === undefined ? "" : ` Peer: ${peerName}.`;
   return `${head}\n${rows.join("\n")}\n\n${placeOf(result)} Medians.${against}\n`;
+}
+
+function clientOf({ Client, ClientThread }: DataItem["labels"]): string {
+  if (Client !== "https") return "";
+  return ClientThread === "own" ? ", over HTTPS from a thread of its own" : ", over HTTPS";
 }
 
 function placeOf({ commit, date, deno, machine }: BenchResult): string {
@@ -61,7 +66,7 @@ function formatScheduling(result: BenchResult): string {
     .map((item) => {
       const { data, labels } = item;
       const of = besides(result, item);
-      const client = labels.Client === "https" ? ", over HTTPS" : "";
+      const client = clientOf(labels);
       const seconds = [data.Perc50, data.Perc90, data.Perc99].map(formatNumber).join(" / ");
       const attempt = of(
         "SchedulingAttemptDuration",

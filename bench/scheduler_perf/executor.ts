@@ -1,6 +1,6 @@
 /**
  * Runs one workload: its operations in order, with what it is told to measure.
- * In: a cluster, a workload. Out: DataItems. Errors: rejects when the API refuses something or
+ * In: a client, informers, a workload. Out: DataItems. Errors: rejects when the API refuses something or
  * pods don't get where they should within five minutes.
  * Never: knows a workload by name. Source: executor.go of kube-scheduler's scheduler_perf (v1.36).
  */
@@ -8,10 +8,11 @@ import type { KubeObject } from "../../agents/api/meta.ts";
 import type { Resource } from "../../agents/api/resource.ts";
 import { findResource, namespaces, nodes, pods, resources } from "../../agents/api/resources.ts";
 import { ApiError } from "../../agents/api/status.ts";
+import type { Client } from "../../agents/client/client.ts";
 import { systemClock } from "../../agents/client/clock.ts";
+import type { InformerSet } from "../../agents/client/informer_set.ts";
 import { type HollowNodes, runHollowNodes } from "../../agents/kubelet/hollow/run.ts";
 import type { DataItem } from "../result.ts";
-import type { PerfCluster } from "./cluster.ts";
 import { type Meters, readingItems } from "./meters.ts";
 import { Progress } from "./progress.ts";
 import { ThroughputCollector } from "./throughput.ts";
@@ -33,8 +34,16 @@ const HOSTNAME = "kubernetes.io/hostname";
 /** As the default node; leases as long as their holders may leave them. */
 const HOLLOW_NODE = { cpu: "4", memory: "32Gi", pods: 110, leaseIntervalMillis: 39_000 } as const;
 
+/** What a run reaches the cluster with. */
+export interface Reach {
+  /** Makes the workload's objects. */
+  readonly client: Client;
+  /** The scheduler's, which the harness watches too, as upstream's does. */
+  readonly informers: InformerSet;
+}
+
 export class Executor {
-  readonly #cluster: PerfCluster;
+  readonly #reach: Reach;
   readonly #selected: Selected;
   readonly #meters: Meters;
   readonly #progress: Progress;
@@ -47,11 +56,11 @@ export class Executor {
   #isOver = false;
   #nodeCount = 0;
 
-  constructor(cluster: PerfCluster, selected: Selected, meters: Meters) {
-    this.#cluster = cluster;
+  constructor(reach: Reach, selected: Selected, meters: Meters) {
+    this.#reach = reach;
     this.#selected = selected;
     this.#meters = meters;
-    this.#progress = new Progress(cluster.informers.of(pods));
+    this.#progress = new Progress(reach.informers.of(pods));
   }
 
   async run(): Promise<readonly DataItem[]> {
@@ -137,7 +146,7 @@ export class Executor {
   }
 
   async #startHollowNodes(count: number): Promise<void> {
-    const { client } = this.#cluster;
+    const { client } = this.#reach;
     const config = { ...HOLLOW_NODE, nodes: count };
     const fleet = runHollowNodes({ client, clock: systemClock, config });
     this.#fleets.push(fleet);
@@ -279,9 +288,9 @@ export class Executor {
 
   async #deletePods(operation: DeletePods): Promise<void> {
     const { namespace, deletePodsPerSecond: rate = 0 } = operation;
-    const doomed = this.#cluster.informers.of(pods).lister.list(namespace);
+    const doomed = this.#reach.informers.of(pods).lister.list(namespace);
     if (rate === 0) {
-      await this.#cluster.client.deleteCollection(pods, { namespace });
+      await this.#reach.client.deleteCollection(pods, { namespace });
       return;
     }
     const deleting = (async () => {
@@ -299,7 +308,7 @@ export class Executor {
     if (this.#namespaces.has(name)) return;
     this.#namespaces.add(name);
     const base = template ?? { apiVersion: "v1", kind: "Namespace", metadata: {} };
-    await this.#cluster.client.create(namespaces, {
+    await this.#reach.client.create(namespaces, {
       ...base,
       metadata: { ...base.metadata, name },
     } as KubeObject);
@@ -325,9 +334,9 @@ export class Executor {
         ...(resource.namespaced ? { namespace } : {}),
       },
     } as KubeObject;
-    const created = await this.#cluster.client.create(resource, object);
+    const created = await this.#reach.client.create(resource, object);
     if (!setsStatus) return created;
-    return this.#cluster.client.update(resource, { ...created, status: object.status }, {
+    return this.#reach.client.update(resource, { ...created, status: object.status }, {
       subresource: "status",
     });
   }
@@ -335,7 +344,7 @@ export class Executor {
   async #delete(object: KubeObject): Promise<void> {
     const { namespace, name } = object.metadata;
     try {
-      await this.#cluster.client.delete(resourceOf(object), { namespace, name: name! });
+      await this.#reach.client.delete(resourceOf(object), { namespace, name: name! });
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 404) throw error;
     }

@@ -5,26 +5,45 @@
  * Never: runs two workloads in one process, where one would inherit the other's heap.
  */
 import { parseArgs } from "node:util";
+import type { UserInfo } from "../../agents/api/meta.ts";
+import { createInProcessClient } from "../../agents/client/in_process.ts";
 import { type BenchResult, type DataItem, printTable, writeResult } from "../result.ts";
-import { type ClientKind, startPerfCluster } from "./cluster.ts";
-import { Executor, NotServed } from "./executor.ts";
+import { runClients } from "./clients.ts";
+import { runClientsThread } from "./clients_thread.ts";
+import { NotServed } from "./executor.ts";
 import { Meters } from "./meters.ts";
+import { startServer } from "./server.ts";
 import { type Selected, selectWorkloads } from "./workload.ts";
 import { TEST_CASES } from "./workloads/mod.ts";
 
-/** Runs one workload on a cluster of its own. */
+/**
+ * How everything talks to the API server: by direct calls in its thread, or over HTTPS on loopback
+ * from another thread of the process.
+ */
+export type ClientKind = "direct" | "https";
+
+/** Runs one workload on a server of its own. */
 export async function runWorkload(
   selected: Selected,
   client: ClientKind,
 ): Promise<readonly DataItem[]> {
-  const meters = new Meters();
-  const cluster = await startPerfCluster(client, meters.onAttempt);
+  const server = await startServer();
+  const { api } = server;
   try {
-    const items = await new Executor(cluster, selected, meters).run();
-    return items.map((item) => ({ ...item, labels: { ...item.labels, Client: client } }));
+    if (client === "https") {
+      const items = await runClientsThread(selected.name, { api, port: await api.listen() });
+      return withLabels(items, { Client: client, ClientThread: "own" });
+    }
+    const clientOf = (user: UserInfo) => createInProcessClient({ port: api.port, user });
+    const items = await runClients(selected, clientOf, new Meters());
+    return withLabels(items, { Client: client });
   } finally {
-    await cluster.close();
+    await server.close();
   }
+}
+
+function withLabels(items: readonly DataItem[], more: DataItem["labels"]): readonly DataItem[] {
+  return items.map((item) => ({ ...item, labels: { ...item.labels, ...more } }));
 }
 
 /** One run that was asked for. */
@@ -99,7 +118,8 @@ function report(items: readonly DataItem[]): void {
         number(data.Perc99),
         number(Client === "https" ? workload.httpsFloor : workload.floor),
         `${number(attempt?.Perc50, 1)}/${number(attempt?.Perc99, 1)}`,
-        number(find(row, "LongestStall")?.Average),
+        [find(row, "LongestStall"), find(row, "LongestServerStall")]
+          .flatMap((data) => data === undefined ? [] : [number(data.Average)]).join("+"),
         number(find(row, "CpuPerAttempt")?.Average),
         number((find(row, "NodeEvaluationsPerCore")?.Average ?? NaN) / 1e6),
         number(find(row, "PeakMemory")?.Average),

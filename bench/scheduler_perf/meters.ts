@@ -12,18 +12,48 @@ export interface MeterReading {
   /** Milliseconds from a pod's turn to its binding or rejection, one for each attempt. */
   readonly attemptMillis: readonly number[];
   readonly cpuSeconds: number;
-  /** Longest time that a due timer had to wait for the thread. */
+  /** Of the thread that the meters are in. */
   readonly longestStallMillis: number;
   readonly peakMemoryBytes: number;
 }
 
+/** The longest time that a due timer had to wait for the thread it runs in. */
+export class StallMeter {
+  #longestMillis = 0;
+  #lastTick = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  start(): void {
+    this.#longestMillis = 0;
+    this.#lastTick = performance.now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MILLIS);
+  }
+
+  /** @returns milliseconds */
+  stop(): number {
+    clearInterval(this.#timer);
+    this.#tick();
+    return this.#longestMillis;
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#longestMillis = Math.max(this.#longestMillis, now - this.#lastTick - TICK_MILLIS);
+    this.#lastTick = now;
+  }
+}
+
 export class Meters {
+  readonly #onTurn: (turn: "measuring" | "measured") => void;
+  readonly #stall = new StallMeter();
   #attempts: number[] = [];
   #isRunning = false;
   #cpuBefore = 0;
-  #stallMillis = 0;
-  #lastTick = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** @param onTurn told when it starts and stops, for what is measured elsewhere */
+  constructor(onTurn: (turn: "measuring" | "measured") => void = () => {}) {
+    this.#onTurn = onTurn;
+  }
 
   readonly onAttempt = (_result: string, millis: number): void => {
     if (this.#isRunning) this.#attempts.push(millis);
@@ -33,27 +63,20 @@ export class Meters {
     this.#attempts = [];
     this.#isRunning = true;
     this.#cpuBefore = cpuSeconds(Deno.pid);
-    this.#stallMillis = 0;
-    this.#lastTick = performance.now();
-    this.#timer = setInterval(() => this.#tick(), TICK_MILLIS);
+    this.#stall.start();
+    this.#onTurn("measuring");
   }
 
   stop(): MeterReading {
-    clearInterval(this.#timer);
-    this.#tick();
+    const longestStallMillis = this.#stall.stop();
+    this.#onTurn("measured");
     this.#isRunning = false;
     return {
       attemptMillis: this.#attempts,
       cpuSeconds: cpuSeconds(Deno.pid) - this.#cpuBefore,
-      longestStallMillis: this.#stallMillis,
+      longestStallMillis,
       peakMemoryBytes: peakMemoryBytes(),
     };
-  }
-
-  #tick(): void {
-    const now = performance.now();
-    this.#stallMillis = Math.max(this.#stallMillis, now - this.#lastTick - TICK_MILLIS);
-    this.#lastTick = now;
   }
 }
 

@@ -78,8 +78,22 @@ for (const selected of everyWorkload()) {
   });
 }
 
-Deno.test("the same over HTTPS", async () => {
+Deno.test("the same over HTTPS, with the clients in a thread of their own", async () => {
   const [selected] = selectWorkloads(TEST_CASES, "SchedulingBasic/5Nodes");
   const items = await runWorkload(selected, "https");
-  assert.equal(items[0].labels.Client, "https");
+  const one = (metric: string) => items.find(({ labels }) => labels.Metric === metric);
+  const { Client, ClientThread } = items[0].labels;
+  assert.deepEqual({ Client, ClientThread }, { Client: "https", ClientThread: "own" });
+  const throughput = one("SchedulingThroughput");
+  assert(throughput !== undefined && throughput.data.Average > 0);
+  assert.equal(one("Attempts")?.data.Average, selected.workload.params.measurePods);
+  for (const metric of ["LongestStall", "LongestServerStall"]) {
+    assert(Number.isFinite(one(metric)?.data.Average), metric);
+  }
+});
+
+Deno.test("a thread of clients that fails says why", async () => {
+  const [selected] = selectWorkloads(TEST_CASES, "SchedulingBasic/5Nodes");
+  const name = "SchedulingBasic/NoSuchWorkload";
+  await assert.rejects(runWorkload({ ...selected, name }, "https"), /no workload is named/);
 });
