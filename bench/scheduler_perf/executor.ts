@@ -1,7 +1,7 @@
 /**
  * Runs one workload: its operations in order, with what it is told to measure.
- * In: a client, informers, a workload. Out: DataItems. Errors: rejects when the API refuses something or
- * pods don't get where they should within five minutes.
+ * In: a client, informers, a workload. Out: DataItems. Errors: rejects when the API refuses
+ * something or pods don't get where they should within five minutes.
  * Never: knows a workload by name. Source: executor.go of kube-scheduler's scheduler_perf (v1.36).
  */
 import type { KubeObject } from "../../agents/api/meta.ts";
