@@ -23,6 +23,7 @@ const BY_NAME_ORDINAL = 62;
 /** The ordinal of holes in the table. */
 const HOLE_ORDINAL = 63;
 export const HOLE = verdictMark(HOLE_ORDINAL);
+const NOBODY: readonly PodRow[] = [];
 
 /** Why a pod fits nowhere. */
 export interface Diagnosis {
@@ -139,35 +140,23 @@ export function filterRows(
   for (const { run, mark } of filtering.filters) run.filter(verdicts, range, mark);
 }
 
-/** @returns the verdict of a row with pods put on it that aren't there (yet). */
-function verdictWith(
-  table: NodeTable,
-  filtering: Filtering,
+/** Writes the verdict of a row with pods put on it that aren't there (yet). */
+function filterBeside(
+  { table, filtering }: NominatedInput,
   verdicts: Uint32Array,
-  row: number,
+  range: RowRange,
   guests: readonly PodRow[],
-): number {
-  return table.trial(() => verdictBeside(table, filtering, verdicts, row, guests));
-}
-
-function verdictBeside(
-  table: NodeTable,
-  filtering: Filtering,
-  verdicts: Uint32Array,
-  row: number,
-  guests: readonly PodRow[],
-): number {
+): void {
+  const row = range.from;
   for (const guest of guests) {
     table.putBack(guest, row);
     for (const { run } of filtering.filters) run.change?.(guest, row, 1);
   }
-  filterRows(table, filtering, verdicts, { from: row, to: row + 1 });
-  const verdict = verdicts[row];
+  filterRows(table, filtering, verdicts, range);
   for (const guest of guests) {
     table.lift(guest, row);
     for (const { run } of filtering.filters) run.change?.(guest, row, -1);
   }
-  return verdict;
 }
 
 /** For whom, and by which filters, promises to others are to be kept. */
@@ -179,27 +168,30 @@ export interface NominatedInput {
   readonly nominations: Nominations;
 }
 
-/** Filters one row once more, as if those that it is promised to were there. */
-export function filterNominatedRow(
-  { table, filtering, pod, nominations }: NominatedInput,
-  verdicts: Uint32Array,
-  row: number,
-): void {
-  if (nominations.size === 0) return;
-  const nominated = nominations.get(table.nodeName(row));
-  if (nominated === undefined) return;
-  const guests = guestsOf(nominated, pod, table);
-  if (guests.length === 0) return;
-  const alone = verdicts[row];
-  const together = verdictWith(table, filtering, verdicts, row, guests);
-  verdicts[row] = together === FEASIBLE ? alone : together;
+/**
+ * Writes the verdict of one row from scratch: the pod must fit there as it stands, and if those
+ * that the row is promised to were there.
+ *
+ * @param range the row
+ */
+export function filterRow(input: NominatedInput, verdicts: Uint32Array, range: RowRange): void {
+  const { table, filtering, nominations } = input;
+  const nominated = nominations.size === 0
+    ? undefined
+    : nominations.get(table.nodeName(range.from));
+  const guests = nominated === undefined ? NOBODY : guestsOf(nominated, input.pod, table);
+  if (guests.length > 0) {
+    table.trial(() => filterBeside(input, verdicts, range, guests));
+    if (verdicts[range.from] !== FEASIBLE) return;
+  }
+  filterRows(table, filtering, verdicts, range);
 }
 
-/** Filters every row that is promised to others, as if those others were there. */
+/** Filters every row that is promised to others once more, as if those others were there. */
 export function filterNominated(input: NominatedInput, verdicts: Uint32Array): void {
   for (const nodeName of input.nominations.keys()) {
     const row = input.table.rowOf(nodeName);
-    if (row >= 0) filterNominatedRow(input, verdicts, row);
+    if (row >= 0) filterRow(input, verdicts, { from: row, to: row + 1 });
   }
 }
 
@@ -417,8 +409,7 @@ export function fitsPromised(
   if (pod.nominatedNode === "" || filtering.rejection !== "") return -1;
   const row = table.rowOf(pod.nominatedNode);
   if (row < 0) return -1;
-  filterRows(table, filtering, verdicts, { from: row, to: row + 1 });
-  filterNominatedRow({ table, filtering, pod, nominations }, verdicts, row);
+  filterRow({ table, filtering, pod, nominations }, verdicts, { from: row, to: row + 1 });
   return verdicts[row] === FEASIBLE ? row : -1;
 }
 

@@ -35,6 +35,7 @@ export class NominatedPods {
   /** Promises a node to a pod in place of any earlier one. @param nodeName "" = none */
   set(pod: PodRow, nodeName: string): void {
     const before = this.#nodeOf.get(pod.uid);
+    if (before === nodeName && this.#replace(pod, nodeName)) return;
     if (before !== undefined) {
       const others = this.#byNode.get(before)!.filter(({ uid }) => uid !== pod.uid);
       if (others.length === 0) this.#byNode.delete(before);
@@ -46,6 +47,15 @@ export class NominatedPods {
     this.#byNode.set(nodeName, [...this.#byNode.get(nodeName) ?? [], pod]);
     this.#nodeOf.set(pod.uid, nodeName);
     this.#table.touch(nodeName);
+  }
+
+  /** @returns whether the promise is the same as before: to a pod that asks for the same. */
+  #replace(pod: PodRow, nodeName: string): boolean {
+    const promised = this.#byNode.get(nodeName)!;
+    const at = promised.findIndex(({ uid }) => uid === pod.uid);
+    if (promised[at].template !== pod.template) return false;
+    promised[at] = pod;
+    return true;
   }
 }
 

@@ -9,16 +9,14 @@
 import { pickRank, reasonsOf } from "../decide.ts";
 import { formatReasons } from "../explain.ts";
 import type { NodeTable } from "../node_table.ts";
-import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
+import { UNRESOLVABLE } from "../plugin.ts";
 import type { PodRow } from "../pod_row.ts";
 import { NOBODY, priorityOf } from "./trial.ts";
-import type { Candidate, TrialInput } from "./trial.ts";
+import type { Candidate } from "./trial.ts";
 import { NO_CANDIDATE, TriedRows } from "./tried_rows.ts";
-import type { TrialMemory } from "./tried_rows.ts";
+import type { TrialMemory, TriedInput } from "./tried_rows.ts";
 
-export interface PreemptInput extends TrialInput {
-  /** `Uint32Array[rows]` of the failed decision; not written. */
-  readonly verdicts: Uint32Array;
+export interface PreemptInput extends TriedInput {
   /** What trials found for pods that are alike, by their filters; absent = nothing is kept. */
   readonly memory?: TrialMemory;
   /** Where among the nodes the search starts; any 32-bit number. Default 0. */
@@ -61,25 +59,6 @@ function ineligibility(input: PreemptInput): string {
 }
 
 /**
- * Lists the rows that eviction may help, in order of rows.
- *
- * @param rows `Int32Array[rows]` to write into
- * @returns how many there are
- */
-function listHelpable({ table, filtering, verdicts }: PreemptInput, rows: Int32Array): number {
-  const { alive } = table;
-  const length = filtering.rejection === "" ? table.rows : 0;
-  let count = 0;
-  for (let row = 0; row < length; row++) {
-    const verdict = verdicts[row];
-    // Written always and kept if it counts, as a branch here would be mispredicted.
-    rows[count] = row;
-    count += (verdict !== FEASIBLE ? 1 : 0) & ((verdict & UNRESOLVABLE) === 0 ? 1 : 0) & alive[row];
-  }
-  return count;
-}
-
-/**
  * The answer for a pod that no placed pod is less important than, without looking at nodes.
  *
  * @returns null when there may be victims, or an earlier promise to the pod: ask `preempt`.
@@ -110,16 +89,21 @@ export function preempt(input: PreemptInput): Preemption {
 function tryRows(input: PreemptInput): Preemption {
   const { table } = input;
   const tried = TriedRows.of(input, input.memory);
-  const { rows } = tried;
-  const count = listHelpable(input, rows);
-  const enough = Math.max(LEAST_CANDIDATES, Math.floor((count * LEAST_CANDIDATE_PERCENT) / 100));
+  const { open, helpable: { size } } = tried;
+  const enough = Math.max(LEAST_CANDIDATES, Math.floor((size * LEAST_CANDIDATE_PERCENT) / 100));
   let best = -1;
   let bestCost = NO_CANDIDATE;
   let candidates = 0;
   let isHarmless = false;
-  const offset = count === 0 ? 0 : pickRank(input.seed ?? 0, count);
-  for (let i = 0; i < count; i++) {
-    const row = rows[offset + i < count ? offset + i : offset + i - count];
+  const first = size === 0 ? 0 : tried.helpable.nth(pickRank(input.seed ?? 0, size));
+  // From the first row to the last one, then from the start up to the first.
+  let hasTurned = false;
+  for (let row = open.next(first);; row = open.next(row + 1)) {
+    if (row < 0 && !hasTurned) {
+      hasTurned = true;
+      row = open.next(0);
+    }
+    if (row < 0 || (hasTurned && row >= first)) break;
     const cost = tried.costOf(input, row);
     if (cost === NO_CANDIDATE) continue;
     candidates++;
@@ -129,7 +113,7 @@ function tryRows(input: PreemptInput): Preemption {
     }
     if (candidates >= enough && isHarmless) break;
   }
-  if (best < 0) return hopeless(table.nodeCount, count, reasonsOfAll(input, tried, rows, count));
+  if (best < 0) return hopeless(table.nodeCount, size, reasonsOfAll(input, tried));
   const { victims } = candidateOf(tried, best);
   return { nodeName: table.nodeName(best), victims, message: "", keepsNomination: false };
 }
@@ -139,15 +123,11 @@ function candidateOf(tried: TriedRows, row: number): Candidate {
 }
 
 /** @returns why none of the rows would do, each reason with how many rows gave it. */
-function reasonsOfAll(
-  { filtering }: PreemptInput,
-  tried: TriedRows,
-  rows: Int32Array,
-  count: number,
-): Map<string, number> {
+function reasonsOfAll({ filtering }: PreemptInput, tried: TriedRows): Map<string, number> {
+  const { helpable } = tried;
   const failed = new Map<number | typeof NOBODY, number>();
-  for (let i = 0; i < count; i++) {
-    const found = tried.found(rows[i]);
+  for (let row = helpable.next(0); row >= 0; row = helpable.next(row + 1)) {
+    const found = tried.found(row);
     if (typeof found !== "object") failed.set(found, (failed.get(found) ?? 0) + 1);
   }
   const reasons = new Map<string, number>();

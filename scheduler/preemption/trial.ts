@@ -6,12 +6,13 @@
  * Source: SelectVictimsOnNode of the Kubernetes v1.36 scheduler plugin DefaultPreemption.
  */
 
-import { filterNominatedRow, filterRows } from "../decide.ts";
+import { filterRow } from "../decide.ts";
 import type { Filtering } from "../decide.ts";
 import type { NodeTable } from "../node_table.ts";
 import { FEASIBLE } from "../plugin.ts";
 import type { PodRow, Requirement } from "../pod_row.ts";
 import { matchesLabels } from "../selector.ts";
+import type { RowRange } from "../selector.ts";
 import type { Nominations } from "./nominations.ts";
 
 /** A PodDisruptionBudget as preemption sees it. */
@@ -90,11 +91,13 @@ function splitByBudget(
 class Trial {
   readonly #input: TrialInput;
   readonly #row: number;
+  readonly #range: RowRange;
   readonly #verdicts: Uint32Array;
 
   constructor(input: TrialInput, verdicts: Uint32Array, row: number) {
     this.#input = input;
     this.#row = row;
+    this.#range = { from: row, to: row + 1 };
     this.#verdicts = verdicts;
   }
 
@@ -110,10 +113,7 @@ class Trial {
 
   /** @returns the verdict on the row as it stands. */
   verdict(): number {
-    const { table, filtering, pod, nominations } = this.#input;
-    const range = { from: this.#row, to: this.#row + 1 };
-    filterRows(table, filtering, this.#verdicts, range);
-    filterNominatedRow({ table, filtering, pod, nominations }, this.#verdicts, this.#row);
+    filterRow(this.#input, this.#verdicts, this.#range);
     return this.#verdicts[this.#row];
   }
 

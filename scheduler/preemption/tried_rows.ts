@@ -1,14 +1,22 @@
 /**
  * What trials found, row by row, for pods that are alike: one trial serves them all until the row
  * changes.
- * In: prepared filters, the table's change log, budgets. Out: the outcome of a trial, made now or
- * remembered, as a small number that candidates of one cost share.
+ * In: verdicts, prepared filters, the table's change log, budgets. Out: which rows eviction may
+ * help; the outcome of a trial, made now or remembered, as a small number that candidates of one
+ * cost share.
  * Never: remembers where a filter looks further than its row, or for a pod that holds a promise of
  * its own; those are tried anew.
  */
 
+import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
+import { RowSet } from "../structures/row_set.ts";
 import { costsLess, tryRow } from "./trial.ts";
 import type { Candidate, TrialInput, Tried } from "./trial.ts";
+
+export interface TriedInput extends TrialInput {
+  /** `Uint32Array[rows]` of the failed decision; not written. */
+  readonly verdicts: Uint32Array;
+}
 
 /** Trials by prepared filters, which equal pods share for as long as those hold. */
 export type TrialMemory = WeakMap<TrialInput["filtering"], TriedRows>;
@@ -20,8 +28,10 @@ const UNTRIED = -1;
 const MOST_COSTS = 1024;
 
 export class TriedRows {
-  /** `Int32Array[rows]` for whoever searches; what it holds is good for one search. */
-  readonly rows: Int32Array;
+  /** Rows that eviction may help. */
+  readonly helpable: RowSet;
+  /** Those of them that are candidates, or were not tried as they are now. */
+  readonly open: RowSet;
   readonly #tried: Tried[] = [];
   /** Number of the cost of each row's candidate, from 1. */
   readonly #costs: Int32Array;
@@ -33,16 +43,19 @@ export class TriedRows {
   #budgets: TrialInput["budgets"];
   #seen: number;
 
-  private constructor({ table, budgets }: TrialInput) {
-    this.rows = new Int32Array(table.rows);
+  private constructor(input: TriedInput) {
+    const { table, budgets } = input;
+    this.helpable = new RowSet(table.rows);
+    this.open = new RowSet(table.rows);
     this.#costs = new Int32Array(table.rows).fill(UNTRIED);
     this.#verdicts = new Uint32Array(table.rows);
     this.#budgets = budgets;
     this.#seen = table.generation;
+    for (let row = 0; row < table.rows; row++) this.#reopen(input, row);
   }
 
   /** @returns what is known of the rows as they stand now, which may be nothing. */
-  static of(input: TrialInput, memory?: TrialMemory): TriedRows {
+  static of(input: TriedInput, memory?: TrialMemory): TriedRows {
     const { filtering, pod } = input;
     const isShared = pod.nominatedNode === "" && filtering.filters.every(({ run }) => run.local);
     if (memory === undefined || !isShared) return new TriedRows(input);
@@ -73,6 +86,7 @@ export class TriedRows {
     const tried = tryRow(input, this.#verdicts, row);
     this.#tried[row] = tried;
     const isCandidate = typeof tried === "object" && tried.victims.length > 0;
+    if (!isCandidate) this.open.put(row, false);
     return this.#costs[row] = isCandidate ? this.#numberOf(tried) : NO_CANDIDATE;
   }
 
@@ -87,12 +101,23 @@ export class TriedRows {
   }
 
   /** @returns false when it can't be told what changed. */
-  #refresh({ table, budgets }: TrialInput): boolean {
+  #refresh(input: TriedInput): boolean {
+    const { table, budgets } = input;
     if (budgets !== this.#budgets || table.rows > this.#costs.length) return false;
     // Costs come and go; what they were numbered with must not pile up.
     if (this.#costNumbers.size > this.#costs.length + MOST_COSTS) return false;
-    const known = table.eachChange(this.#seen, (row) => this.#costs[row] = UNTRIED);
+    const known = table.eachChange(this.#seen, (row) => this.#reopen(input, row));
     this.#seen = table.generation;
     return known;
+  }
+
+  /** Takes in that a row may have changed, and its verdict. */
+  #reopen({ table, filtering, verdicts }: TriedInput, row: number): void {
+    this.#costs[row] = UNTRIED;
+    const verdict = verdicts[row];
+    const mayHelp = filtering.rejection === "" && table.alive[row] !== 0 &&
+      verdict !== FEASIBLE && (verdict & UNRESOLVABLE) === 0;
+    this.helpable.put(row, mayHelp);
+    this.open.put(row, mayHelp);
   }
 }

@@ -8,7 +8,7 @@
  */
 
 import { diagnose, filterRows, pickRank, prepareFilters, prepareScores } from "../decide.ts";
-import { filterNominated, filterNominatedRow } from "../decide.ts";
+import { filterNominated, filterRow } from "../decide.ts";
 import { countHelpable, HOLE, uniformTotal } from "../decide.ts";
 import type { DecideInput, Diagnosis, Filtering, NominatedInput } from "../decide.ts";
 import type { PreparedFilter, PreparedScore, Scratch } from "../decide.ts";
@@ -268,8 +268,8 @@ export class SharedColumn {
     range.to = row + 1;
     for (const classing of this.#classings) classing.refresh(row);
     const known = this.#verdicts[row];
-    filterRows(this.#table, this.#localFiltering, this.#verdicts, range);
-    if (this.seesGuests) filterNominatedRow(this.#nominated, this.#verdicts, row);
+    if (this.seesGuests) filterRow(this.#nominated, this.#verdicts, range);
+    else filterRows(this.#table, this.#localFiltering, this.#verdicts, range);
     const verdict = this.#verdicts[row];
     this.#verdicts[row] = known;
     let total = this.#parts.uniform;

@@ -22,7 +22,7 @@ export class ChangeLog {
   }
 
   /**
-   * Visits the rows changed since a generation.
+   * Visits the rows changed since a generation; changes of one row in a row count as one.
    *
    * @returns false when that is too long ago to know; the caller must start over.
    */
@@ -30,7 +30,8 @@ export class ChangeLog {
     if (this.generation - since > CHANGE_RING) return false;
     for (let at = since + 1; at <= this.generation; at++) {
       const row = this.#rows[at % CHANGE_RING];
-      if (row >= 0) visit(row);
+      const isFollowed = at < this.generation && this.#rows[(at + 1) % CHANGE_RING] === row;
+      if (row >= 0 && !isFollowed) visit(row);
     }
     return true;
   }

@@ -5,13 +5,17 @@
  * bits, and a score is looked for only when the best one has lost its last row.
  */
 
-/** The rows of one score. */
-export interface ScoreSet {
-  readonly score: number;
+/** Rows of which the n-th is found fast. */
+export interface RankedRows {
   /** `Int32Array[ceil(rows / 32)]`, bit `row & 31` of word `row >> 5`. */
   readonly bits: Int32Array;
   /** `Int32Array[ceil(rows / 1024)]`: how many rows each group of 32 words holds. */
   readonly groups: Int32Array;
+}
+
+/** The rows of one score. */
+export interface ScoreSet extends RankedRows {
+  readonly score: number;
   count: number;
 }
 
@@ -86,7 +90,7 @@ function countBits(word: number): number {
 }
 
 /** @returns the row that is `rank`-th (from 0, in order of rows) in the union of disjoint sets. */
-export function nthRow(sets: readonly ScoreSet[], rank: number): number {
+export function nthRow(sets: readonly RankedRows[], rank: number): number {
   const { bits: first, groups } = sets[0];
   let group = 0;
   for (; group < groups.length; group++) {
