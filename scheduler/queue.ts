@@ -104,7 +104,8 @@ export class SchedulingQueue {
     this.#longestBackoffMs = config.longestBackoffMs ?? 10_000;
     this.#patienceMs = config.patienceMs ?? 5 * 60_000;
     const earlier = (a: QueuedPod, b: QueuedPod) => {
-      const [untilA, untilB] = [this.backoffUntilMs(a), this.backoffUntilMs(b)];
+      const untilA = this.backoffUntilMs(a);
+      const untilB = this.backoffUntilMs(b);
       return untilA === untilB ? goesFirst(a, b) : untilA < untilB;
     };
     this.#backoff = new KeyedHeap<QueuedPod>(uidOf, earlier);
@@ -197,14 +198,6 @@ export class SchedulingQueue {
     this.#held.delete(uid);
   }
 
-  /** Holds back a pod that waits for an event, until it is released. @param why as `gate` */
-  hold(uid: string, why: string): void {
-    const entry = this.#parked.get(uid);
-    if (entry === undefined) return;
-    this.#parked.take(uid);
-    this.#held.set(uid, { ...entry, gate: why });
-  }
-
   /** Lets a held pod wait for events again, or be tried at once. */
   release(uid: string, isUrgent: boolean): void {
     const entry = this.#held.get(uid);
@@ -245,8 +238,9 @@ export class SchedulingQueue {
    * Takes back a popped pod that got no node.
    *
    * @param rejectedBy plugins that rejected it; empty after an error, which is retried by time.
+   * @param hold why it is held back from every event until it is released, "" when it is not
    */
-  failed(entry: QueuedPod, rejectedBy: ReadonlySet<string>, nowMs: number): void {
+  failed(entry: QueuedPod, rejectedBy: ReadonlySet<string>, nowMs: number, hold = ""): void {
     const isError = rejectedBy.size === 0;
     const failed: QueuedPod = {
       ...entry,
@@ -257,7 +251,11 @@ export class SchedulingQueue {
       outOfPatience: false,
     };
     if (isError) this.#requeue(failed, nowMs, ARRIVALS.failed);
-    else this.#park(failed, ARRIVALS.failed);
+    else if (hold === "") this.#park(failed, ARRIVALS.failed);
+    else {
+      this.#counts.arrive("unschedulable", ARRIVALS.failed);
+      this.#held.set(entry.pod.uid, { ...failed, gate: hold });
+    }
   }
 
   /** Takes back a pod that was taken out and was not tried to the end. */

@@ -223,11 +223,14 @@ export class Scheduler {
 
   /** A pod that is gone or finished. */
   removePod(uid: string, nowMs: number): void {
-    // Who doesn't wait has a place, or had one until a try thought it away.
-    if (this.queue.find(uid) === undefined) this.#groups.interrupt(nowMs);
+    let waiting = this.queue.find(uid)?.entry.pod;
+    if (waiting === undefined && this.#groups.isUnderWay) {
+      // Who doesn't wait has a place, or had one until a try thought it away, which is put back.
+      this.#groups.interrupt(nowMs);
+      waiting = this.queue.find(uid)?.entry.pod;
+    }
     const known = this.table.pod(uid)?.pod;
-    const waiting = this.queue.find(uid)?.entry.pod;
-    this.queue.remove(uid);
+    if (waiting !== undefined) this.queue.remove(uid);
     this.#assumed.delete(uid);
     this.#evictions.end(uid);
     this.#leaves(uid);
@@ -424,14 +427,13 @@ export class Scheduler {
     const nominatedNode = preemption.nodeName;
     const promised = { ...pod, nominatedNode };
     if (nominatedNode !== pod.nominatedNode) this.#breakPromise(pod, nowMs);
-    this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs);
-    this.#nominated.set(promised, nominatedNode);
     const { victims } = preemption;
-    if (!this.#evictions.begin(pod.uid, victims)) {
-      return { ...rejected, message, nominatedNode, victims };
-    }
+    const isWaiting = this.#evictions.begin(pod.uid, victims);
     // Tried again before they leave, it might choose more of them elsewhere.
-    this.queue.hold(pod.uid, WAITING_FOR_EVICTIONS);
+    const hold = isWaiting ? WAITING_FOR_EVICTIONS : "";
+    this.queue.failed({ ...entry, pod: promised }, diagnosis.plugins, nowMs, hold);
+    this.#nominated.set(promised, nominatedNode);
+    if (!isWaiting) return { ...rejected, message, nominatedNode, victims };
     const displaced = this.#displace(pod, nominatedNode, nowMs);
     return { ...rejected, message, nominatedNode, victims, displaced };
   }

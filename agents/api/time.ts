@@ -47,7 +47,18 @@ function pad(value: number, width: number): string {
   return String(value).padStart(width, "0");
 }
 
+let lastSeconds = NaN;
+let lastText = "";
+
+/** Most times that are written are of the same second. */
 function formatSeconds(seconds: number): string {
+  if (seconds === lastSeconds) return lastText;
+  lastText = spellSeconds(seconds);
+  lastSeconds = seconds;
+  return lastText;
+}
+
+function spellSeconds(seconds: number): string {
   const days = Math.floor(seconds / SECONDS_A_DAY);
   const rest = seconds - days * SECONDS_A_DAY;
   const [year, month, day] = civilFromDays(days);

@@ -33,6 +33,8 @@ export interface Consequences {
   readonly displaced?: readonly PodRow[];
 }
 
+type Words = ReturnType<typeof planReport>;
+
 const STRATEGIC = "application/strategic-merge-patch+json";
 
 export class PodReporter {
@@ -161,7 +163,7 @@ export class PodReporter {
     const message = `${schedulerName}: preempting to accommodate a higher priority pod`;
     const reason = "PreemptionByScheduler";
     const wish = { type: "DisruptionTarget", status: "True", reason, message } as const;
-    return { ...this.#report(victim, wish, null) ?? nameOf(victim), evicts: true };
+    return { ...nameOf(victim), ...this.#plan(victim, wish, null), evicts: true };
   }
 
   /**
@@ -186,10 +188,15 @@ export class PodReporter {
 
   /** @returns null when the pod is gone, or says so already. */
   #report(pod: PodRow, wish: ConditionWish, nominatedNode: string | null): PodReport | null {
-    const object = this.lookUp(pod);
-    if (object === undefined) return null;
-    const words = planReport(object, wish, nominatedNode, this.#clock.nowMillis());
+    const words = this.#plan(pod, wish, nominatedNode);
     return words === null ? null : { ...nameOf(pod), ...words, evicts: false };
+  }
+
+  #plan(pod: PodRow, wish: ConditionWish, nominatedNode: string | null): Words {
+    const object = this.lookUp(pod);
+    return object === undefined
+      ? null
+      : planReport(object, wish, nominatedNode, this.#clock.nowMillis());
   }
 
   #recorder(component: string): EventRecorder {

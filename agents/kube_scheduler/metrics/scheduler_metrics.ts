@@ -116,7 +116,9 @@ export class SchedulerMetrics {
   /** @param labels of events, by `eventLabel`; `started` as above */
   handled(labels: readonly string[], started: number): void {
     const each = (this.now() - started) / labels.length / 1000;
-    for (const label of labels) this.#eventSeconds.observe(`event="${label}"`, each);
+    const times = new Map<string, number>();
+    for (const label of labels) times.set(label, (times.get(label) ?? 0) + 1);
+    for (const [label, count] of times) this.#eventSeconds.observe(`event="${label}"`, each, count);
   }
 
   /** @param millis that all plugins of the point took for the pod */
