@@ -1,11 +1,14 @@
 /**
- * Rows by score and the heap against scans and sorted lists, over random changes.
+ * Rows by score, sets of rows, the log of changes and the heap against scans and sorted lists, over
+ * random changes.
  * fast-check prints the seed of a failure.
  */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ChangeLog, NO_ROW } from "./change_log.ts";
 import { KeyedHeap } from "./heap.ts";
+import { RowSet } from "./row_set.ts";
 import { nthRow, ScoredRows } from "./scored_rows.ts";
 
 Deno.test("rows by score agree with a scan after every change", () => {
@@ -35,6 +38,39 @@ Deno.test("rows by score agree with a scan after every change", () => {
       assert.equal(scored.best!.count, winners.length);
       assert.deepEqual(winners.map((_, rank) => nthRow([scored.best!], rank)), winners);
     }
+  }));
+});
+
+Deno.test("a set of rows agrees with a sorted list after every change", () => {
+  const row = fc.nat(70).map((at) => at * 53);
+  const change = fc.record({ row, isIn: fc.boolean() });
+  fc.assert(fc.property(fc.array(change, { maxLength: 120 }), row, (changes, from) => {
+    const set = new RowSet(71 * 53);
+    const known = new Set<number>();
+    for (const { row, isIn } of changes) {
+      set.put(row, isIn);
+      if (isIn) known.add(row);
+      else known.delete(row);
+      const sorted = [...known].sort((a, b) => a - b);
+      assert.equal(set.size, sorted.length);
+      assert.deepEqual(sorted.map((_, rank) => set.nth(rank)), sorted);
+      assert.equal(set.next(from), sorted.find((it) => it >= from) ?? -1);
+      assert.equal(set.next(71 * 53 + 40), -1);
+    }
+  }));
+});
+
+Deno.test("changes of one row in a row are visited once, and none is lost", () => {
+  const changes = fc.array(fc.integer({ min: NO_ROW, max: 2 }), { maxLength: 40 });
+  fc.assert(fc.property(changes, fc.nat(40), (rows, since) => {
+    const log = new ChangeLog();
+    for (const row of rows) log.note(row);
+    const from = Math.min(since, rows.length);
+    const visited: number[] = [];
+    assert.ok(log.each(from, (row) => visited.push(row)));
+    const wanted = rows.slice(from)
+      .filter((row, at, all) => row !== NO_ROW && row !== all[at + 1]);
+    assert.deepEqual(visited, wanted);
   }));
 });
 
