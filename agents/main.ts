@@ -8,7 +8,7 @@ import { API_SERVER_OPTIONS, validateApiServerFlags } from "./apiserver_flags.ts
 import { COMPONENT_OPTIONS, validateComponentFlags } from "./component_flags.ts";
 import { validateUpConfig } from "./config.ts";
 import { type FlagProblem, isProblemList, type RawFlags } from "./flag_shapes.ts";
-import { type ExplainFlags, runExplain } from "./kube_scheduler/explain_command.ts";
+import { type ExplainFlags, runExplain } from "./kube_scheduler/explain/command.ts";
 import { KUBELET_OPTIONS, validateKubeletFlags } from "./kubelet_flags.ts";
 import { SECURITY_OPTIONS } from "./security_flags.ts";
 import { StartupError } from "./startup_error.ts";
@@ -104,7 +104,7 @@ function addComponents(balsa: Command): void {
 }
 
 async function explain(kind: string, name: string, flags: ExplainFlags): Promise<void> {
-  if (kind !== "pod" && kind !== "pods") {
+  if (!["pod", "pods", "po"].includes(kind)) {
     console.error(`explain: can't explain "${kind}", only pods`);
     Deno.exit(EXIT_USAGE);
   }

@@ -4,8 +4,9 @@
  * Never: I/O, clocks, randomness of its own.
  */
 
-export { account } from "./account.ts";
-export type { Account, FilterAccount, NodeAccount, Relaxation, ScoreAccount } from "./account.ts";
+export { account } from "./explaining/account.ts";
+export type { Account, FilterAccount, NodeAccount, ScoreAccount } from "./explaining/account.ts";
+export type { Relaxation } from "./explaining/relax.ts";
 export { deviceId, NO_CONDITIONS, READY } from "./devices/device_row.ts";
 export type {
   AllocatedDevice,

@@ -77,6 +77,8 @@ export interface FilterRun {
   filter(verdicts: Uint32Array, range: RowRange, mark: number): void;
   /** @returns the reasons behind the detail bits, in the order Kubernetes gives them. */
   reasons(detail: number): readonly string[];
+  /** @returns what exactly a row that it rejects has or lacks, for people. */
+  why?(row: number): string;
   /** Set when the run asks for free cpu, memory and room for a pod, and for nothing else. */
   readonly fits?: TwoAmounts;
   /** Of a run that is not local; absent = equal pods can't share it. */

@@ -26,7 +26,7 @@ import type {
 } from "./encode_volumes.ts";
 import type { Pod } from "./kinds.ts";
 
-const SELECTED_NODE = "volume.kubernetes.io/selected-node";
+export const SELECTED_NODE = "volume.kubernetes.io/selected-node";
 const BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
 const MERGE = "application/merge-patch+json";
 

@@ -5,12 +5,13 @@
  * Source: Kubernetes v1.36 scheduler plugin NodeAffinity.
  */
 
-import type { NodeTerm, PodSpecRow, WeightedNodeTerm } from "../pod_row.ts";
+import type { Labels, NodeTerm, PodSpecRow, WeightedNodeTerm } from "../pod_row.ts";
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
 import type { Plugin } from "../plugin.ts";
 import {
   demandsNode,
   keepAnyTerm,
+  labelOf,
   matchesNodeTerm,
   matchNodeDemand,
   matchNodeTerm,
@@ -49,6 +50,16 @@ function meaningful(terms: readonly WeightedNodeTerm[]): WeightedNodeTerm[] {
   );
 }
 
+/** @returns the labels of the node selector that a node has otherwise or not at all. */
+function missedLabels({ nodeSelector }: PodSpecRow, labels: Labels): string {
+  return Object.entries(nodeSelector ?? {})
+    .filter(([key, value]) => labelOf(labels, key) !== value)
+    .map(([key]) => {
+      const value = labelOf(labels, key);
+      return value === undefined ? `no label ${key}` : `${key}=${value}`;
+    }).join(", ");
+}
+
 export function createNodeAffinity(args: NodeAffinityArgs = {}): Plugin {
   const added = args.addedRequired ?? null;
   const addedPreferred = meaningful(args.addedPreferred ?? []);
@@ -84,6 +95,7 @@ export function createNodeAffinity(args: NodeAffinityArgs = {}): Plugin {
           }
         },
         reasons: (detail) => detail === ENFORCED_DETAIL ? ENFORCED_REASONS : POD_REASONS,
+        why: (row) => missedLabels(spec, table.nodes[row]?.labels ?? {}),
       };
     },
     prepareScore({ table, spec }) {

@@ -41,6 +41,11 @@ export function createNodePorts(): Plugin {
           }
         },
         reasons: () => REASONS,
+        why: (row) =>
+          spec.hostPorts.filter(({ ip, protocol, port }) => {
+            const ips = table.ports.get(`${protocol}/${port}`)?.get(row);
+            return ips !== undefined && collides(ip, ips);
+          }).map(({ protocol, port }) => `${port}/${protocol}`).join(", "),
       };
     },
     hint(pod, event) {

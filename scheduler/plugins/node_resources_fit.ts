@@ -23,6 +23,7 @@ import {
   resourceColumns,
 } from "./allocation.ts";
 import type { ResourceColumn, ResourceWeight, ShapePoint } from "./allocation.ts";
+import { shortfall } from "../structures/amounts.ts";
 
 export type ScoringStrategy =
   | {
@@ -145,6 +146,7 @@ function filterRun(
       for (const { name, bit } of scalars) if (detail & bit) reasons.push(`Insufficient ${name}`);
       return reasons;
     },
+    why: (row) => shortfall(table, requests, row),
   };
 }
 

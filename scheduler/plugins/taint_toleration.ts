@@ -56,6 +56,11 @@ export function createTaintToleration(): Plugin {
           }
         },
         reasons: () => REASONS,
+        why: (row) =>
+          (table.nodes[row]?.taints ?? [])
+            .filter((taint) => isRepelled(spec.tolerations, [taint]))
+            .map(({ key, value, effect }) => `${key}${value === "" ? "" : `=${value}`}:${effect}`)
+            .join(", "),
       };
     },
     prepareScore({ table, spec }) {

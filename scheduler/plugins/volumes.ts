@@ -114,6 +114,7 @@ export function createVolumeRestrictions(): Plugin {
 
 /** What a pod would attach of one driver. */
 interface DriverDemand {
+  readonly name: string;
   readonly columns: DriverColumns;
   /** Distinct volumes. */
   readonly handles: readonly string[];
@@ -145,7 +146,7 @@ export function createNodeVolumeLimits(): Plugin {
         ([name, volumes]): DriverDemand[] => {
           const columns = table.attachments.driver(name);
           if (columns === undefined || columns.limiting === 0) return [];
-          return [{ columns, handles: [...new Set(volumes.map(({ handle }) => handle))] }];
+          return [{ name, columns, handles: [...new Set(volumes.map(({ handle }) => handle))] }];
         },
       );
       // Limits come and go with nodes, and then everything prepared is made anew.
@@ -159,6 +160,10 @@ export function createNodeVolumeLimits(): Plugin {
           }
         },
         reasons: () => LIMIT_REASONS,
+        why: (row) =>
+          demands.filter((demand) => exceedsLimit(demand, row)).map(({ name, columns }) =>
+            `${name}: ${columns.attached[row]} of ${columns.limits[row]} attached`
+          ).join(", "),
       };
     },
     hint(_pod, event) {

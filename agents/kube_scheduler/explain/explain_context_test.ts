@@ -7,8 +7,8 @@ import type { KubeObject } from "../../api/meta.ts";
 import type { Resource } from "../../api/resource.ts";
 import type { Client } from "../../client/client.ts";
 import { parseSchedulerConfig } from "../config.ts";
-import { explainPod } from "../explain_command.ts";
-import type { ExplainFormat } from "../explain_format.ts";
+import { explainPod } from "./command.ts";
+import type { ExplainFormat } from "./command.ts";
 
 type Objects = Readonly<Record<string, readonly object[]>>;
 
@@ -123,7 +123,7 @@ Deno.test("claims are told of, and nodes without their devices object", async ()
   const text = await tell(world, "a");
   assert.match(text, /n2 wins: it is the only node that will do/);
   assert.match(text, /Claim default\/c has no devices yet; asks for r: 2 of gpu\./);
-  assert.match(text, /n1 +DynamicResources: cannot allocate all claims\n/);
+  assert.match(text, /n1 +DynamicResources +cannot allocate all claims\n/);
   const results = [{ request: "r", driver: "d.example.com", pool: "p", device: "x" }];
   const status = {
     allocation: { devices: { results } },
@@ -159,5 +159,60 @@ profiles:
 `;
   const text = await tell(objects, "a", { config });
   assert.match(text, /^Pod default\/a, packer, revision 7\nfull wins:/);
-  assert.match(text, /NODE +TOTAL +NODERESOURCESFIT\n/);
+  assert.match(text, /NODE +TOTAL +NodeResourcesFit\n/);
+});
+
+Deno.test("volumes behind claims are told of, each as it stands", async () => {
+  const late = { volumeBindingMode: "WaitForFirstConsumer", provisioner: "csi.example.com" };
+  const claim = (spec: object, annotations = {}) => ({
+    metadata: { namespace: "default", name: "data", uid: "c", annotations },
+    spec: { storageClassName: "x", accessModes: ["ReadWriteOnce"], ...spec },
+    status: { phase: Object.hasOwn(spec, "volumeName") ? "Bound" : "Pending" },
+  });
+  const volumes = [{ name: "v", persistentVolumeClaim: { claimName: "data" } }];
+  const of = (claims: readonly object[], storageClass: object = late) =>
+    tell({
+      nodes: [node("n1", "4")],
+      pods: [pod("a", { volumes })],
+      persistentvolumeclaims: claims,
+      persistentvolumes: [{ metadata: { name: "pv" }, spec: {} }],
+      storageclasses: [{ metadata: { name: "x" }, ...storageClass }],
+    }, "a");
+  assert.match(await of([]), /Volume claim default\/data is not there\./);
+  assert.match(await of([]), /VolumeBinding +its claims to volumes +1\n/);
+  assert.match(
+    await of([claim({})]),
+    /gets a volume of class x \(csi\.example\.com\) once the pod/,
+  );
+  const chosen = { "volume.kubernetes.io/selected-node": "n1" };
+  assert.match(
+    await of([claim({}, chosen)]),
+    /waits for csi\.example\.com to make a volume for n1/,
+  );
+  assert.match(await of([claim({ volumeName: "pv" })]), /is bound to pv\./);
+  assert.match(await of([claim({ volumeName: "gone" })]), /is bound to gone, which is gone/);
+  assert.match(await of([claim({})], {}), /waits for a volume of class x, whatever the pod's node/);
+});
+
+Deno.test("whom it would evict, what is promised to it and what was last said", async () => {
+  const conditions = [{ type: "PodScheduled", status: "False", message: "no room. try again" }];
+  const status = { nominatedNodeName: "n1", conditions };
+  const waiting = { ...pod("a", { priority: 5 }), status };
+  const nodes = [node("n1", "1")];
+  const text = await tell({ nodes, pods: [pod("low", { nodeName: "n1" }), waiting] }, "a");
+  assert.match(text, /Evicting default\/low would make room on n1\./);
+  assert.match(text, /n1 is promised to it\.\nLast said of it: no room\. try again\n/);
+  const equal = pod("low", { nodeName: "n1", priority: 5 });
+  const helpless = await tell({ nodes, pods: [equal, waiting] }, "a");
+  assert.match(helpless, /Evicting less important pods would not help\./);
+  const leaving = structuredClone(waiting);
+  Object.assign(leaving, {
+    metadata: {
+      namespace: "default",
+      name: "a",
+      uid: "a",
+      deletionTimestamp: "2026-01-01T00:00:00Z",
+    },
+  });
+  assert.match(await tell({ nodes, pods: [leaving] }, "a"), /It is being deleted\./);
 });

@@ -1,10 +1,12 @@
 /**
- * What a pod's fate hangs on besides nodes: gates, its group, its claims to devices.
+ * What a pod's fate hangs on besides nodes: gates, its group, its claims, who would make room.
  * In: a scheduler that holds the cluster, the pod's row and those of its group that wait. Out: what
- * holds the pod back, how its group stands and would fare now, how its claims stand.
+ * holds the pod back, how its group stands and would fare now, how its claims stand, whom it would
+ * evict.
  * Never: decides for real; what is tried here is tried in a scheduler that nobody else has.
  */
 import type { GroupPolicy, PodRow, Scheduler } from "../../../scheduler/mod.ts";
+import type { VolumeClaimAccount } from "./pod_volumes.ts";
 
 /** One pod of the group, as it would fare if the group were tried now. */
 export interface MemberAccount {
@@ -39,11 +41,32 @@ export interface ClaimAccount {
   readonly requests: readonly string[];
 }
 
+/** What a pod's status says. */
+export interface PodStanding {
+  readonly phase: string;
+  readonly isTerminating: boolean;
+  /** Node that is promised to it, "" = none. */
+  readonly nominatedNode: string;
+  /** Why it was not scheduled when it was last tried, "" when it was, or was not tried. */
+  readonly lastWord: string;
+}
+
+export interface EvictionAccount {
+  /** Where it would make room, "" = nowhere. */
+  readonly nodeName: string;
+  /** "namespace/name" of each pod that would go. */
+  readonly victims: readonly string[];
+}
+
 export interface PodContext {
   /** Why the pod is not tried at all, one line for each gate. */
   readonly heldBy: readonly string[];
+  readonly standing: PodStanding;
   readonly group: GroupAccount | null;
   readonly claims: readonly ClaimAccount[];
+  readonly volumes: readonly VolumeClaimAccount[];
+  /** What evicting others would do; null where that was not tried. */
+  readonly eviction: EvictionAccount | null;
 }
 
 /** The pod's group as it was read, and the pods of it. */
@@ -109,38 +132,69 @@ function tryGroup(scheduler: Scheduler, name: string, parts: GroupParts): GroupA
   return { name, minCount, topologyKey, ...counts, members };
 }
 
-/**
- * @param parts null when the pod is in no group
- * @returns what besides nodes decides about the pod; the scheduler is used up by it.
- */
-export function podContext(
-  scheduler: Scheduler,
-  pod: PodRow,
-  of: { readonly schedulerName: string; readonly parts: GroupParts | null },
-): PodContext {
-  const heldBy = gatesOf(scheduler, pod, of.schedulerName);
+/** Tries the pod by itself as it stands. */
+function tryEviction(scheduler: Scheduler, pod: PodRow, schedulerName: string): EvictionAccount {
+  scheduler.setPending(pod, schedulerName, 0);
+  const [action] = scheduler.plan(0, 1);
+  if (action?.kind !== "reject") return { nodeName: "", victims: [] };
+  const victims = action.victims.map(({ name, template }) => `${template.spec.namespace}/${name}`);
+  return { nodeName: action.nominatedNode ?? "", victims };
+}
+
+/** What is known of the explained pod. */
+export interface ContextParts {
+  readonly scheduler: Scheduler;
+  readonly pod: PodRow;
+  readonly schedulerName: string;
+  readonly nodeName: string;
+  readonly standing: PodStanding;
+  readonly volumes: readonly VolumeClaimAccount[];
+  /** null when the pod is in no group */
+  readonly group: GroupParts | null;
+}
+
+/** @returns what besides nodes decides about the pod; the scheduler is used up by it. */
+export function podContext(parts: ContextParts): PodContext {
+  const { scheduler, pod, schedulerName, standing, volumes } = parts;
+  const heldBy = gatesOf(scheduler, pod, schedulerName);
   const claims = claimsOf(scheduler, pod);
-  if (of.parts === null) return { heldBy, group: null, claims };
-  const group = tryGroup(scheduler, pod.group, of.parts);
+  const context = { heldBy, standing, claims, volumes };
+  if (parts.group === null) {
+    const isTried = heldBy.length === 0 && parts.nodeName === "" && !standing.isTerminating;
+    const eviction = isTried ? tryEviction(scheduler, pod, schedulerName) : null;
+    return { ...context, group: null, eviction };
+  }
+  const group = tryGroup(scheduler, pod.group, parts.group);
   const own = scheduler.queue.find(pod.uid)?.entry.gate ?? "";
   const isNew = own !== "" && !heldBy.some((line) => line.endsWith(own));
-  return { heldBy: isNew ? [...heldBy, `GangScheduling: ${own}`] : heldBy, group, claims };
+  const all = isNew ? [...heldBy, `GangScheduling: ${own}`] : heldBy;
+  return { ...context, heldBy: all, group, eviction: null };
 }
 
 /** @returns lines for people; none where there is nothing to say. */
-export function contextLines({ heldBy, group, claims }: PodContext): string[] {
-  const lines = heldBy.map((reason) => `It is held back. ${reason}.`);
-  if (group !== null) lines.push(...groupLines(group));
+export function contextLines(
+  { claims, volumes, standing }: PodContext,
+  isPlaced: boolean,
+): string[] {
+  const lines = volumes.map(({ name, state }) => `Volume claim ${name} ${state}.`);
   for (const { name, devices, consumers, requests } of claims) {
     const state = devices.length === 0
       ? `has no devices yet; asks for ${requests.join("; ")}`
       : `holds ${devices.join(", ")}; reserved for ${consumers}`;
     lines.push(`Claim ${name} ${state}.`);
   }
+  if (standing.isTerminating) lines.push("It is being deleted.");
+  if (standing.phase === "Succeeded" || standing.phase === "Failed") {
+    lines.push(`It has ended: ${standing.phase}.`);
+  }
+  if (isPlaced) return lines;
+  if (standing.nominatedNode !== "") lines.push(`${standing.nominatedNode} is promised to it.`);
+  if (standing.lastWord !== "") lines.push(`Last said of it: ${standing.lastWord}`);
   return lines;
 }
 
-function groupLines(account: GroupAccount): string[] {
+/** @returns lines for people on a group. */
+export function groupLines(account: GroupAccount): string[] {
   const { name, minCount, topologyKey, bound, waiting, missing, members } = account;
   const kind = minCount === 0 ? "pods start one by one" : `${minCount} must start together`;
   const place = topologyKey === "" ? "" : ` in one ${topologyKey}`;

@@ -3,13 +3,13 @@
  * forms, revisions, and kubeconfigs that can't be used.
  */
 import assert from "node:assert/strict";
-import type { KubeObject } from "../api/meta.ts";
-import type { Resource } from "../api/resource.ts";
-import { ApiError } from "../api/status.ts";
-import type { Client } from "../client/client.ts";
-import { parseKubeconfig } from "../client/kubeconfig.ts";
-import { explainPod, runExplain } from "./explain_command.ts";
-import type { ExplainFormat } from "./explain_format.ts";
+import type { KubeObject } from "../../api/meta.ts";
+import type { Resource } from "../../api/resource.ts";
+import { ApiError } from "../../api/status.ts";
+import type { Client } from "../../client/client.ts";
+import { parseKubeconfig } from "../../client/kubeconfig.ts";
+import { explainPod, runExplain } from "./command.ts";
+import type { ExplainFormat } from "./command.ts";
 
 const asked: unknown[] = [];
 
@@ -56,16 +56,41 @@ Deno.test("the winner is named with what it won by", async () => {
   assert.match(text, /^Pod default\/web, default-scheduler, revision 42\n/);
   assert.match(text, /(large|small) wins: total \d+ against \d+ of (large|small) \(.*\+\d+.*\)/);
   assert.match(text, /2 of 3 nodes will do/);
-  assert.match(text, /tainted +TaintToleration: node\(s\) had untolerated taint\(s\)/);
+  assert.match(
+    text,
+    /tainted +TaintToleration +node\(s\) had untolerated taint\(s\) \(k<b>:NoSchedule\)\n/,
+  );
   assert.match(text, /-> \d+ x 1 = \d+/);
 });
 
 Deno.test("a pod that fits nowhere learns which demand keeps it off how many nodes", async () => {
   const text = await textOf("huge", "table");
   assert.match(text, /None of 3 nodes will do/);
-  assert.match(text, /NodeResourcesFit +Insufficient cpu +frees 2 nodes/);
-  assert.match(text, /TaintToleration +node\(s\) had untolerated taint\(s\) +frees 1 node\n/);
-  assert.match(text, /large +NodeResourcesFit: Insufficient cpu \(eviction may help\)/);
+  assert.match(text, /NodeResourcesFit +requests cpu 6 +2 +4 would fit\n/);
+  assert.match(text, /TaintToleration +untolerated taint k<b>:NoSchedule +1\n/);
+  assert.match(
+    text,
+    /large +NodeResourcesFit +Insufficient cpu \(cpu 4 of 8 free\); eviction may help\n/,
+  );
+});
+
+Deno.test("a pod that has its node is told of it, and whether it would go there again", async () => {
+  const drawn = [node("a", "8"), node("b", "8")];
+  const on = async (nodes: readonly KubeObject[], nodeName: string) => {
+    const client = clientOf({ nodes, pods: [pod("it", "1", nodeName)] });
+    const result = await explainPod(client, { namespace: "default", name: "it", at: "" }, "table");
+    return result.kind === "text" ? result.text : result.message;
+  };
+  for (const name of ["a", "b"]) {
+    const text = await on(drawn, name);
+    assert.match(text, new RegExp(`The pod is on ${name}.\n${name} wins: .* drawn among 2 equals`));
+  }
+  const elsewhere = await on([node("large", "8"), node("small", "2")], "small");
+  assert.match(
+    elsewhere,
+    /The pod is on small\.\nDecided now, it would not go there again; .*--at/,
+  );
+  assert.match(elsewhere, /\nlarge wins: /);
 });
 
 Deno.test("JSON holds every node, plugin and score", async () => {
@@ -85,6 +110,11 @@ Deno.test("HTML is one page without a link, and what the cluster says is escaped
   assert.match(html, /^<!doctype html>/);
   assert.doesNotMatch(html, /src=|href=|<script/);
   assert.match(html, /What would make it fit/);
+  assert.match(
+    html,
+    /<td class="no">✗ node\(s\) had untolerated taint\(s\) \(k&lt;b&gt;:NoSchedule\)/,
+  );
+  assert.match(html, /<td class="yes">✓<\/td>/);
 });
 
 Deno.test("every list is read at the one revision asked for", async () => {
@@ -99,7 +129,10 @@ Deno.test("every list is read at the one revision asked for", async () => {
 Deno.test("what can't be explained is a problem in words", async () => {
   const target = { namespace: "default", name: "nobody", at: "" };
   const missing = await explainPod(clientOf(CLUSTER), target, "table");
-  assert.deepEqual(missing, { kind: "problem", message: 'pods "nobody" not found' });
+  const words = 'pods "nobody" not found in namespace "default"';
+  assert.deepEqual(missing, { kind: "problem", message: words });
+  const then = await explainPod(clientOf(CLUSTER), { ...target, at: "9" }, "table");
+  assert.deepEqual(then, { kind: "problem", message: `${words} at revision 9` });
   const status = {
     apiVersion: "v1",
     kind: "Status",

@@ -3,21 +3,31 @@
  * In: a name, a kubeconfig, a revision or none. Out: text.
  * Never: writes to the cluster. What the user can mend comes back as a problem, not as a throw.
  */
-import { ApiError } from "../api/status.ts";
-import type { Client } from "../client/client.ts";
-import { createHttpsClient } from "../client/https.ts";
-import { parseKubeconfig } from "../client/kubeconfig.ts";
-import { account } from "../../scheduler/mod.ts";
-import type { SchedulerConfig } from "../../scheduler/mod.ts";
-import { parseSchedulerConfig } from "./config.ts";
-import { podContext } from "./explain/pod_context.ts";
-import { readCluster } from "./explain_cluster.ts";
-import type { ExplainTarget } from "./explain_cluster.ts";
-import { type ExplainFormat, formatExplanation } from "./explain_format.ts";
+import { ApiError } from "../../api/status.ts";
+import type { Client } from "../../client/client.ts";
+import { createHttpsClient } from "../../client/https.ts";
+import { parseKubeconfig } from "../../client/kubeconfig.ts";
+import { account } from "../../../scheduler/mod.ts";
+import type { SchedulerConfig } from "../../../scheduler/mod.ts";
+import { parseSchedulerConfig } from "../config.ts";
+import { readCluster } from "./cluster.ts";
+import type { ExplainTarget } from "./cluster.ts";
+import { type Explanation, inFavourOf } from "./explanation.ts";
+import { formatHtml } from "./format_html.ts";
+import { formatTable } from "./format_table.ts";
+import { podContext } from "./pod_context.ts";
 
 export type ExplainResult =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "problem"; readonly message: string };
+
+const FORMATS = {
+  table: formatTable,
+  json: (explanation: Explanation) => `${JSON.stringify(explanation, null, 2)}\n`,
+  html: formatHtml,
+} as const;
+
+export type ExplainFormat = keyof typeof FORMATS;
 
 /** Explains one pod through a client. */
 export async function explainPod(
@@ -29,9 +39,12 @@ export async function explainPod(
   try {
     const cluster = await readCluster(client, target, config);
     if (cluster === null) {
-      return { kind: "problem", message: `pods "${target.name}" not found` };
+      const { namespace, name, at } = target;
+      const then = at === "" ? "" : ` at revision ${at}`;
+      const message = `pods "${name}" not found in namespace "${namespace}"${then}`;
+      return { kind: "problem", message };
     }
-    const { scheduler, pod, schedulerName, nodeName, revision, group } = cluster;
+    const { scheduler, pod, schedulerName, nodeName, revision } = cluster;
     const profile = scheduler.profiles.get(schedulerName);
     if (profile === undefined) {
       const known = [...scheduler.profiles.keys()].map((name) => `"${name}"`).join(", ");
@@ -47,10 +60,10 @@ export async function explainPod(
       schedulerName,
       revision,
       nodeName,
-      account: account({ table, profile, pod, nominations, seed: 1 }),
-      context: podContext(scheduler, pod, { schedulerName, parts: group }),
+      account: inFavourOf(account({ table, profile, pod, nominations, seed: 1 }), nodeName),
+      context: podContext(cluster),
     };
-    return { kind: "text", text: formatExplanation(explanation, format) };
+    return { kind: "text", text: FORMATS[format](explanation) };
   } catch (error) {
     if (error instanceof ApiError) return { kind: "problem", message: error.message };
     throw error;
@@ -73,16 +86,15 @@ export interface ExplainFiles {
   readonly schedulerConfig?: string;
 }
 
-const FORMATS: readonly string[] = ["table", "json", "html"] satisfies ExplainFormat[];
-
 /** Runs the command. @param files what the files hold */
 export async function runExplain(
   name: string,
   flags: ExplainFlags,
   files: ExplainFiles,
 ): Promise<ExplainResult> {
-  if (!FORMATS.includes(flags.output)) {
-    return { kind: "problem", message: `--output: must be one of ${FORMATS.join(", ")}` };
+  if (!Object.hasOwn(FORMATS, flags.output)) {
+    const known = Object.keys(FORMATS).join(", ");
+    return { kind: "problem", message: `--output: must be one of ${known}` };
   }
   if (flags.at !== undefined && !/^[1-9]\d*$/.test(flags.at)) {
     return { kind: "problem", message: "--at: must be a revision, a whole number above 0" };

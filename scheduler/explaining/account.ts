@@ -5,16 +5,19 @@
  * Never: takes a short cut that a decision takes; it runs the same plugins, one at a time.
  */
 
-import { decide, filterRows, prepareFilters, prepareScores, Scratch } from "./decide.ts";
-import type { DecideInput } from "./decide.ts";
-import { DETAIL_MASK, FEASIBLE, normaliseScores, UNRESOLVABLE } from "./plugin.ts";
-import type { Cycle } from "./plugin.ts";
+import { decide, filterRows, prepareFilters, prepareScores, Scratch } from "../decide.ts";
+import type { DecideInput } from "../decide.ts";
+import { DETAIL_MASK, FEASIBLE, normaliseScores, UNRESOLVABLE } from "../plugin.ts";
+import type { Cycle } from "../plugin.ts";
+import { relax, type Relaxation } from "./relax.ts";
 
 /** What one filter says of one node. */
 export interface FilterAccount {
   readonly plugin: string;
   /** Empty = it lets the pod pass. */
   readonly reasons: readonly string[];
+  /** What exactly the node has or lacks, "" when there is nothing to add. */
+  readonly detail: string;
   /** Whether evicting other pods might change it. */
   readonly resolvable: boolean;
 }
@@ -39,13 +42,6 @@ export interface NodeAccount {
   readonly total: number | null;
 }
 
-/** One demand that, given up alone, would make nodes feasible. */
-export interface Relaxation {
-  readonly plugin: string;
-  readonly reason: string;
-  readonly nodes: number;
-}
-
 export interface Account {
   /** "" when there is none. */
   readonly winner: string;
@@ -56,7 +52,7 @@ export interface Account {
   readonly tied: number;
   /** Why the pod itself was rejected, "" when it was not. */
   readonly rejection: string;
-  /** Most freed nodes first. */
+  /** What would make a pod fit that fits nowhere; most freed nodes first. */
   readonly relaxations: readonly Relaxation[];
 }
 
@@ -71,8 +67,10 @@ export function account(input: DecideInput): Account {
   const filtering = prepareFilters(profile, cycle);
   const winner = decision.kind === "placed" ? decision.nodeName : "";
   const empty = { winner, feasibleCount: 0, nodes: [], tied: 0, relaxations: [] };
-  if (table.nodeCount === 0) return { ...empty, rejection: "no nodes available" };
-  if (filtering.rejection !== "") return { ...empty, rejection: filtering.rejection };
+  if (table.nodeCount === 0) return { ...empty, rejection: "there are no nodes" };
+  if (filtering.rejection !== "") {
+    return { ...empty, rejection: filtering.rejection, relaxations: relax(input, []) };
+  }
 
   const filters = filterAccounts(input, filtering);
   const scores = scoreAccounts(input, cycle, scratch);
@@ -93,7 +91,7 @@ export function account(input: DecideInput): Account {
     nodes,
     tied: best === null ? 0 : nodes.filter(({ total }) => total === best).length,
     rejection: "",
-    relaxations: relaxationsOf(nodes),
+    relaxations: winner === "" ? relax(input, nodes) : [],
   };
 }
 
@@ -115,8 +113,9 @@ function filterAccounts(
     filterRows(table, { ...filtering, filters: [] }, alone, range);
     const plugin = filtering.namedBy.join(", ");
     const reasons = [`node(s) didn't satisfy plugin(s) [${plugin}]`];
+    const refusal = { plugin, reasons, detail: "", resolvable: false };
     for (let row = 0; row < table.rows; row++) {
-      if (alone[row] !== FEASIBLE) accounts[row].push({ plugin, reasons, resolvable: false });
+      if (alone[row] !== FEASIBLE) accounts[row].push(refusal);
     }
   }
   for (const { run, mark } of filtering.filters) {
@@ -126,8 +125,9 @@ function filterAccounts(
     for (let row = 0; row < table.rows; row++) {
       const verdict = alone[row];
       const reasons = verdict === FEASIBLE ? [] : run.reasons(verdict & DETAIL_MASK);
+      const detail = verdict === FEASIBLE ? "" : run.why?.(row) ?? "";
       const resolvable = (verdict & UNRESOLVABLE) === 0;
-      accounts[row].push({ plugin, reasons, resolvable });
+      accounts[row].push({ plugin, reasons, detail, resolvable });
     }
   }
   return accounts;
@@ -166,19 +166,4 @@ function scoreAccounts(
     }
   }
   return accounts;
-}
-
-/** Counts the nodes that one demand alone keeps the pod from. */
-function relaxationsOf(nodes: readonly NodeAccount[]): Relaxation[] {
-  const freed = new Map<string, Relaxation>();
-  for (const { filters } of nodes) {
-    const objections = filters.flatMap(({ plugin, reasons }) =>
-      reasons.map((reason) => ({ plugin, reason }))
-    );
-    if (objections.length !== 1) continue;
-    const [{ plugin, reason }] = objections;
-    const key = `${plugin}/${reason}`;
-    freed.set(key, { plugin, reason, nodes: (freed.get(key)?.nodes ?? 0) + 1 });
-  }
-  return [...freed.values()].sort((a, b) => b.nodes - a.nodes || (a.reason < b.reason ? -1 : 1));
 }

@@ -4,7 +4,7 @@
  * the pod's row, as if it still waited for a node.
  * Never: watches or writes. Promises of preemptions are left out.
  */
-import type { KubeObject } from "../api/meta.ts";
+import type { KubeObject } from "../../api/meta.ts";
 import {
   deviceClasses,
   findResource,
@@ -14,22 +14,29 @@ import {
   pods,
   resourceClaims,
   resourceSlices,
-} from "../api/resources.ts";
+} from "../../api/resources.ts";
 import type {
   DeviceClass,
   ResourceClaim,
   ResourceSlice,
-} from "../api/schema/generated/resource_v1.ts";
-import type { Resource } from "../api/resource.ts";
-import type { Client } from "../client/client.ts";
-import { Scheduler } from "../../scheduler/mod.ts";
-import type { PodRow, SchedulerConfig } from "../../scheduler/mod.ts";
-import { DeviceSelector } from "./devices/device_selector.ts";
-import { encodeClaim, keyOf as claimKeyOf } from "./devices/encode_claims.ts";
-import { encodeClass, encodeSlice } from "./devices/encode_devices.ts";
-import { type ClaimLookup, resolveClaims } from "./devices/pod_claims.ts";
-import { encodeGroup, encodeNode, encodePod, encodeSpec, isFinished } from "./encode.ts";
-import { resolveVolumes } from "./encode_volumes.ts";
+} from "../../api/schema/generated/resource_v1.ts";
+import type { Resource } from "../../api/resource.ts";
+import type { Client } from "../../client/client.ts";
+import { Scheduler } from "../../../scheduler/mod.ts";
+import type { PodRow, SchedulerConfig } from "../../../scheduler/mod.ts";
+import { DeviceSelector } from "../devices/device_selector.ts";
+import { encodeClaim, keyOf as claimKeyOf } from "../devices/encode_claims.ts";
+import { encodeClass, encodeSlice } from "../devices/encode_devices.ts";
+import { type ClaimLookup, resolveClaims } from "../devices/pod_claims.ts";
+import {
+  encodeBudget,
+  encodeGroup,
+  encodeNode,
+  encodePod,
+  encodeSpec,
+  isFinished,
+} from "../encode.ts";
+import { resolveVolumes } from "../encode_volumes.ts";
 import type {
   Claim,
   CsiDriver,
@@ -37,12 +44,13 @@ import type {
   StorageCapacity,
   StorageClass,
   VolumeLookup,
-} from "./encode_volumes.ts";
-import type { GroupParts } from "./explain/pod_context.ts";
-import type { Node, Pod, PodGroup, Selecting } from "./kinds.ts";
-import { defaultSelector } from "./spread_selector.ts";
-import type { Selectors } from "./spread_selector.ts";
-import { CSI_NODES, VOLUME_RESOURCES } from "./volume_binder.ts";
+} from "../encode_volumes.ts";
+import type { GroupParts, PodStanding } from "./pod_context.ts";
+import { type VolumeClaimAccount, volumeClaimsOf } from "./pod_volumes.ts";
+import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "../kinds.ts";
+import { defaultSelector } from "../spread_selector.ts";
+import type { Selectors } from "../spread_selector.ts";
+import { CSI_NODES, VOLUME_RESOURCES } from "../volume_binder.ts";
 
 export interface ExplainTarget {
   readonly namespace: string;
@@ -57,6 +65,8 @@ export interface ExplainedCluster {
   readonly schedulerName: string;
   /** Node the pod is on, "" when it has none. */
   readonly nodeName: string;
+  readonly standing: PodStanding;
+  readonly volumes: readonly VolumeClaimAccount[];
   /** The pods of its group; null when it is in none. */
   readonly group: GroupParts | null;
   /** The revision that was read. */
@@ -168,6 +178,10 @@ export async function readCluster(
   for (const { metadata } of await read(namespaces)) {
     scheduler.setNamespace(metadata.name ?? "", metadata.labels ?? {});
   }
+  const budgets = findResource("policy", "v1", "poddisruptionbudgets");
+  for (const budget of await read<PodDisruptionBudget>(budgets)) {
+    scheduler.setBudget(keyOf(budget), encodeBudget(budget));
+  }
   const selectors = await readSelectors(read);
   const volumes = await readVolumes(read);
   const rowOf = (pod: Pod, waits: boolean) => {
@@ -190,8 +204,21 @@ export async function readCluster(
     pod,
     schedulerName: schedulerOf(wanted),
     nodeName: wanted.spec.nodeName ?? "",
+    standing: standingOf(wanted),
+    volumes: volumeClaimsOf(wanted, volumes),
     group,
     revision,
+  };
+}
+
+function standingOf(pod: Pod): PodStanding {
+  const { phase = "", nominatedNodeName = "", conditions = [] } = pod.status ?? {};
+  const condition = conditions.find(({ type }) => type === "PodScheduled");
+  return {
+    phase,
+    isTerminating: pod.metadata.deletionTimestamp !== undefined,
+    nominatedNode: nominatedNodeName,
+    lastWord: condition?.status === "False" ? condition.message ?? "" : "",
   };
 }
 
