@@ -10,6 +10,7 @@ import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { type ApiError, internalError } from "../api/status.ts";
+import { encodeUtf8 } from "../api/text/utf8.ts";
 import { joinBytes } from "./join_bytes.ts";
 
 export const REGISTRY_ROOT = "/registry/";
@@ -101,7 +102,7 @@ const RESOURCES_BY_PREFIX = new Map<
   { readonly group: string; readonly resource: string }
 >();
 
-const SEALED_HEAD = encoder.encode("k8s:enc:");
+const SEALED_HEAD = encodeUtf8("k8s:enc:");
 
 /** Whether stored bytes are sealed, and not the JSON of an object. */
 export function isSealed(value: Uint8Array): boolean {
@@ -119,7 +120,7 @@ export function unreadable(key: string): ApiError {
 }
 
 export function encodeKey(key: string): Uint8Array {
-  return encoder.encode(key);
+  return encodeUtf8(key);
 }
 
 export function decodeKey(key: Uint8Array): string {
@@ -128,7 +129,7 @@ export function decodeKey(key: Uint8Array): string {
 
 /** The end of the range of all keys that start with `prefix`. */
 export function encodePrefixEnd(prefix: string): Uint8Array {
-  const end = encoder.encode(prefix);
+  const end = encodeUtf8(prefix);
   end[end.length - 1]++;
   return end;
 }
@@ -156,30 +157,23 @@ export interface KnownSpec {
  * @param spec JSON of its spec, where that is known
  */
 export function encodeStored(draft: KubeObject, spec?: KnownSpec): Uint8Array {
-  const { kind, apiVersion, metadata } = draft;
+  const { kind, apiVersion, metadata, ...fields } = draft;
   metadata.resourceVersion = undefined;
-  let head: string | null = null;
-  let text = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)}` +
-    `,"metadata":${JSON.stringify(metadata)}`;
-  for (const field of Object.keys(draft)) {
-    if (field === "kind" || field === "apiVersion" || field === "metadata") continue;
-    if (field === "spec" && spec !== undefined) {
-      head = text + ',"spec":';
-      text = spec.tail;
-      continue;
-    }
-    const value = JSON.stringify(draft[field]);
-    if (value !== undefined) text += `,${JSON.stringify(field)}:${value}`;
+  if (spec === undefined) {
+    return encodeUtf8(JSON.stringify({ kind, apiVersion, metadata, ...fields }));
   }
-  text += "}";
-  return head === null ? encoder.encode(text) : textAround(head, spec!.bytes, text);
+  const { spec: _, ...others } = fields;
+  const head = JSON.stringify({ kind, apiVersion, metadata });
+  const rest = JSON.stringify(others);
+  const tail = rest === "{}" ? "}" : `,${rest.slice(1)}`;
+  return textAround(`${head.slice(0, -1)},"spec":`, spec.bytes, spec.tail + tail);
 }
 
 function textAround(head: string, middle: Uint8Array, tail: string): Uint8Array {
   const out = new Uint8Array(head.length + middle.length + tail.length);
   const end = head.length + middle.length;
   if (!writeAscii(head, out) || !writeAscii(tail, out.subarray(end))) {
-    return joinBytes([encoder.encode(head), middle, encoder.encode(tail)]);
+    return joinBytes([encodeUtf8(head), middle, encodeUtf8(tail)]);
   }
   out.set(middle, head.length);
   return out;
@@ -206,7 +200,7 @@ export function decodeStored(value: Uint8Array, revision: number): KubeObject {
 
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
-const METADATA_KEY = encoder.encode('"metadata":');
+const METADATA_KEY = encodeUtf8('"metadata":');
 
 /** Where in canonical bytes the members of metadata begin; -1 when the bytes are not canonical. */
 function metadataStart(value: Uint8Array): number {
@@ -222,7 +216,7 @@ function metadataStart(value: Uint8Array): number {
 /** The JSON that clients read: the stored bytes with the resourceVersion in their metadata. */
 export function spliceResourceVersion(value: Uint8Array, revision: number): Uint8Array {
   const at = metadataStart(value);
-  if (at < 0) return encoder.encode(JSON.stringify(decodeStored(value, revision)));
+  if (at < 0) return encodeUtf8(JSON.stringify(decodeStored(value, revision)));
   const isEmpty = value[at] === CLOSE_BRACE;
   const member = `"resourceVersion":"${formatResourceVersion(revision)}"${isEmpty ? "" : ","}`;
   const out = new Uint8Array(value.length + member.length);

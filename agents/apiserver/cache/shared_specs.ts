@@ -5,11 +5,10 @@
  * Never: shares between resources, or keeps more than its limit; a forgotten spec is checked again.
  */
 import { deepFreeze, type KnownSpec } from "../registry.ts";
+import { encodeUtf8 } from "../../api/text/utf8.ts";
 
 /** Characters of JSON kept at most. */
 const LIMIT_CHARACTERS = 8 * 1024 * 1024;
-
-const encoder = new TextEncoder();
 
 /** JSON of shared specs; other objects that hold a shared spec find it here too. */
 const encoded = new WeakMap<object, KnownSpec>();
@@ -41,6 +40,6 @@ export class SharedSpecs {
     }
     this.#characters += text.length;
     this.#specs.set(text, deepFreeze(spec));
-    encoded.set(spec, { bytes: encoder.encode(text), tail: "" });
+    encoded.set(spec, { bytes: encodeUtf8(text), tail: "" });
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { UserInfo } from "../../api/meta.ts";
 import type { ApiError } from "../../api/status.ts";
+import { encodeUtf8 } from "../../api/text/utf8.ts";
 import type { AuditTrail } from "../audit/trail.ts";
 import type { Chunks } from "./slabs.ts";
 
@@ -50,10 +51,8 @@ export interface ApiResponse {
 export const JSON_TYPE = "application/json";
 export const NO_HEADERS: readonly string[] = [];
 
-const encoder = new TextEncoder();
-
 export function textResponse(status: number, text: string, contentType: string): ApiResponse {
-  return bytesResponse(status, encoder.encode(text), contentType);
+  return bytesResponse(status, encodeUtf8(text), contentType);
 }
 
 export function bytesResponse(

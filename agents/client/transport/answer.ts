@@ -5,13 +5,13 @@
  */
 import type { KubeObject, WatchEvent } from "../../api/meta.ts";
 import { ApiError, serviceUnavailable, type Status, type StatusReason } from "../../api/status.ts";
+import { encodeUtf8 } from "../../api/text/utf8.ts";
 import type { TransportRequest } from "./transport.ts";
 
-const encoder = new TextEncoder();
 const NEWLINE = 10;
 
 export function encodeBody({ body }: TransportRequest): Uint8Array<ArrayBuffer> | undefined {
-  return body === undefined ? undefined : encoder.encode(JSON.stringify(body));
+  return body === undefined ? undefined : encodeUtf8(JSON.stringify(body));
 }
 
 /** Text that arrives in pieces, which may cut a character in two. */

@@ -7,6 +7,7 @@ import { encodeCbor } from "../../../api/schema/cbor.ts";
 import type { KubeObject } from "../../../api/meta.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { badRequest, notAcceptable } from "../../../api/status.ts";
+import { encodeUtf8 } from "../../../api/text/utf8.ts";
 import type { StoredObject } from "../../cache/stored_object.ts";
 import { apiVersionOf, serve, type VerbAnswer } from "../../verbs/core.ts";
 import {
@@ -30,8 +31,6 @@ export interface EncodeParts {
   readonly nowMillis: number;
   readonly warnings: readonly string[];
 }
-
-const encoder = new TextEncoder();
 
 /** A promise only where the answer is a list that takes turns to make. */
 export function encodeAnswer(
@@ -82,7 +81,7 @@ export function warningHeaders(warnings: readonly string[]): string[] {
 /** A header carries bytes: each of the text's UTF-8 as a character of its own, no control ones. */
 function headerText(text: string): string {
   if (/^[\x20-\x7e]*$/.test(text)) return text;
-  const bytes = encoder.encode(text.replace(/\p{Cc}/gu, " "));
+  const bytes = encodeUtf8(text.replace(/\p{Cc}/gu, " "));
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
@@ -220,5 +219,5 @@ function shapeList(
 /** JSON of an object as a resource serves it. */
 export function jsonOf(resource: Resource, stored: StoredObject): Uint8Array {
   if (resource.storedAs === undefined) return stored.json;
-  return encoder.encode(JSON.stringify(serve(resource, stored)));
+  return encodeUtf8(JSON.stringify(serve(resource, stored)));
 }

@@ -7,6 +7,7 @@
  */
 import { stringify } from "yaml";
 import { encodeCborItem, encodeCborListHead } from "../../../api/schema/cbor.ts";
+import { encodeUtf8 } from "../../../api/text/utf8.ts";
 import type { Format } from "./negotiate.ts";
 
 /** How a list is written whose items are in its last member. */
@@ -19,9 +20,8 @@ export interface ListLayout {
   readonly field: string;
 }
 
-const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
-const COMMA = encoder.encode(",");
+const COMMA = encodeUtf8(",");
 
 /** A value as YAML; what comes twice is written twice, for many readers know no references. */
 export function formatYaml(value: unknown): string {
@@ -78,9 +78,9 @@ function frameOf({ format, isPretty, members, field }: ListLayout, length: numbe
       return isPretty ? prettyFrame(members, field, length) : jsonFrame(members, field);
     case "yaml":
       return {
-        head: encoder.encode(`${formatYaml(members)}${field}:${length === 0 ? " []" : ""}\n`),
+        head: encodeUtf8(`${formatYaml(members)}${field}:${length === 0 ? " []" : ""}\n`),
         comma: NOTHING,
-        encode: (item) => encoder.encode(`  ${indent(formatYaml([item]), "  ")}`),
+        encode: (item) => encodeUtf8(`  ${indent(formatYaml([item]), "  ")}`),
         tail: NOTHING,
       };
     case "cbor":
@@ -95,20 +95,20 @@ function frameOf({ format, isPretty, members, field }: ListLayout, length: numbe
 
 function jsonFrame(members: ListLayout["members"], field: string): Frame {
   return {
-    head: encoder.encode(`${JSON.stringify(members).slice(0, -1)},${JSON.stringify(field)}:[`),
+    head: encodeUtf8(`${JSON.stringify(members).slice(0, -1)},${JSON.stringify(field)}:[`),
     comma: COMMA,
-    encode: (item) => encoder.encode(JSON.stringify(item)),
-    tail: encoder.encode("]}\n"),
+    encode: (item) => encodeUtf8(JSON.stringify(item)),
+    tail: encodeUtf8("]}\n"),
   };
 }
 
 function prettyFrame(members: ListLayout["members"], field: string, length: number): Frame {
   const before = JSON.stringify(members, null, 2).slice(0, -"\n}".length);
   return {
-    head: encoder.encode(`${before},\n  ${JSON.stringify(field)}: [`),
+    head: encodeUtf8(`${before},\n  ${JSON.stringify(field)}: [`),
     comma: COMMA,
-    encode: (item) => encoder.encode(`\n    ${indent(JSON.stringify(item, null, 2), "    ")}`),
-    tail: encoder.encode(length === 0 ? "]\n}\n" : "\n  ]\n}\n"),
+    encode: (item) => encodeUtf8(`\n    ${indent(JSON.stringify(item, null, 2), "    ")}`),
+    tail: encodeUtf8(length === 0 ? "]\n}\n" : "\n  ]\n}\n"),
   };
 }
 

@@ -7,6 +7,7 @@ import type { KubeObject, WatchEvent } from "../../../api/meta.ts";
 import type { Resource } from "../../../api/resource.ts";
 import { ApiError } from "../../../api/status.ts";
 import { encodeCbor } from "../../../api/schema/cbor.ts";
+import { encodeUtf8 } from "../../../api/text/utf8.ts";
 import { ObjectEvent } from "../../cache/stored_object.ts";
 import type { Watcher } from "../../cache/watcher.ts";
 import { joinBytes } from "../../join_bytes.ts";
@@ -26,8 +27,6 @@ export interface WatchStreamParts {
   /** Brings objects to the version asked for, where that takes a webhook. */
   readonly convert?: (objects: readonly KubeObject[]) => Promise<void>;
 }
-
-const encoder = new TextEncoder();
 
 /** The stream of a watch's answer. */
 export function watchStream(parts: WatchStreamParts): ByteStream {
@@ -103,7 +102,7 @@ function frameOf(parts: WatchStreamParts, event: WatchEvent, isFirst: boolean): 
     case "protobuf":
       return eventFrame(event.type, protobufOf(object as KubeObject));
     default:
-      return encoder.encode(JSON.stringify({ type: event.type, object }) + "\n");
+      return encodeUtf8(JSON.stringify({ type: event.type, object }) + "\n");
   }
 }
 
