@@ -58,6 +58,29 @@ export class Executor {
     return { kind: "put", revision: kv.revision };
   }
 
+  /**
+   * The transaction that puts a key if it is at a revision; as `txn`, without its objects.
+   * @param lease that exists, or 0n. @param expected 0: the key must not exist
+   */
+  putIf(source: PutSource, lease: bigint, expected: number): TxnResponse {
+    const kv = this.#kv;
+    kv.begin();
+    const previous = kv.putIf(source, lease, expected);
+    if (previous >= 0 && this.#leases.size > 0) {
+      const had = previous === 0 ? 0n : kv.history.read(previous, this.#fields).lease;
+      if (had !== lease) this.#leases.move(kv.versions.keyOf(kv.changes[0]), had, lease);
+    }
+    kv.commit();
+    const { revision } = kv;
+    const succeeded = previous >= 0;
+    return {
+      kind: "txn",
+      revision,
+      succeeded,
+      responses: succeeded ? [{ kind: "put", revision }] : [],
+    };
+  }
+
   put(request: PutRequest): PutResponse | StoreFailure {
     const failure = this.#checkPut(request);
     if (failure !== undefined) return failure;

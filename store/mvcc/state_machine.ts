@@ -20,6 +20,7 @@ import type {
 } from "./api.ts";
 import { AdminApplier } from "./admin_applier.ts";
 import { BatchReader, COMMAND, CommandView, malformed } from "./command.ts";
+import { ConditionalPutReader } from "./conditional_put_reader.ts";
 import { Executor } from "./executor.ts";
 import { openHash } from "./hash.ts";
 import { LeaseTable } from "./lease/lease_table.ts";
@@ -63,6 +64,7 @@ export class StateMachine implements StateMachineApi {
   readonly #hub: WatchHub;
   readonly #command = new CommandView();
   readonly #put = new PutReader();
+  readonly #conditional = new ConditionalPutReader();
   readonly #point = new RangeReader();
   readonly #headers = new HeaderEncoder();
   #state: MachineState;
@@ -143,13 +145,11 @@ export class StateMachine implements StateMachineApi {
     if (command.failed) return malformed("command");
     const { kv } = this.#state;
     kv.clearChanges();
-    const outcome = command.kind === COMMAND.put
-      ? this.#applyPut(bytes, command.bodyStart, end, command.identity)
-      : this.#applyOther(
-        command.kind,
-        bytes.subarray(command.bodyStart, end),
-        command.identity,
-      );
+    const { kind, bodyStart, identity } = command;
+    const outcome = kind === COMMAND.put
+      ? this.#applyPut(bytes, bodyStart, end, identity)
+      : (kind === COMMAND.txn ? this.#applyConditionalPut(bytes, bodyStart, end) : undefined) ??
+        this.#applyOther(kind, bytes.subarray(bodyStart, end), identity);
     if (kv.changes.length > 0) this.#hub.publish();
     return outcome;
   }
@@ -170,6 +170,16 @@ export class StateMachine implements StateMachineApi {
     if (request.kind !== "put") return request;
     return checkPut(request) ?? alarms.checkGrowth() ?? this.#requestAuth.put(request, identity) ??
       this.#executor.put(request);
+  }
+
+  /** @returns undefined for a transaction that asks for more, which nothing was done about */
+  #applyConditionalPut(bytes: Uint8Array, start: number, end: number): ApplyOutcome | undefined {
+    const { alarms, auth, leases } = this.#state;
+    const conditional = this.#conditional;
+    if (auth.enabled || !conditional.read(bytes, start, end)) return undefined;
+    const { put, modRevision } = conditional;
+    if (put.lease !== 0n && !leases.has(put.lease)) return undefined;
+    return alarms.checkGrowth() ?? this.#executor.putIf(put, put.lease, modRevision);
   }
 
   #applyOther(kind: number, body: Uint8Array, identity: Identity | undefined): ApplyOutcome {

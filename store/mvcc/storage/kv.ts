@@ -93,9 +93,28 @@ export class Kv {
   put(source: PutSource, lease: bigint): number {
     const { keyBytes, keyStart, keyEnd } = source;
     const hash = hashKey(keyBytes, keyStart, keyEnd);
-    let id = this.keys.find(keyBytes, keyStart, keyEnd, hash);
-    const isNew = id < 0;
-    if (isNew) id = this.keys.insert(hash);
+    return this.#write(source, lease, hash, this.keys.find(keyBytes, keyStart, keyEnd, hash));
+  }
+
+  /**
+   * As `put`, if the key's newest revision is the one expected.
+   * @param expected 0: the key must not exist
+   * @returns the version that existed before, or 0; -1 when the key is at another revision
+   */
+  putIf(source: PutSource, lease: bigint, expected: number): number {
+    const { keyBytes, keyStart, keyEnd } = source;
+    const hash = hashKey(keyBytes, keyStart, keyEnd);
+    const id = this.keys.find(keyBytes, keyStart, keyEnd, hash);
+    const found = id < 0 ? 0 : this.visible(id, Infinity);
+    const revision = found === 0 ? 0 : this.versions.revisionOf(found);
+    return revision === expected ? this.#write(source, lease, hash, id) : -1;
+  }
+
+  /** @param found id of the key, -1 for a new one */
+  #write(source: PutSource, lease: bigint, hash: number, found: number): number {
+    const { keyBytes, keyStart, keyEnd } = source;
+    const isNew = found < 0;
+    const id = isNew ? this.keys.insert(hash) : found;
     const newest = this.keys.newest(id);
     const existed = newest !== 0 && !this.versions.isTombstone(newest);
     const revision = this.revision + 1;
