@@ -225,13 +225,23 @@ function replace(document: Json, path: readonly string[], value: Json, pathText:
 /** Deep equality of JSON values; absent and null are the same, as upstream compares them. */
 export function equalJson(a: Json, b: Json): boolean {
   if (a === b) return true;
-  if (a === undefined || a === null) return b === undefined || b === null;
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length &&
-      a.every((item, index) => equalJson(item, b[index]));
+  if (!isJsonTree(a) || !isJsonTree(b)) return (a ?? null) === (b ?? null);
+  if (Array.isArray(a) || Array.isArray(b)) return equalItems(a, b);
+  let fields = 0;
+  for (const name in a) {
+    if (!Object.hasOwn(b, name) || !equalJson(a[name], b[name])) return false;
+    fields++;
   }
-  if (!isObject(a) || !isObject(b)) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  return keys.every((key) => Object.hasOwn(b, key) && equalJson(a[key], b[key]));
+  for (const _ in b) fields--;
+  return fields === 0;
+}
+
+function isJsonTree(value: Json): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function equalItems(a: Json, b: Json): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (!equalJson(a[at], b[at])) return false;
+  return true;
 }

@@ -4,6 +4,7 @@
  * Never: reads the clock or the network; randomness comes from fast-check.
  */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { applyJsonPatch, equalJson } from "./json_patch.ts";
 import { applyMergePatch } from "./merge_patch.ts";
@@ -183,8 +184,29 @@ Deno.test("a keyed item without its key is malformed", () => {
   });
 });
 
-Deno.test("equalJson tells values apart and treats null as absent", () => {
-  assert.ok(equalJson({ a: [1, { b: null }] }, { a: [1, { b: null }] }));
-  assert.ok(!equalJson({ a: 1 }, { a: 2 }));
-  assert.ok(!equalJson([1], { 0: 1 }));
+Deno.test("values are equal whatever the order of their names, and null is absent", () => {
+  const value = fc.jsonValue({ maxDepth: 3 }).map((it): Json => JSON.parse(JSON.stringify(it)));
+  fc.assert(fc.property(value, value, (a, b) => {
+    assert.equal(equalJson(a, b), isDeepStrictEqual(a, b));
+    assert.ok(equalJson(a, structuredClone(a)));
+  }));
+  const proto = JSON.parse('{"__proto__":{}}');
+  const cases: readonly [Json, Json, boolean][] = [
+    [{ a: 1, b: [1, { c: null }] }, { b: [1, { c: null }], a: 1 }, true],
+    [{ a: 1 }, { a: 2 }, false],
+    [[1], [1, 2], false],
+    [{ 0: 1 }, [1], false],
+    [[], {}, false],
+    [proto, { x: 1 }, false],
+    [{ x: 1 }, proto, false],
+    [{ toString: 1 }, { y: 1 }, false],
+    [null, undefined, true],
+    [null, {}, false],
+    [null, 0, false],
+    [{ a: null }, {}, false],
+    ["1", 1, false],
+  ];
+  for (const [a, b, expected] of cases) {
+    assert.equal(equalJson(a, b), expected, JSON.stringify([a, b]));
+  }
 });
