@@ -6,7 +6,8 @@
  * sharing only.
  */
 
-import type { PodSpecRow, PodTemplate } from "./pod_row.ts";
+import { NO_DEVICES, NO_SURROUNDINGS, NO_VOLUMES } from "./pod_row.ts";
+import type { PodSpecRow, PodTemplate, Surroundings, VolumeNeeds } from "./pod_row.ts";
 
 /** The id that stands for "no value" in every column of ids. */
 export const ABSENT = 0;
@@ -83,10 +84,12 @@ export class Interner<T> {
 }
 
 const MAX_TEMPLATES = 16_384;
+const DEVICES_OF_NONE = JSON.stringify(NO_DEVICES);
 
 /** Equal pod specs become one frozen template. */
 export class TemplateTable {
-  #templates = new Map<string, PodTemplate>();
+  #plain = new Map<string, PodTemplate>();
+  #varied = new Map<string, PodTemplate>();
   #nextId: number;
 
   /** @param firstId a whole number; ids count up from it */
@@ -96,12 +99,69 @@ export class TemplateTable {
 
   /** @returns the template of the spec; equal specs share one unless the table filled up. */
   intern(spec: PodSpecRow): PodTemplate {
-    const key = JSON.stringify(spec);
-    const known = this.#templates.get(key);
-    if (known !== undefined) return known;
-    if (this.#templates.size >= MAX_TEMPLATES) this.#templates = new Map();
-    const template = Object.freeze({ id: this.#nextId++, spec });
-    this.#templates.set(key, template);
-    return template;
+    const bare = isPlain(spec) ? spec : { ...spec, ...NO_SURROUNDINGS };
+    const key = JSON.stringify(bare);
+    let plain = this.#plain.get(key);
+    if (plain === undefined) {
+      if (this.#plain.size >= MAX_TEMPLATES) this.#plain = new Map();
+      plain = Object.freeze({ id: this.#nextId++, spec: bare, plain: null });
+      this.#plain.set(key, plain);
+    }
+    return bare === spec ? plain : this.vary(plain, spec);
   }
+
+  /**
+   * Looks at nothing else of the spec, so pods that differ in their surroundings alone are cheap.
+   *
+   * @returns the template of the same spec in these surroundings, as `intern` would give it
+   */
+  vary(template: PodTemplate, surroundings: Surroundings): PodTemplate {
+    const plain = template.plain ?? template;
+    const parts = keyOf(surroundings);
+    if (parts === "") return plain;
+    const key = `${plain.id}${parts}`;
+    const known = this.#varied.get(key);
+    if (known !== undefined) return known;
+    if (this.#varied.size >= MAX_TEMPLATES) this.#varied = new Map();
+    const { defaultSpreadSelector, volumes, devices } = surroundings;
+    const spec = { ...plain.spec, defaultSpreadSelector, volumes, devices };
+    const varied = Object.freeze({ id: this.#nextId++, spec, plain });
+    this.#varied.set(key, varied);
+    return varied;
+  }
+}
+
+function isPlain({ defaultSpreadSelector, volumes, devices }: Surroundings): boolean {
+  return volumes === NO_VOLUMES && devices === NO_DEVICES && defaultSpreadSelector.length === 0;
+}
+
+/** @returns text that tells surroundings apart, "" = there are none. */
+function keyOf({ defaultSpreadSelector, volumes, devices }: Surroundings): string {
+  let key = volumes === NO_VOLUMES ? "" : keyOfVolumes(volumes);
+  if (devices !== NO_DEVICES) {
+    const text = JSON.stringify(devices);
+    if (text !== DEVICES_OF_NONE) key += text;
+  }
+  return defaultSpreadSelector.length === 0 ? key : key + JSON.stringify(defaultSpreadSelector);
+}
+
+/** Names come with their lengths, so that no two lists read alike. */
+function keyOfVolumes(volumes: VolumeNeeds): string {
+  const { attachments, exclusiveClaims, disks } = volumes;
+  const { boundTerms, waitingTerms, roomTerms, zones, rejection } = volumes;
+  let key = "";
+  for (const { driver, handle } of attachments) {
+    key += `@${driver.length},${handle.length} ${driver}${handle}`;
+  }
+  for (const claim of exclusiveClaims) key += `!${claim.length} ${claim}`;
+  for (const disk of disks) key += `#${disk.isReadOnly ? 0 : 1}${disk.name.length} ${disk.name}`;
+  if (isAnywhere(volumes)) return key;
+  return key + JSON.stringify([boundTerms, waitingTerms, roomTerms, zones, rejection]);
+}
+
+function isAnywhere(
+  { boundTerms, waitingTerms, roomTerms, zones, rejection }: VolumeNeeds,
+): boolean {
+  return boundTerms.length + waitingTerms.length + roomTerms.length + zones.length === 0 &&
+    rejection === "";
 }

@@ -44,6 +44,7 @@ export {
   DEFAULT_MEMORY_BYTES,
   EMPTY_SPEC,
   NO_DEVICES,
+  NO_SURROUNDINGS,
   NO_VOLUMES,
 } from "./pod_row.ts";
 export type {
@@ -63,6 +64,7 @@ export type {
   ScalarAmount,
   SelectorOperator,
   SpreadConstraint,
+  Surroundings,
   Toleration,
   VolumeNeeds,
   WeightedNodeTerm,

@@ -187,10 +187,21 @@ export interface PodSpecRow {
   readonly requiredFeatures: readonly string[];
 }
 
+/** What of a pod's spec comes from other objects: services, controllers, volumes, claims. */
+export type Surroundings = Pick<PodSpecRow, "defaultSpreadSelector" | "volumes" | "devices">;
+
+export const NO_SURROUNDINGS: Surroundings = {
+  defaultSpreadSelector: [],
+  volumes: NO_VOLUMES,
+  devices: NO_DEVICES,
+};
+
 /** One interned spec. Its identity may be used as a key; equal specs usually share one. */
 export interface PodTemplate {
   readonly id: number;
   readonly spec: PodSpecRow;
+  /** The same spec without surroundings; null where it has none. */
+  readonly plain: PodTemplate | null;
 }
 
 /** One pod. */
@@ -228,13 +239,11 @@ export const EMPTY_SPEC: PodSpecRow = {
   images: [],
   containerCount: 1,
   spread: [],
-  defaultSpreadSelector: [],
   requiredAffinity: [],
   requiredAntiAffinity: [],
   preferredAffinity: [],
   preferredAntiAffinity: [],
   schedulingGates: [],
-  volumes: NO_VOLUMES,
-  devices: NO_DEVICES,
   requiredFeatures: [],
+  ...NO_SURROUNDINGS,
 };

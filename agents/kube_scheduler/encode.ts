@@ -7,9 +7,8 @@
  */
 import type { LabelSelector } from "../api/meta.ts";
 import { parseMillis } from "../api/time.ts";
-import { NO_DEVICES, NO_VOLUMES } from "../../scheduler/mod.ts";
+import { NO_SURROUNDINGS } from "../../scheduler/mod.ts";
 import type {
-  DeviceNeeds,
   DisruptionBudget,
   GroupPolicy,
   HostPort,
@@ -21,7 +20,6 @@ import type {
   PodTerm,
   Requirement,
   SpreadConstraint,
-  VolumeNeeds,
   WeightedPodTerm,
 } from "../../scheduler/mod.ts";
 import type {
@@ -37,14 +35,6 @@ import type {
   WeightedPodAffinityTerm,
 } from "./kinds.ts";
 import { nodeAllocatable, nonzeroRequests, podRequests } from "./requests.ts";
-
-/** What a pod's row needs to know of other objects. */
-export interface PodContext {
-  /** Selector of the services and controllers of the pod; empty = none. */
-  readonly spreadSelector?: readonly Requirement[];
-  readonly volumes?: VolumeNeeds;
-  readonly devices?: DeviceNeeds;
-}
 
 /** @returns requirements of a map of labels, sorted by key so that equal maps encode equally. */
 export function encodeLabelMap(
@@ -146,7 +136,7 @@ function encodeImages(pod: Pod): string[] {
 }
 
 /** @returns everything about a pod that its scheduling depends on, without the pod's identity. */
-export function encodeSpec(pod: Pod, context: PodContext = {}): PodSpecRow {
+export function encodeSpec(pod: Pod, surroundings = NO_SURROUNDINGS): PodSpecRow {
   const { spec, metadata } = pod;
   const namespace = metadata.namespace ?? "";
   const labels = metadata.labels ?? {};
@@ -183,7 +173,7 @@ export function encodeSpec(pod: Pod, context: PodContext = {}): PodSpecRow {
     images: encodeImages(pod),
     containerCount: spec.containers.length + (spec.initContainers?.length ?? 0),
     spread: (spec.topologySpreadConstraints ?? []).map((it) => encodeSpread(it, labels)),
-    defaultSpreadSelector: context.spreadSelector ?? [],
+    defaultSpreadSelector: surroundings.defaultSpreadSelector,
     requiredAffinity: podTerms(podAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
     requiredAntiAffinity: podTerms(podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
     preferredAffinity: encodeWeighted(
@@ -195,8 +185,8 @@ export function encodeSpec(pod: Pod, context: PodContext = {}): PodSpecRow {
       namespace,
     ),
     schedulingGates: (spec.schedulingGates ?? []).map(({ name }) => name),
-    volumes: context.volumes ?? NO_VOLUMES,
-    devices: context.devices ?? NO_DEVICES,
+    volumes: surroundings.volumes,
+    devices: surroundings.devices,
     requiredFeatures: requiredFeatures(pod),
   };
 }

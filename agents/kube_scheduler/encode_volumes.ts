@@ -75,7 +75,13 @@ export interface ResolvedVolumes {
   readonly needs: VolumeNeeds;
   /** Claims that get a volume once the pod has a node. */
   readonly waiting: readonly Claim[];
+  /** What it was found out from, there or not: `claimKey`s, and names of volumes. */
+  readonly sources: readonly string[];
+  /** Whether any volume, class, driver or capacity may make a difference. */
+  readonly isOpen: boolean;
 }
+
+const NO_CLAIMS: ResolvedVolumes = { needs: NO_VOLUMES, waiting: [], sources: [], isOpen: false };
 
 const NO_PROVISIONER = "kubernetes.io/no-provisioner";
 const ZONE_KEYS = [
@@ -91,17 +97,17 @@ function claimName(pod: Pod, volume: Volume): string | null {
   return volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : null;
 }
 
-/** @returns "namespace/name" of each claim behind the pod's volumes. */
+/** @returns the name of a claim among all claims; no volume is called like that. */
+export function claimKey(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** @returns `claimKey` of each claim behind the pod's volumes. */
 export function claimKeys(pod: Pod): string[] {
   return (pod.spec.volumes ?? []).flatMap((volume) => {
     const name = claimName(pod, volume);
-    return name === null ? [] : [`${pod.metadata.namespace}/${name}`];
+    return name === null ? [] : [claimKey(pod.metadata.namespace ?? "", name)];
   });
-}
-
-/** @returns whether any volume of the pod is a claim. */
-export function usesClaims(pod: Pod): boolean {
-  return (pod.spec.volumes ?? []).some((volume) => claimName(pod, volume) !== null);
 }
 
 export function isBound(claim: Claim): boolean {
@@ -110,12 +116,14 @@ export function isBound(claim: Claim): boolean {
 
 /** @returns where a volume can be reached from: any of the terms; none = from everywhere. */
 export function termsOf(volume: PersistentVolume): NodeTerm[] {
-  return (volume.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []).map(encodeNodeTerm);
+  const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms;
+  return terms === undefined ? [] : terms.map(encodeNodeTerm);
 }
 
 /** @returns where the labels of a volume allow it to be used. */
 export function zonesOf(volume: PersistentVolume): VolumeNeeds["zones"] {
-  const labels = volume.metadata.labels ?? {};
+  const { labels } = volume.metadata;
+  if (labels === undefined) return [];
   return ZONE_KEYS.filter((key) => labels[key] !== undefined)
     .map((key) => ({ key, values: labels[key].split("__") }));
 }
@@ -178,32 +186,42 @@ function bothTerms(base: readonly NodeTerm[], room: readonly NodeTerm[]): NodeTe
   );
 }
 
-interface Draft {
-  exclusiveClaims: string[];
-  boundTerms: NodeTerm[][];
-  waitingTerms: NodeTerm[][][];
-  roomTerms: (NodeTerm[] | null)[];
-  zones: { key: string; values: readonly string[] }[];
-  attachments: { driver: string; handle: string }[];
+/** What is known of a pod's claims so far; lists stay those of `NO_VOLUMES` while empty. */
+type Draft = { -readonly [Part in keyof VolumeNeeds]: VolumeNeeds[Part] };
+
+/** The pod's claims so far. */
+interface Resolving {
+  readonly lookup: VolumeLookup;
+  readonly draft: Draft;
+  readonly waiting: Claim[];
+  readonly sources: string[];
+  isOpen: boolean;
 }
 
 /** Adds what a bound claim demands. @returns why it can't be used, "" when it can. */
-function addBound(draft: Draft, claim: Claim, lookup: VolumeLookup): string {
+function addBound({ draft, lookup, sources }: Resolving, claim: Claim): string {
   const name = claim.spec!.volumeName!;
+  sources.push(name);
   const volume = lookup.volume(name);
   if (volume === undefined) {
     return "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
   }
   const terms = termsOf(volume);
-  if (terms.length > 0) draft.boundTerms.push(terms);
-  draft.zones.push(...zonesOf(volume));
+  if (terms.length > 0) draft.boundTerms = [...draft.boundTerms, terms];
+  const zones = zonesOf(volume);
+  if (zones.length > 0) draft.zones = [...draft.zones, ...zones];
   const { csi } = volume.spec ?? {};
-  if (csi) draft.attachments.push({ driver: csi.driver, handle: csi.volumeHandle });
+  if (csi) {
+    const attachment = { driver: csi.driver, handle: csi.volumeHandle };
+    draft.attachments = [...draft.attachments, attachment];
+  }
   return "";
 }
 
 /** Adds what a claim that waits for a node could take. @returns as above. */
-function addWaiting(draft: Draft, claim: Claim, lookup: VolumeLookup): string {
+function addWaiting(resolving: Resolving, claim: Claim): string {
+  const { draft, lookup } = resolving;
+  resolving.isOpen = true;
   const storageClass = lookup.storageClass(claim.spec?.storageClassName ?? "");
   if (storageClass?.volumeBindingMode !== "WaitForFirstConsumer") {
     return "pod has unbound immediate PersistentVolumeClaims";
@@ -211,45 +229,45 @@ function addWaiting(draft: Draft, claim: Claim, lookup: VolumeLookup): string {
   const choices = lookup.volumes().filter((volume) => couldServe(volume, claim)).map(termsOf);
   const provisioned = provisionTerms(storageClass);
   const room = provisioned === null ? null : roomFor(claim, storageClass, lookup);
-  draft.roomTerms.push(room === null ? null : provisioned);
+  draft.roomTerms = [...draft.roomTerms, room === null ? null : provisioned];
   const made = provisioned === null || room === null ? provisioned : bothTerms(provisioned, room);
-  draft.waitingTerms.push(made === null ? choices : [...choices, made]);
+  draft.waitingTerms = [...draft.waitingTerms, made === null ? choices : [...choices, made]];
   const { provisioner = NO_PROVISIONER } = storageClass;
   if (provisioner !== NO_PROVISIONER) {
     // The volume has no handle yet, and takes one of the places that the driver has on a node.
-    const { namespace, name } = claim.metadata;
-    draft.attachments.push({ driver: provisioner, handle: `claim ${namespace}/${name}` });
+    const { namespace = "", name = "" } = claim.metadata;
+    const attachment = { driver: provisioner, handle: `claim ${claimKey(namespace, name)}` };
+    draft.attachments = [...draft.attachments, attachment];
   }
+  resolving.waiting.push(claim);
   return "";
 }
 
 /** Looks up everything about a pod's volumes. */
 export function resolveVolumes(pod: Pod, lookup: VolumeLookup): ResolvedVolumes {
   const disks = namedDisks(pod);
-  if (!usesClaims(pod)) {
-    return { needs: disks.length === 0 ? NO_VOLUMES : { ...NO_VOLUMES, disks }, waiting: [] };
-  }
-  const namespace = pod.metadata.namespace ?? "";
-  const waiting: Claim[] = [];
-  const draft: Draft = {
-    exclusiveClaims: [],
-    boundTerms: [],
-    waitingTerms: [],
-    roomTerms: [],
-    zones: [],
-    attachments: [],
-  };
-  let rejection = "";
+  let resolving: Resolving | undefined;
   for (const volume of pod.spec.volumes ?? []) {
     const name = claimName(pod, volume);
     if (name === null) continue;
+    resolving ??= {
+      lookup,
+      draft: { ...NO_VOLUMES, disks },
+      waiting: [],
+      sources: [],
+      isOpen: false,
+    };
+    const { namespace = "" } = pod.metadata;
+    resolving.sources.push(claimKey(namespace, name));
     const claim = lookup.claim(namespace, name);
-    const reason = claim === undefined
-      ? missing(name, volume)
-      : addClaim(draft, claim, lookup, waiting);
-    if (rejection === "") rejection = reason;
+    const reason = claim === undefined ? missing(name, volume) : addClaim(resolving, claim);
+    if (resolving.draft.rejection === "") resolving.draft.rejection = reason;
   }
-  return { needs: { ...draft, disks, rejection }, waiting };
+  if (resolving === undefined) {
+    return disks.length === 0 ? NO_CLAIMS : { ...NO_CLAIMS, needs: { ...NO_VOLUMES, disks } };
+  }
+  const { draft, waiting, sources, isOpen } = resolving;
+  return { needs: draft, waiting, sources, isOpen };
 }
 
 function missing(name: string, volume: Volume): string {
@@ -258,18 +276,16 @@ function missing(name: string, volume: Volume): string {
     : `persistentvolumeclaim "${name}" not found`;
 }
 
-function addClaim(draft: Draft, claim: Claim, lookup: VolumeLookup, waiting: Claim[]): string {
-  const { name, namespace, deletionTimestamp } = claim.metadata;
+function addClaim(resolving: Resolving, claim: Claim): string {
+  const { draft } = resolving;
+  const { name = "", namespace = "", deletionTimestamp } = claim.metadata;
   if (claim.status?.phase === "Lost") {
     const volume = claim.spec?.volumeName ?? "";
     return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${volume}"`;
   }
   if (deletionTimestamp !== undefined) return `persistentvolumeclaim "${name}" is being deleted`;
   if (claim.spec?.accessModes?.includes("ReadWriteOncePod")) {
-    draft.exclusiveClaims.push(`${namespace}/${name}`);
+    draft.exclusiveClaims = [...draft.exclusiveClaims, claimKey(namespace, name)];
   }
-  if (isBound(claim)) return addBound(draft, claim, lookup);
-  const reason = addWaiting(draft, claim, lookup);
-  if (reason === "") waiting.push(claim);
-  return reason;
+  return isBound(claim) ? addBound(resolving, claim) : addWaiting(resolving, claim);
 }

@@ -126,7 +126,6 @@ class Runner implements RunningKubeScheduler {
     const { templates } = this.scheduler;
     this.#encoder = new PodEncoder(templates, {
       selectors: this.#makeSelectors(),
-      binder: this.#binder,
       claims: this.#devices.lookUp,
     });
   }
@@ -268,12 +267,14 @@ class Runner implements RunningKubeScheduler {
     const { nodeName = "", schedulerName = "default-scheduler" } = object.spec;
     if (nodeName !== "") {
       const known = this.scheduler.table.pod(uid)?.pod;
-      const row = this.#encoder.assigned(object, old, known);
+      const { needs } = this.#binder.resolve(object);
+      const row = this.#encoder.assigned(object, needs, { old, known });
       this.scheduler.setAssigned(row, nodeName, nowMillis);
     } else if (this.scheduler.profiles.has(schedulerName)) {
-      this.#storage.waits(object);
+      const volumes = this.#binder.resolve(object);
+      this.#storage.waits(object, volumes);
       this.#devices.waits(object);
-      const row = this.#encoder.waiting(object);
+      const row = this.#encoder.waiting(object, volumes.needs);
       const wasPromised = Boolean(old?.status?.nominatedNodeName);
       this.scheduler.setPending(row, schedulerName, nowMillis, wasPromised);
     }

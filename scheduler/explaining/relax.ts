@@ -41,7 +41,7 @@ const MOST_COMBINATIONS = 5;
 function rowsThatTake({ table, profile, pod }: DecideInput, spec: PodSpecRow): number[] {
   const { rows } = table;
   const verdicts = new Uint32Array(rows);
-  const changed = { ...pod, template: { id: -1, spec } };
+  const changed = { ...pod, template: { id: -1, spec, plain: null } };
   const filtering = prepareFilters(profile, { table, pod: changed, spec, verdicts });
   if (filtering.rejection !== "") return [];
   filterRows(table, filtering, verdicts, { from: 0, to: rows });

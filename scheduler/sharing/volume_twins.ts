@@ -15,8 +15,6 @@ const FIRST_ID = 2 ** 40;
 
 export class VolumeTwins {
   readonly #templates = new TemplateTable(FIRST_ID);
-  readonly #standIns = new WeakMap<PodTemplate, PodTemplate>();
-  readonly #placeless = new WeakMap<PodTemplate, PodTemplate>();
 
   /** @returns a template that gets the same decision as things stand */
   of(template: PodTemplate, table: NodeTable): PodTemplate {
@@ -24,12 +22,7 @@ export class VolumeTwins {
     const { attachments, exclusiveClaims, disks } = spec.volumes;
     if (attachments.length + exclusiveClaims.length + disks.length === 0) return template;
     if (!table.attachments.isUnused(spec)) return template;
-    let standIn = this.#standIns.get(template);
-    if (standIn === undefined) {
-      standIn = this.#templates.intern({ ...spec, volumes: anyVolumes(spec.volumes) });
-      this.#standIns.set(template, standIn);
-    }
-    return standIn;
+    return this.#with(template, anyVolumes(spec.volumes));
   }
 
   /**
@@ -38,27 +31,24 @@ export class VolumeTwins {
    * @returns the template without that, null when it asks for nothing of the kind
    */
   withoutPlaces(template: PodTemplate): PodTemplate | null {
-    const { spec } = template;
-    const { boundTerms, zones, waitingTerms, rejection } = spec.volumes;
+    const { volumes } = template.spec;
+    const { boundTerms, zones, waitingTerms, rejection } = volumes;
     if (boundTerms.length === 0 && zones.length === 0) return null;
     if (waitingTerms.length > 0 || rejection !== "") return null;
-    let placeless = this.#placeless.get(template);
-    if (placeless === undefined) {
-      const volumes = { ...spec.volumes, boundTerms: [], zones: [] };
-      placeless = this.#templates.intern({ ...spec, volumes });
-      this.#placeless.set(template, placeless);
-    }
-    return placeless;
+    return this.#with(template, { ...volumes, boundTerms: [], zones: [] });
+  }
+
+  #with(template: PodTemplate, volumes: VolumeNeeds): PodTemplate {
+    const { defaultSpreadSelector, devices } = template.spec;
+    return this.#templates.vary(template, { defaultSpreadSelector, volumes, devices });
   }
 }
 
 /** @returns the same needs with names that no volume has, without claims and disks no one holds. */
 function anyVolumes(volumes: VolumeNeeds): VolumeNeeds {
-  const names = new Map<string, string>();
-  const attachments = volumes.attachments.map(({ driver, handle }) => {
-    const name = names.get(handle) ?? `\0${names.size}`;
-    names.set(handle, name);
-    return { driver, handle: name };
+  const attachments = volumes.attachments.map(({ driver, handle }, _, all) => {
+    const first = all.findIndex((one) => one.handle === handle);
+    return { driver, handle: `\0${first}` };
   });
   return { ...volumes, exclusiveClaims: [], disks: [], attachments };
 }

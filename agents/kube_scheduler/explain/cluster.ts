@@ -185,10 +185,11 @@ export async function readCluster(
   const selectors = await readSelectors(read);
   const volumes = await readVolumes(read);
   const rowOf = (pod: Pod, waits: boolean) => {
-    const spreadSelector = waits ? defaultSelector(pod, selectors) : [];
-    const { needs } = resolveVolumes(pod, volumes);
-    const devices = resolveClaims(pod, claims);
-    const spec = encodeSpec(pod, { spreadSelector, volumes: needs, devices });
+    const spec = encodeSpec(pod, {
+      defaultSpreadSelector: waits ? defaultSelector(pod, selectors) : [],
+      volumes: resolveVolumes(pod, volumes).needs,
+      devices: resolveClaims(pod, claims),
+    });
     return encodePod(pod, scheduler.templates.intern(spec));
   };
   for (const pod of first.items) {

@@ -1,6 +1,6 @@
 /** Which pods' disks are one disk, and which of them may be on a node together. */
 import assert from "node:assert/strict";
-import { Scheduler } from "../../../scheduler/mod.ts";
+import { NO_SURROUNDINGS, Scheduler } from "../../../scheduler/mod.ts";
 import { encodeNode, encodePod, encodeSpec } from "../encode.ts";
 import { resolveVolumes } from "../encode_volumes.ts";
 import type { VolumeLookup } from "../encode_volumes.ts";
@@ -37,7 +37,10 @@ function beside(held: readonly Source[], wanted: readonly Source[]): string {
     const metadata = { name, uid: name, namespace: "default" };
     const pod = { metadata, spec: { containers: [], volumes } } as Pod;
     const { needs } = resolveVolumes(pod, NOTHING);
-    return encodePod(pod, scheduler.templates.intern(encodeSpec(pod, { volumes: needs })));
+    return encodePod(
+      pod,
+      scheduler.templates.intern(encodeSpec(pod, { ...NO_SURROUNDINGS, volumes: needs })),
+    );
   };
   const status = { allocatable: { cpu: "1", memory: "1Gi", pods: "10" } };
   scheduler.setNode(encodeNode({ metadata: { name: "n" }, status } as Node, {}), 0);

@@ -80,38 +80,40 @@ Deno.test("what a change of storage tells", () => {
   });
 });
 
-function waiting(uid: string, claimName: string): Pod {
-  const volumes = [{ name: "v", persistentVolumeClaim: { claimName } }];
-  return {
-    metadata: { namespace: "default", name: uid, uid },
-    spec: { volumes },
-  } as unknown as Pod;
+function podOf(uid: string): Pod {
+  return { metadata: { namespace: "default", name: uid, uid } } as unknown as Pod;
 }
 
-Deno.test("a claim's change concerns the pods that name it, any other change all with claims", () => {
+Deno.test("a change concerns the pods that were resolved from it, or that anything concerns", () => {
   const watch = new StorageWatch();
-  const [[, claims], [, volumes]] = watch.handlers();
+  const [[, claims], [, volumes], [, classes]] = watch.handlers();
   const taken = () => {
     const { pods, events } = watch.takeChanged();
     return [pods.map(({ metadata }) => metadata.uid), events.length];
   };
+  const bound = { sources: ["default/x", "pv"], isOpen: false };
+  const open = { sources: ["default/other"], isOpen: true };
   volumes(change(null, {}));
   assert.deepEqual(taken(), [[], 0]);
-  watch.waits(waiting("a", "x"));
-  watch.waits(waiting("b", "other"));
-  watch.waits(waiting("none", "") as Pod);
-  watch.forget("none");
+  watch.waits(podOf("a"), bound);
+  watch.waits(podOf("b"), open);
+  watch.waits(podOf("none"), { sources: [], isOpen: false });
   claims(change({}, {}));
   const { pods, events: [event] } = watch.takeChanged();
   assert.deepEqual(pods.map(({ metadata }) => metadata.uid), ["a"]);
   // Looking at the pod again forgets it for a moment; the event still means it.
   watch.forget("a");
   assert.deepEqual(event.resource === "persistentVolumeClaim" && [...event.users], ["a"]);
-  watch.waits(waiting("a", "x"));
+  watch.waits(podOf("a"), bound);
   volumes(change(null, {}));
-  assert.deepEqual(taken(), [["b", "a"], 1]);
+  assert.deepEqual(taken(), [["b"], 1]);
+  volumes({ type: "delete", object: make({}, "pv") });
+  assert.deepEqual(taken(), [["b", "a"], 0]);
+  classes(change(null, {}));
+  assert.deepEqual(taken(), [["b"], 1]);
   watch.forget("a");
   watch.forget("b");
   claims(change({}, {}));
+  volumes(change(null, {}));
   assert.deepEqual(taken(), [[], 0]);
 });

@@ -9,7 +9,7 @@ import type { KubeObject } from "../../api/meta.ts";
 import type { Resource } from "../../api/resource.ts";
 import type { Change } from "../../client/informer.ts";
 import type { StorageEvent } from "../../../scheduler/mod.ts";
-import { claimKeys } from "../encode_volumes.ts";
+import { claimKey, type ResolvedVolumes } from "../encode_volumes.ts";
 import type { Pod } from "../kinds.ts";
 import { VOLUME_RESOURCES } from "../volume_binder.ts";
 import {
@@ -24,80 +24,97 @@ type Observe = (change: Change<KubeObject>) => void;
 
 const NOBODY: ReadonlySet<string> = new Set();
 
+/** What is kept of a pod that waits. */
+interface Waiting {
+  readonly pod: Pod;
+  readonly sources: readonly string[];
+}
+
 export class StorageWatch {
   /** Waiting pods that name claims, by uid. */
-  readonly #pods = new Map<string, Pod>();
-  /** Claim -> uids of those pods. */
+  readonly #pods = new Map<string, Waiting>();
+  /** Source, as `ResolvedVolumes` names them -> uids of those pods. */
   readonly #users = new Map<string, Set<string>>();
-  readonly #changedClaims = new Set<string>();
-  #changedForAll = false;
+  /** Uids of those that any volume, class, driver or capacity may concern. */
+  readonly #open = new Set<string>();
+  readonly #changed = new Set<string>();
+  #changedForOpen = false;
   #events: StorageEvent[] = [];
 
   /** @returns what to watch, and whom to tell; a collection that the API lacks is undefined. */
   handlers(): readonly (readonly [Resource | undefined, Observe])[] {
-    const forAll = <T extends KubeObject>(eventOf: (change: Change<T>) => StorageEvent | null) =>
+    const forOpen = <T extends KubeObject>(eventOf: (change: Change<T>) => StorageEvent | null) =>
       ((change: Change<T>) => {
-        this.#changedForAll = true;
+        if (this.#pods.size === 0) return;
+        this.#changedForOpen = true;
         this.#tell(eventOf(change));
       }) as Observe;
-    const claim = (change: Change<KubeObject>) => {
-      const { namespace, name } = change.object.metadata;
-      const key = `${namespace}/${name}`;
-      this.#changedClaims.add(key);
-      this.#tell(claimEvent(change, new Set(this.#users.get(key))));
+    const claim: Observe = (change) => {
+      const { namespace = "", name = "" } = change.object.metadata;
+      const users = this.#change(claimKey(namespace, name));
+      if (users !== undefined) this.#tell(claimEvent(change, new Set(users)));
+    };
+    const ofVolume = forOpen(volumeEvent);
+    const volume: Observe = (change) => {
+      this.#change(change.object.metadata.name ?? "");
+      ofVolume(change);
     };
     return [
       [VOLUME_RESOURCES.claims, claim],
-      [VOLUME_RESOURCES.volumes, forAll(volumeEvent)],
-      [VOLUME_RESOURCES.classes, forAll(classEvent)],
-      [VOLUME_RESOURCES.drivers, forAll(driverEvent)],
-      [VOLUME_RESOURCES.capacities, forAll(capacityEvent)],
+      [VOLUME_RESOURCES.volumes, volume],
+      [VOLUME_RESOURCES.classes, forOpen(classEvent)],
+      [VOLUME_RESOURCES.drivers, forOpen(driverEvent)],
+      [VOLUME_RESOURCES.capacities, forOpen(capacityEvent)],
     ];
   }
 
-  /** Remembers a pod for as long as it waits. */
-  waits(pod: Pod): void {
+  /** @returns uids of those that are looked at again for it, undefined when there are none. */
+  #change(source: string): ReadonlySet<string> | undefined {
+    const users = this.#users.get(source);
+    // Whoever comes later will see it as it is now.
+    if (users !== undefined) this.#changed.add(source);
+    return users;
+  }
+
+  /** Remembers a pod for as long as it waits. @param found of its volumes, just now */
+  waits(pod: Pod, { sources, isOpen }: Pick<ResolvedVolumes, "sources" | "isOpen">): void {
+    if (sources.length === 0) return;
     const { uid = "" } = pod.metadata;
-    const keys = claimKeys(pod);
-    if (keys.length === 0) return;
-    this.#pods.set(uid, pod);
-    for (const key of keys) {
-      const users = this.#users.get(key);
-      if (users === undefined) this.#users.set(key, new Set([uid]));
+    this.#pods.set(uid, { pod, sources });
+    if (isOpen) this.#open.add(uid);
+    for (const source of sources) {
+      const users = this.#users.get(source);
+      if (users === undefined) this.#users.set(source, new Set([uid]));
       else users.add(uid);
     }
   }
 
   forget(uid: string): void {
-    const pod = this.#pods.get(uid);
-    if (pod === undefined) return;
+    const known = this.#pods.get(uid);
+    if (known === undefined) return;
     this.#pods.delete(uid);
-    for (const key of claimKeys(pod)) {
-      const users = this.#users.get(key);
+    this.#open.delete(uid);
+    for (const source of known.sources) {
+      const users = this.#users.get(source);
       users?.delete(uid);
-      if (users?.size === 0) this.#users.delete(key);
+      if (users?.size === 0) this.#users.delete(source);
     }
   }
 
   /** @returns waiting pods to be looked at again, then to be told of events in this order. */
   takeChanged(): { readonly pods: readonly Pod[]; readonly events: readonly StorageEvent[] } {
     const events = this.#events;
-    const pods = this.#changedForAll ? [...this.#pods.values()] : this.#usersOfChanged();
-    this.#events = [];
-    this.#changedForAll = false;
-    this.#changedClaims.clear();
-    return { pods, events };
-  }
-
-  #usersOfChanged(): Pod[] {
-    const uids = new Set<string>();
-    for (const key of this.#changedClaims) {
-      for (const uid of this.#users.get(key) ?? NOBODY) uids.add(uid);
+    const uids = new Set(this.#changedForOpen ? this.#open : NOBODY);
+    for (const source of this.#changed) {
+      for (const uid of this.#users.get(source) ?? NOBODY) uids.add(uid);
     }
-    return [...uids].map((uid) => this.#pods.get(uid)!);
+    this.#events = [];
+    this.#changedForOpen = false;
+    this.#changed.clear();
+    return { pods: Array.from(uids, (uid) => this.#pods.get(uid)!.pod), events };
   }
 
   #tell(event: StorageEvent | null): void {
-    if (event !== null && this.#pods.size > 0) this.#events.push(event);
+    if (event !== null) this.#events.push(event);
   }
 }
