@@ -39,4 +39,6 @@ export interface GroupVerdict {
   readonly message: string;
   /** Name of the profile that its pods are scheduled by. */
   readonly schedulerName: string;
+  /** When it was tried and how long that took; null where one pod's fate told of it. */
+  readonly time: { readonly startedMillis: number; readonly millis: number } | null;
 }

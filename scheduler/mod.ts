@@ -77,5 +77,5 @@ export { buildProfile, PLUGINS } from "./profile.ts";
 export type { PluginArgs, ProfileConfig } from "./profile.ts";
 export type { QueueConfig, QueuedPod, QueueSizes } from "./queue.ts";
 export { Scheduler } from "./scheduler.ts";
-export type { SchedulerConfig } from "./scheduler_config.ts";
+export type { SchedulerConfig, SchedulerWatch } from "./scheduler_config.ts";
 export { matchesLabels, matchesNodeTerm } from "./selector.ts";

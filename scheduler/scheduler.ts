@@ -71,7 +71,7 @@ export class Scheduler {
   readonly #shareColumns: boolean;
   #seed: number;
   readonly #nominated = new NominatedPods(this.table);
-  readonly #preemptor = new Preemptor(this.table);
+  readonly #preemptor: Preemptor;
   readonly #evictions = new PendingEvictions();
   /** Pods placed by us and not yet seen placed: uid -> entry to try again with if refused. */
   readonly #assumed = new Map<string, QueuedPod>();
@@ -108,7 +108,8 @@ export class Scheduler {
     const profiles = (config.profiles ?? [{}]).map((it) => buildProfile(it, this.devices));
     this.profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     this.queue = new SchedulingQueue(this.table, config.queue, (pod) => this.#gangs.gate(pod));
-    this.#groups = new GroupTries(this.#gangs, this.queue, this.#groupPorts);
+    this.#groups = new GroupTries(this.#gangs, this.queue, this.#groupPorts, config.watch);
+    this.#preemptor = new Preemptor(this.table, config.watch);
     this.#shareColumns = config.shareColumns ?? true;
     this.#seed = config.seed ?? 1;
   }
@@ -460,14 +461,14 @@ export class Scheduler {
   /** Tries eviction, once for all equal pods while nothing changes and it does not help. */
   #preempt(entry: QueuedPod, outcome: Outcome): TriedPreemption {
     const { decision } = outcome;
-    const words = (): string =>
-      decision.kind === "unschedulable" ? this.#idleClaimWords(entry, decision.diagnosis) : "";
-    return this.#preemptor.known(outcome) ?? this.#preemptor.tryFor({
+    return this.#preemptor.lookFor({
       pod: entry.pod,
+      schedulerName: entry.profile.schedulerName,
       outcome,
       nominations: this.nominations,
       seed: this.#seed,
-      words: words(),
+      words: () =>
+        decision.kind === "unschedulable" ? this.#idleClaimWords(entry, decision.diagnosis) : "",
     });
   }
 

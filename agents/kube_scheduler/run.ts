@@ -107,7 +107,8 @@ class Runner implements RunningKubeScheduler {
     const seed = Math.floor(options.clock.random() * 2 ** 32);
     this.#devices = new DeviceWatch(this.#informers);
     const matchDevice = this.#devices.selector.matches;
-    this.scheduler = new Scheduler({ seed, matchDevice, ...options.config });
+    const { watch } = this.#metrics;
+    this.scheduler = new Scheduler({ seed, matchDevice, watch, ...options.config });
     this.#deviceBinder = new DeviceBinder(options.client, options.clock, this.#informers);
     this.#reporter = new PodReporter(options, {
       pods: this.#informers.of<Pod>(pods).lister,
@@ -298,10 +299,14 @@ class Runner implements RunningKubeScheduler {
   #settleCohorts(nowMillis: number): void {
     const { complete, failed } = this.#cohorts.settle(nowMillis);
     for (const { actions, startedMillis } of complete) {
+      this.#metrics.passed(actions, { point: "PreBind", millis: nowMillis - startedMillis });
       this.#write(this.#bind(actions, startedMillis));
     }
     for (const cohort of failed) {
       const error = cohort.error!;
+      const millis = nowMillis - cohort.startedMillis;
+      const errors = cohort.actions.map(() => error);
+      this.#metrics.passed(cohort.actions, { point: "PreBind", millis, errors });
       const words = cohort.actions.length === 1
         ? error.message
         : `another pod of the group can't be bound: ${error.message}`;
@@ -376,6 +381,7 @@ class Runner implements RunningKubeScheduler {
   #perform(actions: readonly Action[], startedMillis: number): void {
     const bindings = actions.filter((action) => action.kind === "bind");
     const { free, cohorts } = toCohorts(bindings, this.#preparation, startedMillis);
+    this.#metrics.passed(free, { point: "PreBind", millis: 0 });
     if (free.length > 0) this.#write(this.#bind(free, startedMillis));
     for (const cohort of cohorts) this.#write(this.#prepare(cohort));
     for (const [name, verdict] of this.scheduler.takeGroupVerdicts()) {
@@ -435,12 +441,12 @@ class Runner implements RunningKubeScheduler {
     });
     const millis = this.#clock.nowMillis() - startedMillis;
     const bindMillis = this.#metrics.now() - begun;
+    this.#metrics.passed(actions, { point: "Bind", millis: bindMillis, errors: outcomes });
     for (let i = 0; i < actions.length; i++) {
       const outcome = outcomes[i];
       const result = outcome === null ? "scheduled" : "error";
       this.#onAttempt(result, millis);
       this.#metrics.attempted(actions[i].entry, result, millis);
-      this.#metrics.passed("Bind", actions[i].entry, outcome === null, bindMillis);
       const { entry: { pod, profile }, nodeName } = actions[i];
       if (outcome !== null) this.#refused(actions[i], `${BINDER}: ${outcome.message}`);
       else {

@@ -12,6 +12,7 @@ import { GANG_SCHEDULING } from "../plugins/gang_scheduling.ts";
 import { goesFirst } from "../plugins/priority_sort.ts";
 import type { PodRow } from "../pod_row.ts";
 import type { QueuedPod, SchedulingQueue } from "../queue.ts";
+import type { SchedulerWatch } from "../scheduler_config.ts";
 import { GROUP_UNSCHEDULABLE } from "./gang_attempt.ts";
 import type { TriedPod } from "./gang_attempt.ts";
 import type { Gangs } from "./gangs.ts";
@@ -45,21 +46,26 @@ interface GroupTry {
   readonly steps: Generator<void, GroupAttempt>;
   /** Whether something happened that may help its pods, which wait nowhere while they are tried. */
   missedEvents: boolean;
+  /** By the watch. */
+  readonly startedMillis: number;
 }
 
 export class GroupTries {
   readonly #gangs: Gangs;
   readonly #queue: SchedulingQueue;
   readonly #ports: GroupPorts;
+  readonly #now: () => number;
   readonly #verdicts = new Map<string, GroupVerdict>();
   /** How often a group was put back since its last try that came to an end. */
   readonly #interruptions = new Map<string, number>();
   #current: GroupTry | null = null;
 
-  constructor(gangs: Gangs, queue: SchedulingQueue, ports: GroupPorts) {
+  /** @param watch told the time by it; without one all tries take none */
+  constructor(gangs: Gangs, queue: SchedulingQueue, ports: GroupPorts, watch?: SchedulerWatch) {
     this.#gangs = gangs;
     this.#queue = queue;
     this.#ports = ports;
+    this.#now = () => watch?.now() ?? 0;
   }
 
   get isUnderWay(): boolean {
@@ -89,10 +95,10 @@ export class GroupTries {
   note({ pod: { group }, profile: { schedulerName } }: QueuedPod, isScheduled: boolean): void {
     if (group === "") return;
     if (isScheduled) {
-      this.#verdicts.set(group, { result: "scheduled", message: "", schedulerName });
+      this.#verdicts.set(group, { result: "scheduled", message: "", schedulerName, time: null });
     } else if (!this.#verdicts.has(group)) {
       const message = GROUP_UNSCHEDULABLE;
-      this.#verdicts.set(group, { result: "unschedulable", message, schedulerName });
+      this.#verdicts.set(group, { result: "unschedulable", message, schedulerName, time: null });
     }
   }
 
@@ -108,6 +114,7 @@ export class GroupTries {
       entries: new Map(entries.map((entry) => [entry.pod.uid, entry])),
       steps: tryGroup(entries, { group, gangs: this.#gangs, ports: this.#ports }),
       missedEvents: false,
+      startedMillis: this.#now(),
     };
   }
 
@@ -163,7 +170,9 @@ export class GroupTries {
     this.#current = null;
     this.#interruptions.delete(group);
     const [{ profile: { schedulerName } }] = entries.values();
-    this.#verdicts.set(group, { result: RESULTS[result], message, schedulerName });
+    const { startedMillis } = current;
+    const time = { startedMillis, millis: this.#now() - startedMillis };
+    this.#verdicts.set(group, { result: RESULTS[result], message, schedulerName, time });
     if (result === "starts") {
       return tried.map((pod): Action =>
         pod.nodeName === ""

@@ -15,7 +15,7 @@ import type { Profile } from "../profile.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { RowRange } from "../selector.ts";
 
-export type MeasuredPoint = "PreFilter" | "Filter" | "PreScore" | "Score";
+export type MeasuredPoint = "PreEnqueue" | "PreFilter" | "Filter" | "PreScore" | "Score";
 export type MeasuredStatus = "Success" | "Skip" | "Unschedulable";
 
 /** Where times go, and where they come from. */
@@ -55,8 +55,26 @@ export function measureNext(scheduler: Scheduler, stopwatch: Stopwatch): boolean
   const { pod, profile } = entry;
   if (pod.template.spec.devices.claims.length > 0) return false;
   table.trimLabels();
+  measureGates(pod, profile, stopwatch);
   measure({ table, pod, profile, scratch: new Scratch() }, stopwatch);
   return true;
+}
+
+/** It waits for its turn, so every gate lets it pass. */
+function measureGates(
+  { template: { spec } }: PodRow,
+  { gates }: Profile,
+  stopwatch: Stopwatch,
+): void {
+  let total = 0;
+  for (const { name, gate } of gates) {
+    const started = stopwatch.now();
+    gate!(spec);
+    const millis = stopwatch.now() - started;
+    total += millis;
+    stopwatch.plugin("PreEnqueue", name, { status: "Success", millis, times: 1 });
+  }
+  stopwatch.point("PreEnqueue", "Success", total);
 }
 
 function measure(subject: Subject, stopwatch: Stopwatch): void {

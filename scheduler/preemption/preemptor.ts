@@ -11,6 +11,7 @@ import type { Outcome } from "../decide.ts";
 import { explain } from "../explain.ts";
 import type { NodeTable } from "../node_table.ts";
 import type { PodRow } from "../pod_row.ts";
+import type { SchedulerWatch } from "../scheduler_config.ts";
 import type { Nominations } from "./nominations.ts";
 import { preempt, preemptNobody } from "./preempt.ts";
 import type { Preemption } from "./preempt.ts";
@@ -25,16 +26,19 @@ export interface TriedPreemption {
 
 export interface RefusedPod {
   readonly pod: PodRow;
+  /** Name of its profile. */
+  readonly schedulerName: string;
   readonly outcome: Outcome;
   readonly nominations: Nominations;
   /** Where among the nodes the search starts; any 32-bit number. */
   readonly seed: number;
-  /** What plugins before this one say of the refusal, "" = nothing. */
-  readonly words: string;
+  /** @returns what plugins before this one say of the refusal, "" = nothing. */
+  words(): string;
 }
 
 export class Preemptor {
   readonly #table: NodeTable;
+  readonly #watch: SchedulerWatch | undefined;
   readonly #budgetByKey = new Map<string, DisruptionBudget>();
   /** The same array for as long as no budget changes. */
   #budgets: readonly DisruptionBudget[] = [];
@@ -42,8 +46,9 @@ export class Preemptor {
   /** What was said of pods that fit nowhere; equal pods get the same outcome from the decider. */
   readonly #refused = new WeakMap<Outcome, TriedPreemption>();
 
-  constructor(table: NodeTable) {
+  constructor(table: NodeTable, watch?: SchedulerWatch) {
     this.#table = table;
+    this.#watch = watch;
   }
 
   setBudget(key: string, budget: DisruptionBudget | null): void {
@@ -52,13 +57,22 @@ export class Preemptor {
     this.#budgets = [...this.#budgetByKey.values()];
   }
 
-  /** @returns what was found for the outcome if that helped nobody, undefined when it is new. */
-  known(outcome: Outcome): TriedPreemption | undefined {
-    return this.#refused.get(outcome);
+  /** Looks for victims; what was found for the outcome before holds if it helped nobody. */
+  lookFor(refused: RefusedPod): TriedPreemption {
+    const watch = this.#watch;
+    const known = this.#refused.get(refused.outcome);
+    if (known !== undefined) {
+      watch?.preempted(refused.schedulerName, false, 0);
+      return known;
+    }
+    const started = watch?.now() ?? 0;
+    const tried = this.#try(refused, refused.words());
+    const helped = tried.preemption.nodeName !== "";
+    watch?.preempted(refused.schedulerName, helped, watch.now() - started);
+    return tried;
   }
 
-  /** Looks for victims. */
-  tryFor({ pod, outcome, nominations, seed, words }: RefusedPod): TriedPreemption {
+  #try({ pod, outcome, nominations, seed }: RefusedPod, words: string): TriedPreemption {
     const { decision, filtering, helpable } = outcome;
     if (decision.kind !== "unschedulable") throw new Error("preempt: the pod was not refused");
     const table = this.#table;

@@ -51,14 +51,13 @@ function placeLines({ winner, nodes }: Account, nodeName: string): string[] {
 }
 
 function verdictLines(account: Account): string[] {
-  const { winner, feasibleCount, nodes, tied, rejection } = account;
+  const { winner, feasibleCount, nodes, rejection } = account;
   if (rejection !== "") return [`No node is looked at: ${rejection}.`];
   if (winner === "") return [`None of ${nodes.length} nodes will do.`];
   const won = nodes.find(({ nodeName }) => nodeName === winner)!;
-  const drawn = tied > 1 ? `; ${tied} share the best total` : "";
   return [
     `${winner} wins: ${reasonToWin(account, won)}.`,
-    `${feasibleCount} of ${nodes.length} nodes will do${drawn}.`,
+    `${feasibleCount} of ${nodes.length} nodes will do.`,
   ];
 }
 

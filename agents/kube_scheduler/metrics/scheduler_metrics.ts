@@ -5,8 +5,14 @@
  * second, which is put through all of them beside its decision.
  * Source: pkg/scheduler/metrics of Kubernetes v1.36 (names, labels, buckets).
  */
-import { measureNext, NO_NODES_MESSAGE } from "../../../scheduler/mod.ts";
-import type { Action, GroupVerdict, Scheduler, Stopwatch } from "../../../scheduler/mod.ts";
+import { measureNext } from "../../../scheduler/mod.ts";
+import type {
+  Action,
+  GroupVerdict,
+  Scheduler,
+  SchedulerWatch,
+  Stopwatch,
+} from "../../../scheduler/mod.ts";
 import { Counter, exponential, Histogram, type Reading, readings } from "./series.ts";
 
 export type AttemptResult = "scheduled" | "unschedulable" | "error";
@@ -24,6 +30,15 @@ const SAMPLE_MILLIS = 1000;
 
 /** Points of a pod's way that the runner times itself. */
 export type TimedPoint = "PreBind" | "Bind";
+
+/** How pods passed a point together. */
+export interface Passage {
+  readonly point: TimedPoint;
+  /** That all plugins of the point took for each of the pods. */
+  readonly millis: number;
+  /** By pod: why it did not pass, null = it did; absent = all did. */
+  readonly errors?: readonly (Error | null)[];
+}
 
 export class SchedulerMetrics {
   readonly #attempts = new Counter("schedule_attempts_total", "Attempts by how they ended.");
@@ -61,9 +76,20 @@ export class SchedulerMetrics {
     "podgroup_schedule_attempts_total",
     "Attempts to start groups by how they ended.",
   );
+  readonly #groupSeconds = new Histogram(
+    "podgroup_scheduling_attempt_duration_seconds",
+    "From a group's turn to the verdict on it.",
+    ATTEMPT_BOUNDS,
+  );
+  readonly #groupAlgorithmSeconds = new Histogram(
+    "podgroup_scheduling_algorithm_duration_seconds",
+    "Deciding about a group.",
+    ATTEMPT_BOUNDS,
+  );
   readonly #pointSeconds = new Histogram(
     "framework_extension_point_duration_seconds",
-    "All plugins of a point for one pod; of PreFilter, Filter, PreScore and Score one pod a second.",
+    "All plugins of a point for one pod; of PostFilter, PreBind and Bind for every pod that comes " +
+      "there, of others for one pod a second.",
     POINT_BOUNDS,
   );
   readonly #pluginSeconds = new Histogram(
@@ -77,6 +103,11 @@ export class SchedulerMetrics {
     POINT_BOUNDS,
   );
   #nextSampleMillis = -Infinity;
+  /** Told by the scheduler itself of what only it knows to have happened. */
+  readonly watch: SchedulerWatch = {
+    now: () => this.now(),
+    preempted: (profile, helped, millis) => this.#preempted(profile, helped, millis),
+  };
 
   /** @param now a stopwatch, milliseconds with fractions */
   constructor(readonly now: () => number = () => performance.now()) {}
@@ -97,15 +128,17 @@ export class SchedulerMetrics {
     if (outOfPatience) this.#boundAfterFlush.add("");
   }
 
-  refused({ entry, isError, message, victims }: RejectAction): void {
-    const wasTried = entry.profile.preemption && !isError && message !== NO_NODES_MESSAGE;
-    if (wasTried) this.#preemptions.add("");
+  refused({ victims }: RejectAction): void {
     if (victims.length > 0) this.#victims.observe("", victims.length);
   }
 
-  groupTried({ result, schedulerName }: GroupVerdict): void {
+  groupTried({ result, schedulerName, time }: GroupVerdict): void {
     const name = result === "waitingOnPreemption" ? "waiting_on_preemption" : result;
-    this.#groups.add(`result="${name}",profile="${schedulerName}"`);
+    const labels = `result="${name}",profile="${schedulerName}"`;
+    this.#groups.add(labels);
+    if (time === null) return;
+    this.#groupAlgorithmSeconds.observe("", time.millis / 1000);
+    this.#groupSeconds.observe(labels, (this.now() - time.startedMillis) / 1000);
   }
 
   /** @param started what `now` said before the pods were decided about */
@@ -121,9 +154,24 @@ export class SchedulerMetrics {
     for (const [label, count] of times) this.#eventSeconds.observe(`event="${label}"`, each, count);
   }
 
-  /** @param millis that all plugins of the point took for the pod */
-  passed(point: TimedPoint, { profile }: Entry, isDone: boolean, millis: number): void {
-    this.#observePoint(point, isDone ? "Success" : "Error", profile.schedulerName, millis);
+  /** Neighbours of one profile that fared alike are counted at once. */
+  passed(
+    actions: readonly { readonly entry: Entry }[],
+    { point, millis, errors = [] }: Passage,
+  ): void {
+    const hasPassed = (at: number) => (errors[at] ?? null) === null;
+    for (let from = 0; from < actions.length;) {
+      const { profile } = actions[from].entry;
+      const isDone = hasPassed(from);
+      let to = from + 1;
+      while (to < actions.length && actions[to].entry.profile === profile) {
+        if (hasPassed(to) !== isDone) break;
+        to++;
+      }
+      const status = isDone ? "Success" : "Error";
+      this.#observePoint(point, status, profile.schedulerName, millis, to - from);
+      from = to;
+    }
   }
 
   /** Times the plugins over the pod that is next in turn, now and then. */
@@ -133,17 +181,30 @@ export class SchedulerMetrics {
     const stopwatch: Stopwatch = {
       now: this.now,
       point: (point, status, millis) => this.#observePoint(point, status, profile, millis),
-      plugin: (point, plugin, { status, millis, times }) => {
-        const labels = `plugin="${plugin}",extension_point="${point}",status="${status}"`;
-        this.#pluginSeconds.observe(labels, millis / 1000, times);
-      },
+      plugin: (point, plugin, run) => this.#observePlugin(point, plugin, run),
     };
     if (measureNext(scheduler, stopwatch)) this.#nextSampleMillis = nowMillis + SAMPLE_MILLIS;
   }
 
-  #observePoint(point: string, status: string, profile: string, millis: number): void {
+  #preempted(profile: string, helped: boolean, millis: number): void {
+    const status = helped ? "Success" : "Unschedulable";
+    this.#preemptions.add("");
+    this.#observePoint("PostFilter", status, profile, millis);
+    this.#observePlugin("PostFilter", "DefaultPreemption", { status, millis, times: 1 });
+  }
+
+  #observePoint(point: string, status: string, profile: string, millis: number, times = 1): void {
     const labels = `extension_point="${point}",status="${status}",profile="${profile}"`;
-    this.#pointSeconds.observe(labels, millis / 1000);
+    this.#pointSeconds.observe(labels, millis / 1000, times);
+  }
+
+  #observePlugin(
+    point: string,
+    plugin: string,
+    run: { readonly status: string; readonly millis: number; readonly times: number },
+  ): void {
+    const labels = `plugin="${plugin}",extension_point="${point}",status="${run.status}"`;
+    this.#pluginSeconds.observe(labels, run.millis / 1000, run.times);
   }
 
   /** @returns lines of /metrics. */
@@ -158,6 +219,8 @@ export class SchedulerMetrics {
       this.#preemptions,
       this.#victims,
       this.#groups,
+      this.#groupSeconds,
+      this.#groupAlgorithmSeconds,
       this.#pointSeconds,
       this.#pluginSeconds,
       this.#eventSeconds,
