@@ -10,6 +10,8 @@ import { RecordFields } from "../storage/record.ts";
 import type { StoreEvent } from "../types.ts";
 
 const EVENTS_FIELD = 11;
+/** Most batches hold one put and nothing else; they share what they leave empty. */
+const NOTHING: never[] = [];
 
 export interface EventOptions {
   readonly prevKv: boolean;
@@ -23,8 +25,9 @@ export class EventBatch {
   readonly revision: number;
   readonly #records: Uint8Array[] = [];
   /** As long as `#records` when previous values were asked for, else empty. */
-  readonly #previous: (Uint8Array | undefined)[] = [];
-  readonly #deleted: boolean[] = [];
+  #previous: (Uint8Array | undefined)[] = NOTHING;
+  /** As long as `#records` when one of them is a deletion, else empty. */
+  #deleted: boolean[] = NOTHING;
   #events: readonly StoreEvent[] | undefined;
   #encoded: Uint8Array | undefined;
   #ends: readonly number[] = [];
@@ -35,16 +38,22 @@ export class EventBatch {
     for (const version of versions) {
       const deleted = kv.versions.isTombstone(version);
       if (deleted ? options.noDelete : options.noPut) continue;
-      this.#deleted.push(deleted);
+      if (deleted || this.#deleted !== NOTHING) this.#noteDeleted(deleted);
       this.#records.push(kv.history.arena.viewAt(kv.versions.addressOf(version)));
       if (!options.prevKv) continue;
       const previous = kv.versions.previousOf(version);
       const shown = previous !== 0 && !kv.versions.isTombstone(previous) &&
         kv.versions.revisionOf(version) - 1 >= kv.compactRevision;
+      if (this.#previous === NOTHING) this.#previous = [];
       this.#previous.push(
         shown ? kv.history.arena.viewAt(kv.versions.addressOf(previous)) : undefined,
       );
     }
+  }
+
+  #noteDeleted(deleted: boolean): void {
+    if (this.#deleted === NOTHING) this.#deleted = this.#records.map(() => false);
+    this.#deleted.push(deleted);
   }
 
   /** Events in the batch; 0 when all were filtered out. */
@@ -92,6 +101,8 @@ export class EventBatch {
   }
 }
 
+const fields = new RecordFields();
+
 function keyValueOf(record: Uint8Array): StoreEvent["kv"] {
-  return new RecordFields().read(record, 0, record.length).toKeyValue();
+  return fields.read(record, 0, record.length).toKeyValue();
 }

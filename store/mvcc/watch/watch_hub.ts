@@ -135,9 +135,11 @@ export class WatchHub implements WatchAccess {
     }
     for (const group of touched) {
       const batch = new EventBatch(kv, group.matched, group, kv.revision);
-      group.matched.length = 0;
+      // One by one, as setting the length would throw the array's memory away each time.
+      while (group.matched.length > 0) group.matched.pop();
       if (batch.size === 0) continue;
-      for (const watcher of [...group.watchers]) this.#tell(watcher, batch);
+      // Whoever comes or goes meanwhile is passed over: it has seen this revision, or has ended.
+      for (const watcher of group.watchers) this.#tell(watcher, batch);
     }
   }
 
