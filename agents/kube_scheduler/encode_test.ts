@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { EMPTY_SPEC } from "../../scheduler/mod.ts";
-import { parseSchedulerConfig } from "./config.ts";
 import { encodeNode, encodeSpec } from "./encode.ts";
 import type { Container, Pod } from "./kinds.ts";
 import { nodeAllocatable, nonzeroRequests, podRequests } from "./requests.ts";
@@ -147,85 +146,4 @@ Deno.test("default spreading follows services and the controller", () => {
     controller: () => ({ metadata: { name: "r" }, spec: { selector } }),
   });
   assert.deepEqual(found.map(({ key }) => key), ["app", "app", "hash"]);
-});
-
-const HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
-
-Deno.test("a configuration without profiles is the default one", () => {
-  const result = parseSchedulerConfig(HEAD);
-  assert.equal(result.kind, "ok");
-  if (result.kind !== "ok") return;
-  const [profile] = result.config.profiles!;
-  assert.equal(profile.filters![0], "NodeUnschedulable");
-  assert.deepEqual(profile.scores![0], { name: "TaintToleration", weight: 3 });
-  assert.equal(profile.preemption, true);
-  assert.equal(result.config.queue!.longestBackoffMs, 10_000);
-});
-
-Deno.test("profiles disable, reweigh and configure plugins", () => {
-  const result = parseSchedulerConfig(`${HEAD}
-profiles:
-- schedulerName: packing
-  plugins:
-    score:
-      disabled: [{name: ImageLocality}]
-      enabled: [{name: NodeResourcesFit, weight: 9}]
-    postFilter:
-      disabled: [{name: "*"}]
-  pluginConfig:
-  - name: NodeResourcesFit
-    args:
-      scoringStrategy: {type: MostAllocated, resources: [{name: cpu, weight: 2}]}
-`);
-  assert.equal(result.kind, "ok");
-  if (result.kind !== "ok") return;
-  const [profile] = result.config.profiles!;
-  assert.deepEqual(profile.scores![0], { name: "NodeResourcesFit", weight: 9 });
-  assert.equal(profile.scores!.some(({ name }) => name === "ImageLocality"), false);
-  assert.deepEqual([profile.preemption, profile.deallocation], [false, false]);
-  assert.equal(profile.args!.NodeResourcesFit!.strategy!.type, "MostAllocated");
-});
-
-Deno.test("what can't be honoured is refused by name, all at once", () => {
-  const result = parseSchedulerConfig(`${HEAD}
-extenders: [{urlPrefix: "http://x"}]
-podMaxBackoffSeconds: 0
-`);
-  assert.deepEqual(result, {
-    kind: "error",
-    problems: [
-      "podMaxBackoffSeconds: Too small: expected number to be >=1",
-      "extenders: are not supported",
-    ],
-  });
-  const unknown = parseSchedulerConfig(
-    `${HEAD}profiles: [{plugins: {score: {enabled: [{name: Luck}]}}}]`,
-  );
-  assert.deepEqual(unknown, {
-    kind: "error",
-    problems: ["profiles.plugins: there is no plugin Luck"],
-  });
-});
-
-Deno.test("every plugin's arguments are read, and none are taken for one that has none", () => {
-  const config = (name: string, args: string) =>
-    parseSchedulerConfig(`${HEAD}
-profiles: [{ pluginConfig: [{ name: ${name}, args: ${args} }] }]
-`);
-  const kept = config("VolumeBinding", "{ bindTimeoutSeconds: 5 }");
-  assert(kept.kind === "ok");
-  assert.equal(kept.config.profiles![0].args!.VolumeBinding!.bindTimeoutMs, 5000);
-  assert.equal(config("DefaultPreemption", "{ minCandidateNodesAbsolute: 5 }").kind, "ok");
-  assert.equal(config("DynamicResources", "{ filterTimeout: 5s }").kind, "ok");
-  const problems: readonly [string, string, string][] = [
-    ["DefaultPreemption", "{ minCandidateNodesPercentage: 101 }", "minCandidateNodesPercentage"],
-    ["VolumeBinding", "{ shape: [{}] }", "is not supported"],
-    ["ImageLocality", "{ x: 1 }", "pluginConfig.ImageLocality: takes no arguments"],
-    ["Nothing", "{}", "there is no plugin Nothing"],
-  ];
-  for (const [name, args, expected] of problems) {
-    const refused = config(name, args);
-    assert(refused.kind === "error");
-    assert.match(refused.problems.join(), new RegExp(expected));
-  }
 });

@@ -104,6 +104,7 @@ Deno.test("where no domain is large enough nothing is kept, and a node may chang
     result: "unschedulable",
     message: words,
     schedulerName: PROFILE,
+    time: { startedMillis: 0, millis: 0 },
   });
   assert.deepEqual([...scheduler.table.cpuRequested.slice(0, 4)], [0, 0, 0, 0]);
   addNode(scheduler, "b2", "b", 60_000);
