@@ -207,10 +207,12 @@ export class Scheduler {
 
   /** A pod that the API says is on a node: ours confirmed, or anyone's. */
   setAssigned(pod: PodRow, nodeName: string, nowMs: number): void {
+    const isTried = this.#groups.isTried(pod.uid);
     const isKnown = isSamePlace(this.table.pod(pod.uid), pod, nodeName);
-    if (!isKnown || this.#groups.isTried(pod.uid)) this.#groups.interrupt(nowMs);
+    const wasAssumed = this.#assumed.delete(pod.uid);
+    if (isKnown && !isTried && !wasAssumed) return;
+    if (!isKnown || isTried) this.#groups.interrupt(nowMs);
     const before = this.table.pod(pod.uid);
-    this.#assumed.delete(pod.uid);
     this.queue.remove(pod.uid);
     this.#evictions.end(pod.uid);
     if (pod.terminating) this.#leaves(pod.uid);

@@ -189,7 +189,9 @@ class Runner implements RunningKubeScheduler {
     const handle = (changes: readonly Change<T>[]) => {
       const started = this.#metrics.now();
       const labels: string[] = [];
-      for (const change of changes) labels.push(...observe(change) ?? []);
+      for (const change of changes) {
+        for (const label of observe(change) ?? []) labels.push(label);
+      }
       this.#metrics.handled(labels, started);
       if (this.#synced) this.#wake(0);
     };

@@ -30,6 +30,7 @@ export function validateMeta(
   draft: KubeObject,
   old: KubeObject | null,
 ): FieldError[] {
+  if (old !== null && isKept(draft.metadata, old.metadata)) return [];
   const errors = validateObjectMeta(draft, resource);
   if (old?.metadata.deletionTimestamp === undefined) return errors;
   const known = new Set(old.metadata.finalizers);
@@ -44,6 +45,15 @@ export function validateMeta(
     });
   }
   return errors;
+}
+
+/** Whether metadata says nothing that was not checked when it was written: most changes of status. */
+function isKept(metadata: KubeObject["metadata"], before: KubeObject["metadata"]): boolean {
+  for (const name in metadata) {
+    const member = name as keyof typeof metadata;
+    if (metadata[member] !== before[member]) return false;
+  }
+  return true;
 }
 
 /** Restores what an update may not change; which version a draft names has been looked at. */

@@ -47,7 +47,8 @@ async function reportOne(core: Core, user: UserInfo, report: PodReport): Promise
 
 /** The pod with its report, sharing all that the report does not touch. */
 function reported(pod: KubeObject, { condition, nominatedNodeName }: PodReport): KubeObject {
-  const { resourceVersion: _, ...metadata } = pod.metadata;
+  // It names no version, so that it is tried again on a newer one.
+  const metadata = { ...pod.metadata, resourceVersion: undefined };
   const status: Record<string, unknown> = { ...pod.status };
   if (condition !== undefined) status.conditions = withCondition(pod.status?.conditions, condition);
   if (nominatedNodeName === "") delete status.nominatedNodeName;
