@@ -469,14 +469,17 @@ export class NodeTable implements LabelColumns {
     const rounded = hot.memoryNonzero[row] + memoryBytes > INEXACT_SUM ||
       hot.cpuNonzero[row] + cpuMilli > INEXACT_SUM;
     if (sign < 0 && rounded) hot.recount(row, this.#podsAt[row].map((it) => it.template.spec));
-    hot.weigh(row);
+    // A trial asks filters alone, and all is as it was when it ends.
+    if (!this.#onTrial) {
+      hot.weigh(row);
+      if (sign > 0) this.#priorities.add(spec.priority);
+      else this.#priorities.remove(spec.priority);
+    }
     this.ephemeralRequested[row] += sign * requests.ephemeralBytes;
     this.#countScalars(spec.requests.scalars, row, sign);
     for (const { ip, protocol, port } of spec.hostPorts) {
       countHolder(this.ports, { thing: `${protocol}/${port}`, row, way: ip }, sign);
     }
-    if (sign > 0) this.#priorities.add(spec.priority);
-    else this.#priorities.remove(spec.priority);
     this.index.change(pod, row, sign);
     if (spec.volumes !== NO_VOLUMES) this.attachments.change(spec.volumes, row, sign);
     this.#changed(row);

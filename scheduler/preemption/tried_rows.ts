@@ -9,8 +9,10 @@
  */
 
 import { FEASIBLE, UNRESOLVABLE } from "../plugin.ts";
+import type { PodRow } from "../pod_row.ts";
 import { RowSet } from "../structures/row_set.ts";
-import { costsLess, tryRow } from "./trial.ts";
+import { guestsOf } from "./nominations.ts";
+import { costsLess, priorityOf, tryRow } from "./trial.ts";
 import type { Candidate, TrialInput, Tried } from "./trial.ts";
 
 export interface TriedInput extends TrialInput {
@@ -27,12 +29,29 @@ const UNTRIED = -1;
 /** Numbered costs kept beyond one a row. */
 const MOST_COSTS = 1024;
 
+/** Who stays on a row whatever is tried; null; to whom it is promised. */
+type Standing = readonly (PodRow | null)[];
+
+/** @returns undefined when everyone stays */
+function standingOn(
+  { table, pod, nominations }: TrialInput,
+  row: number,
+): Standing | undefined {
+  const pods = table.podsAt(row);
+  const staying = pods.filter((other) => priorityOf(other) >= priorityOf(pod));
+  if (staying.length === pods.length) return undefined;
+  const promised = nominations.get(table.nodeName(row));
+  return promised === undefined ? staying : [...staying, null, ...guestsOf(promised, pod, table)];
+}
+
 export class TriedRows {
   /** Rows that eviction may help. */
   readonly helpable: RowSet;
   /** Those of them that are candidates, or were not tried as they are now. */
   readonly open: RowSet;
   readonly #tried: Tried[] = [];
+  /** Of rows that can't be cleared: what stood there when they were tried. */
+  readonly #standing: (Standing | undefined)[] = [];
   /** Number of the cost of each row's candidate, from 1. */
   readonly #costs: Int32Array;
   readonly #costNumbers = new Map<string, number>();
@@ -87,6 +106,7 @@ export class TriedRows {
     this.#tried[row] = tried;
     const isCandidate = typeof tried === "object" && tried.victims.length > 0;
     if (!isCandidate) this.open.put(row, false);
+    this.#standing[row] = typeof tried === "number" ? standingOn(input, row) : undefined;
     return this.#costs[row] = isCandidate ? this.#numberOf(tried) : NO_CANDIDATE;
   }
 
@@ -112,12 +132,22 @@ export class TriedRows {
   }
 
   /** Takes in that a row may have changed, and its verdict. */
-  #reopen({ table, filtering, verdicts }: TriedInput, row: number): void {
-    this.#costs[row] = UNTRIED;
+  #reopen(input: TriedInput, row: number): void {
+    const { table, filtering, verdicts } = input;
     const verdict = verdicts[row];
     const mayHelp = filtering.rejection === "" && table.alive[row] !== 0 &&
       verdict !== FEASIBLE && (verdict & UNRESOLVABLE) === 0;
+    const isOpen = mayHelp && !this.#isHopelessStill(input, row);
+    if (isOpen) this.#costs[row] = UNTRIED;
     this.helpable.put(row, mayHelp);
-    this.open.put(row, mayHelp);
+    this.open.put(row, isOpen);
+  }
+
+  /** Whether only those came or went that were taken off in vain. */
+  #isHopelessStill(input: TriedInput, row: number): boolean {
+    const before = this.#standing[row];
+    if (before === undefined) return false;
+    const now = standingOn(input, row);
+    return now?.length === before.length && now.every((pod, at) => pod === before[at]);
   }
 }
