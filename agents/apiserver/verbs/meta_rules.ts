@@ -47,7 +47,7 @@ export function validateMeta(
   return errors;
 }
 
-/** Whether metadata says nothing that was not checked when it was written: most changes of status. */
+/** Whether metadata says nothing new: all of it was checked when it was written. */
 function isKept(metadata: KubeObject["metadata"], before: KubeObject["metadata"]): boolean {
   for (const name in metadata) {
     const member = name as keyof typeof metadata;
