@@ -75,12 +75,17 @@ function formatScheduling(result: BenchResult): string {
       const evaluations = of("NodeEvaluationsPerCore", ({ Average }) => formatMillions(Average));
       const memory = of("PeakMemory", ({ Average }) => formatNumber(Average));
       const name = `${labels.Name}${client}`;
-      const mean = formatNumber(data.Average);
+      const { Average, SlowestSample, FastestSample } = data;
+      const spread = SlowestSample === undefined
+        ? ""
+        : ` (${formatNumber(SlowestSample)}–${formatNumber(FastestSample)})`;
+      const mean = formatNumber(Average) + spread;
       return `| ${name} | ${mean} | ${seconds} | ${attempt} | ${evaluations} | ${memory} |`;
     });
   const head = "| workload | pods/s | by second, p50 / p90 / p99 | attempt ms, p50 / p99 " +
     "| million nodes/s a core | MiB |\n|---|---|---|---|---|---|";
-  return `${head}\n${rows.join("\n")}\n\n${placeOf(result)} Means over each run.\n`;
+  return `${head}\n${rows.join("\n")}\n\n${placeOf(result)} ` +
+    "The median of three runs (slowest–fastest); each figure is the mean over its run.\n";
 }
 
 function formatDecisions(result: BenchResult): string {

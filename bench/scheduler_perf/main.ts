@@ -1,7 +1,8 @@
 /**
  * Claim: pods a second that the scheduler binds through the API server and a durable store.
- * In: --workload NAME (or a prefix; repeatable), --client direct|https, --json FILE. Out: a table
- * and bench/results/scheduler.json, rows as kube-scheduler's scheduler_perf writes them.
+ * In: --workload NAME (or a prefix; repeatable), --client direct|https, --samples N, --json FILE.
+ * Out: a table and bench/results/scheduler.json, rows as kube-scheduler's scheduler_perf writes
+ * them; of several samples the median run.
  * Never: runs two workloads in one process, where one would inherit the other's heap.
  */
 import { parseArgs } from "node:util";
@@ -12,6 +13,7 @@ import { runClients } from "./clients.ts";
 import { runClientsThread } from "./clients_thread.ts";
 import { NotServed } from "./executor.ts";
 import { Meters } from "./meters.ts";
+import { medianSample } from "./samples.ts";
 import { startServer } from "./server.ts";
 import { type Selected, selectWorkloads } from "./workload.ts";
 import { TEST_CASES } from "./workloads/mod.ts";
@@ -73,7 +75,7 @@ async function runApart(name: string, client: ClientKind): Promise<readonly Data
   try {
     const { code } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", import.meta.filename!, "--workload", name, "--client", client]
-        .concat("--json", json),
+        .concat("--samples", "1", "--json", json),
       stdin: "null",
     }).spawn().status;
     if (code !== 0) return null;
@@ -134,12 +136,18 @@ async function main(): Promise<number> {
     options: {
       workload: { type: "string", multiple: true, default: [] },
       client: { type: "string", default: "direct" },
+      samples: { type: "string", default: "3" },
       json: { type: "string" },
     },
   });
-  const { client } = values;
+  const { client, json } = values;
+  const samples = Number(values.samples);
   if (client !== "direct" && client !== "https") {
     console.error(`--client must be direct or https, not ${client}`);
+    return 2;
+  }
+  if (!Number.isSafeInteger(samples) || samples < 1) {
+    console.error(`--samples must be a whole number from 1 on, not ${values.samples}`);
     return 2;
   }
   const runs = chosen(values.workload, client);
@@ -147,24 +155,38 @@ async function main(): Promise<number> {
     console.error(`no workload is named ${values.workload.join(", ")}`);
     return 2;
   }
-  const items: DataItem[] = [];
-  for (const { selected, client } of runs) {
-    try {
-      const rows = runs.length === 1
-        ? await runWorkload(selected, client)
-        : await runApart(selected.name, client);
-      items.push(...rows ?? []);
+  try {
+    const items = runs.length === 1 && samples === 1
+      ? await runWorkload(runs[0].selected, runs[0].client)
+      : await runAll(runs, samples, json);
+    if (items.length > 0) report(items);
+    console.log(`written to ${await writeResult("scheduler", items, json)}`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof NotServed)) throw error;
+    console.error(`SKIP ${runs[0].selected.name}: ${error.message}`);
+    return 1;
+  }
+}
+
+/** Every run once, then every run again, so that no row has all its samples in a bad minute. */
+async function runAll(
+  runs: readonly Run[],
+  samples: number,
+  json: string | undefined,
+): Promise<readonly DataItem[]> {
+  const taken = runs.map((): (readonly DataItem[])[] => []);
+  const medians = () => taken.flatMap((found) => found.length === 0 ? [] : medianSample(found));
+  for (let sample = 1; sample <= samples; sample++) {
+    for (const [index, { selected, client }] of runs.entries()) {
+      const items = await runApart(selected.name, client);
+      if (items === null) continue;
+      taken[index].push(items);
       // A run of all takes minutes; one that is cut short keeps what it has measured.
-      await writeResult("scheduler", items, values.json);
-    } catch (error) {
-      if (!(error instanceof NotServed)) throw error;
-      console.error(`SKIP ${selected.name}: ${error.message}`);
-      return 1;
+      await writeResult("scheduler", medians(), json);
     }
   }
-  if (items.length > 0) report(items);
-  console.log(`written to ${await writeResult("scheduler", items, values.json)}`);
-  return 0;
+  return medians();
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { NotServed } from "./executor.ts";
 import { runWorkload } from "./main.ts";
+import { medianSample } from "./samples.ts";
 import { ThroughputCollector } from "./throughput.ts";
 import { resolveCount, selectWorkloads } from "./workload.ts";
 import { TEST_CASES } from "./workloads/mod.ts";
@@ -31,6 +32,22 @@ Deno.test("a last window that is too short to be a sample counts in the mean onl
   collector.add(10, 1100);
   assert.deepEqual(collector.samples(), [1000]);
   assert.equal(Math.round(collector.toItem("x").data.Average), 918);
+});
+
+Deno.test("of several runs the median one is reported whole, and how far apart they were", () => {
+  const run = (pods: number) => [
+    { data: { Average: pods }, unit: "pods/s", labels: { Metric: "SchedulingThroughput" } },
+    { data: { Average: pods / 10 }, unit: "MiB", labels: { Metric: "PeakMemory" } },
+  ];
+  const [throughput, memory] = medianSample([run(300), run(100), run(200)]);
+  assert.deepEqual(throughput.data, {
+    Average: 200,
+    Samples: 3,
+    SlowestSample: 100,
+    FastestSample: 300,
+  });
+  assert.equal(memory.data.Average, 20);
+  assert.equal(medianSample([run(5), run(9)])[0].data.Average, 5);
 });
 
 Deno.test("workloads are found by full name, by case and by upstream's names of variants", () => {
