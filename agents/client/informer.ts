@@ -227,7 +227,7 @@ export class Informer<T extends KubeObject = KubeObject> {
         break;
       }
       if (event.type === "DELETED") {
-        if (this.#store.drop(objectKey(event.object)) !== undefined) {
+        if (this.#store.drop(event.object) !== undefined) {
           changes.push({ type: "delete", object: event.object });
         }
       } else if (event.type !== "BOOKMARK") {
@@ -254,8 +254,10 @@ export class Informer<T extends KubeObject = KubeObject> {
   #replace(items: readonly T[], resourceVersion: string): void {
     const changes: Change<T>[] = [];
     const present = new Set(items.map(objectKey));
-    for (const key of [...this.#store.keys()]) {
-      if (!present.has(key)) changes.push({ type: "delete", object: this.#store.drop(key)! });
+    for (const object of this.#store.list()) {
+      if (present.has(objectKey(object))) continue;
+      this.#store.drop(object);
+      changes.push({ type: "delete", object });
     }
     for (const object of items) this.#put(object, changes);
     this.#resourceVersion = resourceVersion;

@@ -5,9 +5,6 @@
  */
 import type { KubeObject } from "../api/meta.ts";
 
-/** The index that every store has: objects by namespace. */
-export const BY_NAMESPACE = "namespace";
-
 /** Gives the values under which an object is found; none leaves it out of the index. */
 export type IndexFunction<T extends KubeObject = KubeObject> = (object: T) => readonly string[];
 
@@ -44,19 +41,25 @@ export function compareResourceVersions(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
+/** What is known under one name, version after version. */
+interface Kept<T> {
+  object: T;
+}
+
 export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T> {
-  readonly #objects = new Map<string, T>();
+  /** Namespace, "" for objects without, -> name. */
+  readonly #namespaces = new Map<string, Map<string, Kept<T>>>();
+  #size = 0;
   readonly #functions = new Map<string, IndexFunction<T>>();
-  /** Index name -> value -> keys, so that most updates of an object leave its indexes alone. */
-  readonly #indexes = new Map<string, Map<string, Set<string>>>();
+  /** Index name -> value; most updates of an object leave its indexes alone. */
+  readonly #indexes = new Map<string, Map<string, Set<Kept<T>>>>();
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>> = {}) {
-    this.addIndex(BY_NAMESPACE, (object) => [object.metadata.namespace ?? ""]);
     for (const [name, index] of Object.entries(indexes)) this.addIndex(name, index);
   }
 
   get size(): number {
-    return this.#objects.size;
+    return this.#size;
   }
 
   /** Adds an index and fills it; one that exists already stays as it is. */
@@ -64,68 +67,79 @@ export class ObjectStore<T extends KubeObject = KubeObject> implements Lister<T>
     if (this.#functions.has(name)) return;
     this.#functions.set(name, index);
     this.#indexes.set(name, new Map());
-    for (const [key, object] of this.#objects) this.#link(name, key, [], index(object));
+    for (const named of this.#namespaces.values()) {
+      for (const kept of named.values()) this.#link(name, kept, [], index(kept.object));
+    }
   }
 
   /** @returns what stood there before. */
   put(object: T): T | undefined {
-    const key = objectKey(object);
-    const old = this.#objects.get(key);
-    this.#objects.set(key, object);
-    for (const [name, valuesOf] of this.#functions) {
-      // The key names the namespace, so another version of the object is found there already.
-      if (old !== undefined && name === BY_NAMESPACE) continue;
-      this.#link(name, key, old === undefined ? [] : valuesOf(old), valuesOf(object));
+    const { namespace = "", name = "" } = object.metadata;
+    let named = this.#namespaces.get(namespace);
+    if (named === undefined) this.#namespaces.set(namespace, named = new Map());
+    const known = named.get(name);
+    const old = known?.object;
+    const kept = known ?? { object };
+    if (known === undefined) {
+      named.set(name, kept);
+      this.#size++;
+    } else known.object = object;
+    for (const [index, valuesOf] of this.#functions) {
+      this.#link(index, kept, old === undefined ? [] : valuesOf(old), valuesOf(object));
     }
     return old;
   }
 
-  /** @returns what was dropped. */
-  drop(key: string): T | undefined {
-    const old = this.#objects.get(key);
-    if (old === undefined) return undefined;
-    for (const [name, valuesOf] of this.#functions) this.#link(name, key, valuesOf(old), []);
-    this.#objects.delete(key);
-    return old;
+  /** @param metadata of any version of the object. @returns what was dropped. */
+  drop({ metadata: { namespace = "", name = "" } }: KubeObject): T | undefined {
+    const named = this.#namespaces.get(namespace);
+    const kept = named?.get(name);
+    if (named === undefined || kept === undefined) return undefined;
+    for (const [index, valuesOf] of this.#functions) {
+      this.#link(index, kept, valuesOf(kept.object), []);
+    }
+    named.delete(name);
+    if (named.size === 0) this.#namespaces.delete(namespace);
+    this.#size--;
+    return kept.object;
   }
 
-  getByKey(key: string): T | undefined {
-    return this.#objects.get(key);
-  }
-
-  keys(): IterableIterator<string> {
-    return this.#objects.keys();
-  }
-
-  get(target: { readonly namespace?: string; readonly name: string }): T | undefined {
-    const { namespace, name } = target;
-    return this.#objects.get(namespace ? `${namespace}/${name}` : name);
+  get({ namespace = "", name }: Parameters<Lister["get"]>[0]): T | undefined {
+    return this.#namespaces.get(namespace)?.get(name)?.object;
   }
 
   list(namespace = ""): readonly T[] {
-    return namespace === "" ? [...this.#objects.values()] : this.byIndex(BY_NAMESPACE, namespace);
+    if (namespace !== "") return objectsOf(this.#namespaces.get(namespace)?.values());
+    const all: T[] = [];
+    for (const named of this.#namespaces.values()) {
+      for (const { object } of named.values()) all.push(object);
+    }
+    return all;
   }
 
   byIndex(index: string, value: string): readonly T[] {
     const values = this.#indexes.get(index);
     if (values === undefined) throw new Error(`no index named "${index}"`);
-    const found = values.get(value);
-    return found === undefined ? [] : Array.from(found, (key) => this.#objects.get(key)!);
+    return objectsOf(values.get(value));
   }
 
-  /** Moves a key from the values it had in an index to those it has. */
-  #link(name: string, key: string, before: readonly string[], now: readonly string[]): void {
+  /** Moves an object from the values it had in an index to those it has. */
+  #link(name: string, kept: Kept<T>, before: readonly string[], now: readonly string[]): void {
     if (before.length === 1 && now.length === 1 && before[0] === now[0]) return;
     const index = this.#indexes.get(name)!;
     for (const value of before) {
-      const keys = now.includes(value) ? undefined : index.get(value);
-      keys?.delete(key);
-      if (keys?.size === 0) index.delete(value);
+      const known = now.includes(value) ? undefined : index.get(value);
+      known?.delete(kept);
+      if (known?.size === 0) index.delete(value);
     }
     for (const value of now) {
-      const keys = index.get(value);
-      if (keys === undefined) index.set(value, new Set([key]));
-      else keys.add(key);
+      const known = index.get(value);
+      if (known === undefined) index.set(value, new Set([kept]));
+      else known.add(kept);
     }
   }
+}
+
+function objectsOf<T>(all: Iterable<Kept<T>> | undefined): readonly T[] {
+  return all === undefined ? [] : Array.from(all, ({ object }) => object);
 }
