@@ -187,16 +187,16 @@ export class Executor {
     namespace: string,
     { claim, group }: { readonly claim?: string; readonly group?: string },
   ): Promise<void> {
-    const more = {
-      ...(claim === undefined
-        ? {}
-        : { volumes: [{ name: "vol", persistentVolumeClaim: { claimName: claim } }] }),
-      ...(group === undefined ? {} : { schedulingGroup: { podGroupName: group } }),
-    };
-    const whole = Object.keys(more).length === 0
-      ? template
-      : { ...template, spec: { ...template.spec as object, ...more } };
-    await this.#create(whole, { namespace });
+    if (claim === undefined && group === undefined) {
+      await this.#create(template, { namespace });
+      return;
+    }
+    const spec: Record<string, unknown> = { ...template.spec as object };
+    if (claim !== undefined) {
+      spec.volumes = [{ name: "vol", persistentVolumeClaim: { claimName: claim } }];
+    }
+    if (group !== undefined) spec.schedulingGroup = { podGroupName: group };
+    await this.#create({ ...template, spec }, { namespace });
   }
 
   async #createGang(namespace: string, index: number, minCount: number): Promise<void> {
@@ -317,7 +317,7 @@ export class Executor {
   /** @param setsStatus writes the status too, which a create ignores for some kinds. */
   async #create(
     template: Template,
-    metadata: {
+    { name, namespace, labels }: {
       readonly name?: string;
       readonly namespace?: string;
       readonly labels?: Readonly<Record<string, string>>;
@@ -325,15 +325,11 @@ export class Executor {
     setsStatus = false,
   ): Promise<KubeObject> {
     const resource = resourceOf(template);
-    const { namespace, ...rest } = metadata;
-    const object = {
-      ...template,
-      metadata: {
-        ...template.metadata,
-        ...rest,
-        ...(resource.namespaced ? { namespace } : {}),
-      },
-    } as KubeObject;
+    const metadata: Record<string, unknown> = { ...template.metadata };
+    if (name !== undefined) metadata.name = name;
+    if (labels !== undefined) metadata.labels = labels;
+    if (resource.namespaced) metadata.namespace = namespace;
+    const object: KubeObject = { ...template, metadata };
     const created = await this.#reach.client.create(resource, object);
     if (!setsStatus) return created;
     return this.#reach.client.update(resource, { ...created, status: object.status }, {
@@ -359,11 +355,20 @@ function gangName(index: number): string {
   return `gang-${index}`;
 }
 
-const BY_KIND: Readonly<Record<string, Resource>> = { Pod: pods, Node: nodes };
+/** Resources found so far, by version and kind. */
+const found = new Map<string, Resource>();
 
 /** Errors: throws when the API server serves no such kind. */
 function resourceOf({ apiVersion = "", kind = "" }: KubeObject | Template): Resource {
-  if (BY_KIND[kind] !== undefined) return BY_KIND[kind];
+  const key = `${apiVersion}/${kind}`;
+  let resource = found.get(key);
+  if (resource === undefined) found.set(key, resource = findByKind(apiVersion, kind));
+  return resource;
+}
+
+function findByKind(apiVersion: string, kind: string): Resource {
+  if (kind === pods.kind) return pods;
+  if (kind === nodes.kind) return nodes;
   const [version, group = ""] = apiVersion.split("/").reverse();
   const row = resources.find((candidate) =>
     candidate.kind === kind && candidate.group === group && candidate.version === version
