@@ -11,6 +11,7 @@ import type {
   DeleteOptions,
   PodReport,
   WatchStream,
+  WriteOptions,
 } from "../api/call.ts";
 import type { KubeList, KubeObject, UserInfo } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
@@ -77,7 +78,7 @@ class InProcessClient implements Client {
     object: T,
     options: CreateOptions = {},
   ): Promise<T> {
-    const { subresource, name, ...rest } = options;
+    const { subresource, name } = options;
     const place = {
       namespace: object.metadata?.namespace,
       // The name of a new object travels inside it; a subresource hangs on a named one.
@@ -85,7 +86,8 @@ class InProcessClient implements Client {
       subresource,
     };
     const target = this.#at(resource, place);
-    return objectOf<T>(await this.#port.call({ ...target, verb: "create", object, options: rest }));
+    const call = { ...target, verb: "create", object, options: forWrite(options) } as const;
+    return objectOf<T>(await this.#port.call(call));
   }
 
   async update<T extends KubeObject>(
@@ -93,9 +95,10 @@ class InProcessClient implements Client {
     object: T,
     options: UpdateOptions = {},
   ): Promise<T> {
-    const { subresource, ...rest } = options;
-    const target = this.#at(resource, { ...object.metadata, subresource });
-    return objectOf<T>(await this.#port.call({ ...target, verb: "update", object, options: rest }));
+    const { namespace, name } = object.metadata ?? {};
+    const target = this.#at(resource, { namespace, name, subresource: options.subresource });
+    const call = { ...target, verb: "update", object, options: forWrite(options) } as const;
+    return objectOf<T>(await this.#port.call(call));
   }
 
   async patch<T extends KubeObject>(
@@ -160,6 +163,18 @@ class InProcessClient implements Client {
       user: this.#user,
     };
   }
+}
+
+const NO_OPTIONS: WriteOptions = Object.freeze({});
+
+/** @returns the options without what only names the object. */
+function forWrite(options: CreateOptions): WriteOptions {
+  for (const field in options) {
+    if (field === "subresource" || field === "name") continue;
+    const { subresource: _subresource, name: _name, ...rest } = options;
+    return rest;
+  }
+  return NO_OPTIONS;
 }
 
 function objectOf<T extends KubeObject>(answer: ApiAnswer): T {
