@@ -193,15 +193,16 @@ type Draft = { -readonly [Part in keyof VolumeNeeds]: VolumeNeeds[Part] };
 interface Resolving {
   readonly lookup: VolumeLookup;
   readonly draft: Draft;
-  readonly waiting: Claim[];
-  readonly sources: string[];
+  waiting: readonly Claim[];
+  sources: readonly string[];
   isOpen: boolean;
 }
 
 /** Adds what a bound claim demands. @returns why it can't be used, "" when it can. */
-function addBound({ draft, lookup, sources }: Resolving, claim: Claim): string {
+function addBound(resolving: Resolving, claim: Claim): string {
+  const { draft, lookup } = resolving;
   const name = claim.spec!.volumeName!;
-  sources.push(name);
+  resolving.sources = [...resolving.sources, name];
   const volume = lookup.volume(name);
   if (volume === undefined) {
     return "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
@@ -239,7 +240,7 @@ function addWaiting(resolving: Resolving, claim: Claim): string {
     const attachment = { driver: provisioner, handle: `claim ${claimKey(namespace, name)}` };
     draft.attachments = [...draft.attachments, attachment];
   }
-  resolving.waiting.push(claim);
+  resolving.waiting = [...resolving.waiting, claim];
   return "";
 }
 
@@ -250,15 +251,9 @@ export function resolveVolumes(pod: Pod, lookup: VolumeLookup): ResolvedVolumes 
   for (const volume of pod.spec.volumes ?? []) {
     const name = claimName(pod, volume);
     if (name === null) continue;
-    resolving ??= {
-      lookup,
-      draft: { ...NO_VOLUMES, disks },
-      waiting: [],
-      sources: [],
-      isOpen: false,
-    };
     const { namespace = "" } = pod.metadata;
-    resolving.sources.push(claimKey(namespace, name));
+    resolving ??= { ...NO_CLAIMS, lookup, draft: { ...NO_VOLUMES, disks } };
+    resolving.sources = [...resolving.sources, claimKey(namespace, name)];
     const claim = lookup.claim(namespace, name);
     const reason = claim === undefined ? missing(name, volume) : addClaim(resolving, claim);
     if (resolving.draft.rejection === "") resolving.draft.rejection = reason;

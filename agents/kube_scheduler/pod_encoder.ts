@@ -109,5 +109,6 @@ function sameDemands(a: PodSpec, b: PodSpec): boolean {
 const OTHERS: ReadonlySet<string> = new Set(["nodeName", "volumes"]);
 
 function hasImages({ volumes = [] }: PodSpec): boolean {
-  return volumes.some(({ image }) => image !== undefined);
+  for (const { image } of volumes) if (image !== undefined) return true;
+  return false;
 }

@@ -17,13 +17,16 @@ export interface Selectors {
 
 type LabelMap = Readonly<Record<string, string>>;
 
+const NO_LABELS: LabelMap = {};
+const UNSELECTED: readonly Requirement[] = [];
+
 function servicesOf(pod: Pod, selectors: Selectors): LabelMap {
-  const labels: Record<string, string> = {};
+  let labels = NO_LABELS;
   for (const { spec } of selectors.services(pod.metadata.namespace ?? "")) {
     const selector = spec?.selector as LabelMap | undefined;
     if (selector === undefined || selector === null) continue;
     if (matchesLabels(encodeLabelMap(selector), pod.metadata.labels ?? {})) {
-      Object.assign(labels, selector);
+      labels = { ...labels, ...selector };
     }
   }
   return labels;
@@ -33,7 +36,7 @@ function servicesOf(pod: Pod, selectors: Selectors): LabelMap {
 export function defaultSelector(pod: Pod, selectors: Selectors): readonly Requirement[] {
   const labels = servicesOf(pod, selectors);
   const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller);
-  if (owner === undefined) return encodeLabelMap(labels);
+  if (owner === undefined) return labels === NO_LABELS ? UNSELECTED : encodeLabelMap(labels);
   const place = { namespace: pod.metadata.namespace ?? "", name: owner.name };
   switch (`${owner.apiVersion}/${owner.kind}`) {
     case "v1/ReplicationController": {

@@ -7,7 +7,17 @@ import type { Change } from "../../client/informer.ts";
 import { isFinished } from "../encode.ts";
 import type { Pod } from "../kinds.ts";
 
-const SUFFIX = { add: "Add", update: "Update", delete: "Delete" } as const;
+const NONE: readonly string[] = [];
+const ASSIGNED = {
+  add: ["AssignedPodAdd"],
+  update: ["AssignedPodUpdate"],
+  delete: ["AssignedPodDelete"],
+} as const;
+const UNSCHEDULABLE = {
+  add: ["UnschedulablePodAdd"],
+  update: ["UnschedulablePodUpdate"],
+  delete: ["UnschedulablePodDelete"],
+} as const;
 
 /** @param profiles by the name that pods call for */
 export function labelsOf(
@@ -17,8 +27,8 @@ export function labelsOf(
   const change = isFinished(object) ? "delete" : type;
   if (object.spec.nodeName) {
     const isBinding = change === "update" && !old?.spec.nodeName;
-    return [`AssignedPod${isBinding ? "Add" : SUFFIX[change]}`];
+    return ASSIGNED[isBinding ? "add" : change];
   }
   const { schedulerName = "default-scheduler" } = object.spec;
-  return profiles.has(schedulerName) ? [`UnschedulablePod${SUFFIX[change]}`] : [];
+  return profiles.has(schedulerName) ? UNSCHEDULABLE[change] : NONE;
 }

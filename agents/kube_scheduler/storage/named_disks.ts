@@ -4,13 +4,16 @@
  * Never: disks of other kinds, which any number of pods may mount.
  * Source: Kubernetes v1.36 scheduler plugin VolumeRestrictions.
  */
+import { NO_VOLUMES } from "../../../scheduler/mod.ts";
 import type { NamedDisk } from "../../../scheduler/mod.ts";
 import type { Pod, Volume } from "../kinds.ts";
 
-const NO_DISKS: readonly NamedDisk[] = [];
+const NO_DISKS = NO_VOLUMES.disks;
 
 /** @returns the disk behind a volume under each of its names. */
-function disksOf({ gcePersistentDisk, awsElasticBlockStore, iscsi, rbd }: Volume): NamedDisk[] {
+function disksOf(
+  { gcePersistentDisk, awsElasticBlockStore, iscsi, rbd }: Volume,
+): readonly NamedDisk[] {
   if (gcePersistentDisk !== undefined) {
     const { pdName, readOnly = false } = gcePersistentDisk;
     return [{ name: `gce/${pdName}`, isReadOnly: readOnly }];
@@ -22,7 +25,7 @@ function disksOf({ gcePersistentDisk, awsElasticBlockStore, iscsi, rbd }: Volume
   if (iscsi !== undefined) {
     return [{ name: `iscsi/${iscsi.iqn}`, isReadOnly: iscsi.readOnly ?? false }];
   }
-  if (rbd === undefined) return [];
+  if (rbd === undefined) return NO_DISKS;
   const { monitors, pool = "rbd", image, readOnly = false } = rbd;
   // Known to every monitor of its cluster, and one in common makes it the same.
   return monitors.map((monitor) => ({
@@ -33,7 +36,10 @@ function disksOf({ gcePersistentDisk, awsElasticBlockStore, iscsi, rbd }: Volume
 
 /** @returns the disks that the pod's volumes name. */
 export function namedDisks({ spec: { volumes } }: Pod): readonly NamedDisk[] {
-  if (volumes === undefined) return NO_DISKS;
-  const disks = volumes.flatMap(disksOf);
-  return disks.length === 0 ? NO_DISKS : disks;
+  let all = NO_DISKS;
+  for (const volume of volumes ?? []) {
+    const disks = disksOf(volume);
+    if (disks.length > 0) all = [...all, ...disks];
+  }
+  return all;
 }

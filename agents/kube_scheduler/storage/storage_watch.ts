@@ -96,8 +96,10 @@ export class StorageWatch {
     this.#open.delete(uid);
     for (const source of known.sources) {
       const users = this.#users.get(source);
-      users?.delete(uid);
-      if (users?.size === 0) this.#users.delete(source);
+      if (users?.has(uid) !== true) continue;
+      // Mostly a pod has its claims for itself, and taking the last one out of a set is dear.
+      if (users.size === 1) this.#users.delete(source);
+      else users.delete(uid);
     }
   }
 
