@@ -4,7 +4,22 @@
  * each naming the flag to change. Never: touches disk or network.
  */
 import { z } from "zod";
-import { type FlagProblem, path, problemsOf, type RawFlags, wholeNumber } from "./flag_shapes.ts";
+import { parseDuration } from "./api/time.ts";
+import { type FlagProblem, path, problemsOf, type RawFlags } from "./flag_shapes.ts";
+
+/** The lease that says who works. */
+export interface LeaseConfig {
+  /** How long the others wait for a leader that is silent, seconds. Default 15. */
+  readonly durationSeconds: number;
+  /** How long a leader tries to renew before it gives up, seconds. Default 2/3 of the duration. */
+  readonly renewSeconds: number;
+  /** Between two attempts, seconds. Default 2/15 of the duration. */
+  readonly retrySeconds: number;
+  /** Default "kube-system". */
+  readonly namespace: string;
+  /** null = the component's own. */
+  readonly name: string | null;
+}
 
 /** What a component that runs apart from the API server is told. */
 export interface ComponentConfig {
@@ -12,8 +27,7 @@ export interface ComponentConfig {
   readonly kubeconfig: string;
   /** Whether several of it share the work by one doing it all. Default true. */
   readonly leaderElect: boolean;
-  /** How long the others wait for a leader that is silent, seconds. Default 15. */
-  readonly leaseSeconds: number;
+  readonly lease: LeaseConfig;
   /** A KubeSchedulerConfiguration, for the scheduler; null = all defaults. */
   readonly schedulerConfig: string | null;
 }
@@ -23,16 +37,41 @@ export const COMPONENT_OPTIONS: readonly (readonly [flags: string, help: string]
   ["--kubeconfig <path>", "how to reach the cluster (default: .balsa/kubeconfig)"],
   ["--leader-elect <true|false>", "of several, let one work at a time (default: true)"],
   [
-    "--leader-elect-lease-duration <seconds>",
-    "how long a silent leader is waited for (default: 15)",
+    "--leader-elect-lease-duration <time>",
+    "how long a silent leader is waited for (default: 15s)",
   ],
+  ["--leader-elect-renew-deadline <time>", "how long a leader tries to renew (default: 10s)"],
+  ["--leader-elect-retry-period <time>", "between two attempts (default: 2s)"],
+  ["--leader-elect-resource-name <name>", "of the lease (default: the component's)"],
+  ["--leader-elect-resource-namespace <name>", "of the lease (default: kube-system)"],
 ];
+
+/** Seconds, as a number or as a time such as 1m30s. */
+const seconds = z.string().transform((text, context) => {
+  const value = /^\d+$/.test(text) ? Number(text) : (parseDuration(text) ?? NaN) / 1e9;
+  if (!(value > 0 && value <= 3600)) {
+    context.addIssue("must be a time above 0 and up to 1h, such as 15s");
+  }
+  return value;
+});
+
+/** Attempts are spread by as much, so the deadline must leave room for a late one. */
+const JITTER = 1.2;
 
 const FLAGS = z.strictObject({
   kubeconfig: path.default(".balsa/kubeconfig"),
   leaderElect: z.enum(["true", "false"], "must be true or false").default("true"),
-  leaderElectLeaseDuration: wholeNumber(2, 3600).default(15),
+  leaderElectLeaseDuration: seconds.refine(
+    (value) => value >= 2 && Number.isInteger(value),
+    "must be whole seconds, at least 2",
+  )
+    .default(15),
+  leaderElectRenewDeadline: seconds.optional(),
+  leaderElectRetryPeriod: seconds.optional(),
+  leaderElectResourceName: z.string().min(1).optional(),
+  leaderElectResourceNamespace: z.string().min(1).default("kube-system"),
   schedulerConfig: path.optional(),
+  config: path.optional(),
 });
 
 /**
@@ -43,10 +82,27 @@ export function validateComponentFlags(raw: RawFlags): ComponentConfig | readonl
   const parsed = FLAGS.safeParse(raw);
   if (!parsed.success) return problemsOf(parsed.error, raw);
   const flags = parsed.data;
+  const durationSeconds = flags.leaderElectLeaseDuration;
+  const renewSeconds = flags.leaderElectRenewDeadline ?? durationSeconds * 2 / 3;
+  const retrySeconds = flags.leaderElectRetryPeriod ?? durationSeconds * 2 / 15;
+  if (renewSeconds >= durationSeconds) {
+    const message = "must be less than --leader-elect-lease-duration";
+    return [{ flag: "--leader-elect-renew-deadline", message }];
+  }
+  if (retrySeconds * JITTER >= renewSeconds) {
+    const message = `must be less than --leader-elect-renew-deadline divided by ${JITTER}`;
+    return [{ flag: "--leader-elect-retry-period", message }];
+  }
   return {
     kubeconfig: flags.kubeconfig,
     leaderElect: flags.leaderElect === "true",
-    leaseSeconds: flags.leaderElectLeaseDuration,
-    schedulerConfig: flags.schedulerConfig ?? null,
+    lease: {
+      durationSeconds,
+      renewSeconds,
+      retrySeconds,
+      namespace: flags.leaderElectResourceNamespace,
+      name: flags.leaderElectResourceName ?? null,
+    },
+    schedulerConfig: flags.schedulerConfig ?? flags.config ?? null,
   };
 }

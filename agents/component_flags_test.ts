@@ -13,9 +13,19 @@ Deno.test("flags of components: defaults, and every problem by the flag's name",
   assert.deepEqual(validateComponentFlags({}), {
     kubeconfig: ".balsa/kubeconfig",
     leaderElect: true,
-    leaseSeconds: 15,
+    lease: {
+      durationSeconds: 15,
+      renewSeconds: 10,
+      retrySeconds: 2,
+      namespace: "kube-system",
+      name: null,
+    },
     schedulerConfig: null,
   });
+  for (const flag of ["schedulerConfig", "config"]) {
+    const config = validateComponentFlags({ [flag]: "profiles.yaml" });
+    assert.equal(!isProblemList(config) && config.schedulerConfig, "profiles.yaml");
+  }
   const wrong = validateComponentFlags({
     kubeconfig: "",
     leaderElect: "maybe",
@@ -23,6 +33,31 @@ Deno.test("flags of components: defaults, and every problem by the flag's name",
   });
   const expected = ["--kubeconfig", "--leader-elect", "--leader-elect-lease-duration"];
   assert.deepEqual(flagsOf(wrong), expected);
+});
+
+Deno.test("flags of the lease: times in upstream's form, each shorter than the one before", () => {
+  const config = validateComponentFlags({
+    leaderElectLeaseDuration: "1m",
+    leaderElectRenewDeadline: "30s",
+    leaderElectRetryPeriod: "1500ms",
+    leaderElectResourceName: "mine",
+    leaderElectResourceNamespace: "team",
+  });
+  assert(!isProblemList(config), JSON.stringify(config));
+  assert.deepEqual(config.lease, {
+    durationSeconds: 60,
+    renewSeconds: 30,
+    retrySeconds: 1.5,
+    namespace: "team",
+    name: "mine",
+  });
+  const cases: readonly [Readonly<Record<string, string>>, string][] = [
+    [{ leaderElectLeaseDuration: "soon" }, "--leader-elect-lease-duration"],
+    [{ leaderElectRenewDeadline: "15s" }, "--leader-elect-renew-deadline"],
+    [{ leaderElectRetryPeriod: "9s" }, "--leader-elect-retry-period"],
+    [{ leaderElectRetryPeriod: "0s" }, "--leader-elect-retry-period"],
+  ];
+  for (const [raw, flag] of cases) assert.deepEqual(flagsOf(validateComponentFlags(raw)), [flag]);
 });
 
 Deno.test("flags of an API server apart: a store is needed, and a key with its certificate", () => {

@@ -95,6 +95,7 @@ function addComponents(balsa: Command): void {
   const schedulerCommand = balsa.command("scheduler")
     .description("Run the scheduler apart from the API server; of several, one works")
     .option("--scheduler-config <path>", "a KubeSchedulerConfiguration")
+    .option("--config <path>", "the same, by kube-scheduler's name for it")
     .action((flags: RawFlags) =>
       keepUp("scheduler", validateComponentFlags(flags), bringUpScheduler)
     );

@@ -84,10 +84,9 @@ async function bringUpComponent(
       leadership = await acquireLeadership({
         client,
         clock: systemClock,
-        namespace: "kube-system",
-        name: component.name,
+        ...config.lease,
+        name: config.lease.name ?? component.name,
         identity: `${Deno.hostname()}_${crypto.randomUUID()}`,
-        durationSeconds: config.leaseSeconds,
         onFailure: (error) => log("warn", "the lease can't be had", { error: error.message }),
       }, giveUp.signal);
       void leadership.lost.then(() => failed.resolve(new Error("the lead is lost")));

@@ -1,7 +1,7 @@
 /**
  * Holds a lease for one of several equal processes: acquire, renew, resign.
  * In: a Client, a clock, the name of the lease, who this is. Out: leadership, and when it is lost.
- * Never: leads on after it could not renew for two thirds of the lease; decides (`plan_leader.ts`).
+ * Never: leads on after it could not renew in time; decides (`plan_leader.ts`).
  * Source: client-go tools/leaderelection (v1.36): leases of 15 s, renewed every 2 s.
  */
 import type { KubeObject } from "../../api/meta.ts";
@@ -28,6 +28,10 @@ export interface ElectionOptions {
   readonly identity: string;
   /** How long others wait for a leader that is silent, seconds. Default 15. */
   readonly durationSeconds?: number;
+  /** From one renewal to the next, at most, seconds. Default: two thirds of the lease. */
+  readonly renewSeconds?: number;
+  /** Between two attempts, seconds. Default: two fifteenths of the lease. */
+  readonly retrySeconds?: number;
   /** Told of attempts that failed; the next follows by itself. */
   readonly onFailure?: (error: ApiError) => void;
 }
@@ -70,12 +74,19 @@ class LeaseCandidate {
   readonly durationMillis: number;
   /** From asking for the lease to asking for it again with success, at most. */
   readonly renewWithinMillis: number;
+  readonly #retryMillis: number;
   #observed: Observed = NOTHING_SEEN;
 
   constructor(options: ElectionOptions) {
     this.#options = options;
     this.durationMillis = (options.durationSeconds ?? DEFAULT_SECONDS) * 1000;
-    this.renewWithinMillis = this.durationMillis * RENEW_WITHIN;
+    const { renewSeconds, retrySeconds } = options;
+    this.renewWithinMillis = renewSeconds === undefined
+      ? this.durationMillis * RENEW_WITHIN
+      : renewSeconds * 1000;
+    this.#retryMillis = retrySeconds === undefined
+      ? this.durationMillis * RETRY_AFTER
+      : retrySeconds * 1000;
   }
 
   /** Takes the lease, or renews it. @returns whether it is this candidate's now */
@@ -116,7 +127,7 @@ class LeaseCandidate {
   pause(): Promise<void> {
     const { clock } = this.#options;
     const spread = 1 + clock.random() * (JITTER - 1);
-    return sleep(clock, this.durationMillis * RETRY_AFTER * spread);
+    return sleep(clock, this.#retryMillis * spread);
   }
 
   async #read(): Promise<KubeObject | null> {

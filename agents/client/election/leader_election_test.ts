@@ -6,10 +6,12 @@ import { MemoryApi } from "../../../tests/fakes/memory_api.ts";
 import { leases } from "../../api/resources.ts";
 import { serviceUnavailable } from "../../api/status.ts";
 import type { Client } from "../client.ts";
-import { acquireLeadership, type Leadership } from "./leader_election.ts";
+import { acquireLeadership, type ElectionOptions, type Leadership } from "./leader_election.ts";
 import { type LeaderRecord, observe, planElection, resigned } from "./plan_leader.ts";
 
 const LEASE = { namespace: "kube-system", name: "kube-scheduler" };
+
+type Times = Pick<ElectionOptions, "durationSeconds" | "renewSeconds" | "retrySeconds">;
 
 /** One process: it begins anew whenever it has lost or left the lead. */
 class Process {
@@ -24,6 +26,7 @@ class Process {
     readonly clock: ManualClock,
     readonly identity: string,
     readonly onLead: () => void,
+    readonly times: Times = {},
   ) {
     const client = api.client();
     const reachable = new Proxy(client, {
@@ -53,7 +56,7 @@ class Process {
     const { clock, identity } = this;
     while (!this.#abort.signal.aborted) {
       const lead = await acquireLeadership(
-        { client, clock, identity, ...LEASE },
+        { client, clock, identity, ...LEASE, ...this.times },
         this.#abort.signal,
       );
       this.leads = lead;
@@ -66,7 +69,7 @@ class Process {
   }
 }
 
-function world(count: number) {
+function world(count: number, times: Times = {}) {
   const clock = new ManualClock();
   const api = new MemoryApi(clock);
   /** Who led at the same time as another began to. */
@@ -76,7 +79,7 @@ function world(count: number) {
   };
   const processes = Array.from(
     { length: count },
-    (_, i) => new Process(api, clock, `p${i}`, onLead),
+    (_, i) => new Process(api, clock, `p${i}`, onLead, times),
   );
   const leaders = () => processes.filter(({ leads }) => leads !== null);
   return { clock, api, processes, leaders, rivals };
@@ -96,6 +99,21 @@ Deno.test("leader election: one leads, and goes on; cut off, it stops before ano
   await clock.advance(10_000);
   assert.equal(leaders().length, 1);
   assert.notEqual(leaders()[0], first);
+  for (const process of processes) process.stop();
+});
+
+Deno.test("leader election: the times of a lease may be set one by one", async () => {
+  const times = { durationSeconds: 60, renewSeconds: 4, retrySeconds: 1 };
+  const { clock, processes, leaders } = world(2, times);
+  await clock.advance(2_000);
+  const [first] = leaders();
+  first.isCutOff = true;
+  await clock.advance(4_500);
+  assert.deepEqual(leaders(), [], "it stops after the deadline");
+  await clock.advance(40_000);
+  assert.deepEqual(leaders(), [], "the lease is not over");
+  await clock.advance(30_000);
+  assert.equal(leaders().length, 1);
   for (const process of processes) process.stop();
 });
 
