@@ -41,7 +41,7 @@ class HttpsClient implements Client {
 
   constructor(options: HttpsClientOptions) {
     this.#transport = openTransport(options);
-    this.#bindConcurrency = options.bindConcurrency ?? 64;
+    this.#bindConcurrency = options.bindConcurrency ?? 512;
   }
 
   get<T extends KubeObject>(resource: Resource, target: Place): Promise<T> {

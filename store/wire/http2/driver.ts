@@ -11,6 +11,9 @@ import type { ByteSocket } from "./socket.ts";
 
 /** Reading stops while this much waits to be written. */
 const CLOGGED_BYTES = 4 * 1024 * 1024;
+/** A read is parsed in pieces of this size; where they take long, other work goes between. */
+const PIECE_BYTES = 16 * 1024;
+const TURN_MILLIS = 5;
 
 export type DriverOptions = Omit<ConnectionOptions, "onOutput" | "onClosing"> & {
   /** The socket is closed and every stream was told. */
@@ -20,6 +23,7 @@ export type DriverOptions = Omit<ConnectionOptions, "onOutput" | "onClosing"> & 
 export class ConnectionDriver {
   readonly connection: Http2Connection;
   readonly #socket: ByteSocket;
+  readonly #now: () => number;
   readonly #onClosed: (reason: CloseReason) => void;
   #writing = false;
   #scheduled = false;
@@ -30,6 +34,7 @@ export class ConnectionDriver {
 
   constructor(socket: ByteSocket, options: DriverOptions) {
     this.#socket = socket;
+    this.#now = options.now;
     this.#onClosed = options.onClosed ?? (() => {});
     this.connection = new Http2Connection({
       ...options,
@@ -58,12 +63,25 @@ export class ConnectionDriver {
    * @returns when to read on, if not at once
    */
   take(bytes: Uint8Array): void | Promise<void> {
-    this.#reading = true;
-    this.connection.receive(bytes);
-    this.#reading = false;
-    this.#wake();
+    const end = this.#now() + TURN_MILLIS;
+    for (let at = 0; at < bytes.length;) {
+      if (at > 0 && this.#now() >= end) return this.#takeLater(bytes.subarray(at));
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      this.#reading = true;
+      this.connection.receive(piece);
+      this.#reading = false;
+      this.#wake();
+      at += piece.length;
+    }
     if (this.connection.pendingBytes < CLOGGED_BYTES || this.#socketClosed) return;
     return new Promise((resolve) => this.#unclogged = resolve);
+  }
+
+  /** Lets the thread write, and look at its other sockets, before it reads on. */
+  async #takeLater(bytes: Uint8Array): Promise<void> {
+    // Immediates would run again and again before a socket is looked at.
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    await this.take(bytes);
   }
 
   #wake(): void {

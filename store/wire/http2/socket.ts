@@ -41,6 +41,8 @@ export interface ByteSocket {
 /** What an idle connection holds; one whose read fills it goes on with the larger buffer. */
 const FIRST_READ_BYTES = 2 * 1024;
 const READ_BYTES = 64 * 1024;
+/** What a TLS socket encrypts at once; it copies whatever lies beyond anew for each such part. */
+const TLS_WRITE_BYTES = 48 * 1024;
 
 const ANONYMOUS = { commonName: null, organizations: [], certificate: null } as const;
 
@@ -119,14 +121,21 @@ export function socketOfTls(socket: TLSSocket): ByteSocket {
       socket.on("close", finish);
       socket.on("error", finish);
     },
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        if (socket.destroyed) return reject(new Error("socket closed"));
-        // The connection reuses its buffer after the callback, which is when TLS has copied it.
-        socket.write(bytes, (error) => error ? reject(error) : resolve());
-      }),
+    async write(bytes) {
+      for (let at = 0; at < bytes.length; at += TLS_WRITE_BYTES) {
+        await writeTls(socket, bytes.subarray(at, at + TLS_WRITE_BYTES));
+      }
+    },
     close: () => socket.end(() => socket.destroy()),
   };
+}
+
+function writeTls(socket: TLSSocket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (socket.destroyed) return reject(new Error("socket closed"));
+    // The connection reuses its buffer after the callback, which is when TLS has copied it.
+    socket.write(bytes, (error) => error ? reject(error) : resolve());
+  });
 }
 
 /**
