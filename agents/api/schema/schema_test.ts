@@ -199,8 +199,19 @@ Deno.test("repeated keys are found with their paths", () => {
     ['{"a":{"b":1},"c":{"b":1}}', []],
     ['{"a":"{\\"a\\":1}","b":["a","a"]}', []],
     ['{"\\u0061":1,"a":2}', ['duplicate field "a"']],
+    ['{"a":{"b":1.0},"a":{"b":1.0}}', ['duplicate field "a"']],
+    ['{"a":1}\n', []],
   ];
-  for (const [text, expected] of cases) assert.deepEqual(findDuplicates(text), expected, text);
+  for (const [text, expected] of cases) {
+    assert.deepEqual(findDuplicates(text, JSON.parse(text)), expected, text);
+  }
+});
+
+Deno.test("keys that stand once are not found, however the text is written", () => {
+  fc.assert(fc.property(fc.jsonValue(), fc.constantFrom("", " ", "\t"), (value, indent) => {
+    const text = JSON.stringify(value, null, indent);
+    assert.deepEqual(findDuplicates(text, JSON.parse(text)), []);
+  }));
 });
 
 Deno.test("tables know keys, numbers and inline fields", () => {

@@ -93,10 +93,11 @@ function checkBody(parts: BodyParts, value: object, json: string): readonly stri
   if (kind !== type.kind || String(apiVersion).split("/").pop() !== type.version) return [];
   const subject = `${type.kind} in version ${JSON.stringify(type.version)} ` +
     `cannot be handled as a ${type.kind}: `;
+  const duplicates = json === "" || validation === "Ignore" ? [] : findDuplicates(json, value);
   const checked = checkAs(type, value);
   if (checked.kind === "error") throw badRequest(subject + checked.message);
   if (validation === "Ignore") return [];
-  const problems = json === "" ? checked.unknown : [...findDuplicates(json), ...checked.unknown];
+  const problems = [...duplicates, ...checked.unknown];
   if (problems.length > 0 && validation === "Strict") {
     throw badRequest(subject + strictMessage(problems));
   }

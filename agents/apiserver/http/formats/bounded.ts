@@ -53,7 +53,7 @@ function readAsJson(text: string): unknown {
   if (!/^\s*\{/.test(text)) return undefined;
   try {
     const value = parseJson(text);
-    return findDuplicates(text).length === 0 ? value : undefined;
+    return findDuplicates(text, value).length === 0 ? value : undefined;
   } catch {
     return undefined;
   }
