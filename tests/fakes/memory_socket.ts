@@ -10,13 +10,15 @@ class MemoryEnd implements ByteSocket {
   other: MemoryEnd | null = null;
   #onRead: ((bytes: Uint8Array) => void | Promise<void>) | null = null;
   #onEnd = () => {};
-  #early: Uint8Array[] = [];
+  /** Written and not yet read. */
+  #waiting: Uint8Array[] = [];
+  #isBusy = false;
   closed = false;
 
   start(onRead: (bytes: Uint8Array) => void | Promise<void>, onEnd: () => void): void {
     this.#onRead = onRead;
     this.#onEnd = onEnd;
-    for (const bytes of this.#early.splice(0)) void onRead(bytes);
+    void this.#feed(onRead);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -27,8 +29,19 @@ class MemoryEnd implements ByteSocket {
   }
 
   #take(bytes: Uint8Array): void {
-    if (this.#onRead === null) this.#early.push(bytes);
-    else void this.#onRead(bytes);
+    this.#waiting.push(bytes);
+    if (this.#onRead !== null) void this.#feed(this.#onRead);
+  }
+
+  /** Reads on once the reader is done with what it has. */
+  async #feed(onRead: (bytes: Uint8Array) => void | Promise<void>): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    while (this.#waiting.length > 0) {
+      const busy = onRead(this.#waiting.shift()!);
+      if (busy !== undefined) await busy;
+    }
+    this.#isBusy = false;
   }
 
   close(): void {
