@@ -55,6 +55,11 @@ export function priorityOf(pod: PodRow): number {
   return pod.template.spec.priority;
 }
 
+/** Whether no filter can tell two pods of one row apart. */
+function isAlike(a: PodRow, b: PodRow): boolean {
+  return a.template === b.template && a.terminating === b.terminating;
+}
+
 function startOf(pod: PodRow): number {
   return pod.startMs === 0 ? Infinity : pod.startMs;
 }
@@ -140,11 +145,17 @@ export function tryRow(input: TrialInput, verdicts: Uint32Array, row: number): T
   }
   const { violating, free } = splitByBudget(potential.sort(byImportance), budgets);
   const victims: PodRow[] = [];
+  // Who could not be spared, as long as nobody was since: a pod like it can't be, either.
+  let doomed: PodRow | null = null;
   // Pods whose eviction would break a budget are spared first, then the most important ones.
   const reprieve = (other: PodRow): boolean => {
-    trial.putBack(other);
-    if (trial.verdict() === FEASIBLE) return true;
-    trial.takeOff(other);
+    if (doomed === null || !isAlike(doomed, other)) {
+      trial.putBack(other);
+      doomed = null;
+      if (trial.verdict() === FEASIBLE) return true;
+      trial.takeOff(other);
+      doomed = other;
+    }
     victims.push(other);
     return false;
   };
