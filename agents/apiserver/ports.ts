@@ -100,16 +100,20 @@ export function randomFrom(fill: (bytes: Uint8Array) => void): Random {
   };
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const HEX_DIGITS = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
+const DASH = 45;
+/** Reused: a text made of many small ones is put together when it is read first. */
+const codes = new Array<number>(36).fill(DASH);
 
 function formatUuid(pool: Uint8Array, at: number): string {
-  let out = "";
+  let next = 0;
   for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) out += "-";
+    if (i === 4 || i === 6 || i === 8 || i === 10) codes[next++] = DASH;
     let byte = pool[at + i];
     if (i === 6) byte = (byte & 0x0f) | 0x40;
     if (i === 8) byte = (byte & 0x3f) | 0x80;
-    out += HEX[byte];
+    codes[next++] = HEX_DIGITS[byte >> 4];
+    codes[next++] = HEX_DIGITS[byte & 15];
   }
-  return out;
+  return String.fromCharCode(...codes);
 }

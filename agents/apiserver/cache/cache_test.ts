@@ -185,8 +185,8 @@ Deno.test("a draft comes back for exactly its bytes, once", () => {
   const drafts = new DraftTable();
   const draft = { kind: "Pod", apiVersion: "v1", metadata: { name: "p" } };
   const value = encodeStored(draft);
-  const written = { value, draft };
-  drafts.add("k", written);
+  const written = { key: "k", value, draft, stored: null };
+  drafts.add(written);
   for (let i = 0; i < value.length; i++) {
     const other = value.slice();
     other[i] ^= 1;
@@ -198,7 +198,7 @@ Deno.test("a draft comes back for exactly its bytes, once", () => {
   shifted.set(value, 1);
   assert.equal(drafts.take("k", shifted.subarray(1)), written);
   assert.equal(drafts.take("k", value), undefined);
-  drafts.add("k", written);
-  drafts.remove("k", { value, draft });
+  drafts.add(written);
+  drafts.remove({ ...written });
   assert.equal(drafts.take("k", value), written);
 });

@@ -5,19 +5,23 @@
  */
 import { Buffer } from "node:buffer";
 import type { KubeObject } from "../../api/meta.ts";
+import type { StoredObject } from "./stored_object.ts";
 
 export interface WrittenDraft {
+  readonly key: string;
   readonly value: Uint8Array;
   /** Must not be changed any more. */
   readonly draft: KubeObject;
+  /** The version that it has become, once the store has told of it. */
+  stored: StoredObject | null;
 }
 
 export class DraftTable {
   readonly #drafts = new Map<string, WrittenDraft>();
 
-  /** Remembers what is about to be written under a key. */
-  add(key: string, written: WrittenDraft): void {
-    this.#drafts.set(key, written);
+  /** Remembers what is about to be written. */
+  add(written: WrittenDraft): void {
+    this.#drafts.set(written.key, written);
   }
 
   /** @returns what was written as exactly these bytes, which is forgotten; undefined otherwise. */
@@ -28,8 +32,8 @@ export class DraftTable {
     return written;
   }
 
-  /** Forgets a write that is over, whether or not it came back. */
-  remove(key: string, written: WrittenDraft): void {
-    if (this.#drafts.get(key) === written) this.#drafts.delete(key);
+  /** Forgets a write that is over and has not come back. */
+  remove(written: WrittenDraft): void {
+    if (this.#drafts.get(written.key) === written) this.#drafts.delete(written.key);
   }
 }

@@ -246,7 +246,8 @@ export class Feed {
   #storedOf(key: string, { value, modRevision }: KeyValue): StoredObject {
     const written = this.drafts.take(key, value);
     if (written === undefined) return new StoredObject(key, value, modRevision);
-    return new StoredObject(key, written.value, modRevision, written.draft);
+    written.stored = new StoredObject(written.key, written.value, modRevision, written.draft);
+    return written.stored;
   }
 
   #advance(revision: number): void {

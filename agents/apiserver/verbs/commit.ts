@@ -8,6 +8,7 @@ import { requestEntityTooLarge } from "../../api/status.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { sharedJson } from "../cache/shared_specs.ts";
 import { convertDraft } from "../custom/webhook.ts";
+import type { WrittenDraft } from "../cache/draft_table.ts";
 import { StoredObject } from "../cache/stored_object.ts";
 import { copyJson, encodeKey, encodeStored } from "../registry.ts";
 import { reservationsOf } from "./reservations.ts";
@@ -56,12 +57,11 @@ export async function commitBytes(
   const { draft, expectedRevision, resource } = parts;
   // A put without a lease would take the object's time to live away.
   const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
-  const written = { value, draft };
-  const old = expectedRevision === 0
-    ? null
-    : cacheOf(core, resource).get(parts.key)?.object ?? null;
+  const written: WrittenDraft = { key: parts.key, value, draft, stored: null };
+  const old = () =>
+    expectedRevision === 0 ? null : cacheOf(core, resource).get(parts.key)?.object ?? null;
   const reserved = reservationsOf(resource, { key: parts.key, old, next: draft });
-  core.feed.drafts.add(parts.key, written);
+  core.feed.drafts.add(written);
   const answer = await core.store.txn({
     kind: "txn",
     compare: [
@@ -71,14 +71,13 @@ export async function commitBytes(
     success: [{ kind: "put", key, value, lease }, ...reserved.operations],
     failure: [],
   });
-  core.feed.drafts.remove(parts.key, written);
+  if (written.stored === null) core.feed.drafts.remove(written);
   if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "write");
   if (!answer.succeeded) {
     await core.feed.waitFor(answer.revision);
     return null;
   }
-  const cached = cacheOf(core, resource).get(parts.key);
-  if (cached?.revision === answer.revision) return cached;
+  if (written.stored?.revision === answer.revision) return written.stored;
   return new StoredObject(parts.key, value, answer.revision, draft);
 }
 
@@ -89,7 +88,11 @@ export async function commitDelete(
 ): Promise<number | null> {
   const { current, resource } = parts;
   const key = encodeKey(current.key);
-  const reserved = reservationsOf(resource, { key: current.key, old: current.object, next: null });
+  const reserved = reservationsOf(resource, {
+    key: current.key,
+    old: () => current.object,
+    next: null,
+  });
   const answer = await core.store.txn({
     kind: "txn",
     compare: [{ key, target: "mod", result: "equal", value: current.revision }],

@@ -25,19 +25,19 @@ const NONE: Reservations = { compare: [], operations: [] };
 /**
  * What a write must add to its transaction.
  * @param change.key the object's, kept beside each number for whoever looks into the store
- * @param change.old null for a create
+ * @param change.old as it stands, asked for only where it counts; null for a create
  * @param change.next null for a removal
  */
 export function reservationsOf(
   resource: Resource,
   change: {
     readonly key: string;
-    readonly old: KubeObject | null;
+    readonly old: () => KubeObject | null;
     readonly next: KubeObject | null;
   },
 ): Reservations {
   if (resource !== services) return NONE;
-  const before = numbersOf(change.old);
+  const before = numbersOf(change.old());
   const after = numbersOf(change.next);
   const taken = [...after].filter((key) => !before.has(key)).map(encodeKey);
   const freed = [...before].filter((key) => !after.has(key)).map(encodeKey);
