@@ -264,17 +264,17 @@ class Runner implements RunningKubeScheduler {
   #observePod({ type, object, old }: Change<Pod>): void {
     const nowMillis = this.#clock.nowMillis();
     const uid = object.metadata.uid ?? "";
-    this.#storage.forget(uid);
+    const found = this.#storage.forget(object);
     this.#devices.forget(uid);
     if (type === "delete" || isFinished(object)) return this.scheduler.removePod(uid, nowMillis);
     const { nodeName = "", schedulerName = "default-scheduler" } = object.spec;
     if (nodeName !== "") {
       const known = this.scheduler.table.pod(uid)?.pod;
-      const { needs } = this.#binder.resolve(object);
+      const { needs } = found ?? this.#binder.resolve(object);
       const row = this.#encoder.assigned(object, needs, { old, known });
       this.scheduler.setAssigned(row, nodeName, nowMillis);
     } else if (this.scheduler.profiles.has(schedulerName)) {
-      const volumes = this.#binder.resolve(object);
+      const volumes = found ?? this.#binder.resolve(object);
       this.#storage.waits(object, volumes);
       this.#devices.waits(object);
       const row = this.#encoder.waiting(object, volumes.needs);

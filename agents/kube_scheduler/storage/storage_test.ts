@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import type { KubeObject } from "../../api/meta.ts";
 import type { Change } from "../../client/informer.ts";
+import { NO_VOLUMES } from "../../../scheduler/mod.ts";
 import type { StorageEvent } from "../../../scheduler/mod.ts";
+import type { ResolvedVolumes } from "../encode_volumes.ts";
 import type { Pod } from "../kinds.ts";
 import {
   capacityEvent,
@@ -80,9 +82,21 @@ Deno.test("what a change of storage tells", () => {
   });
 });
 
-function podOf(uid: string): Pod {
-  return { metadata: { namespace: "default", name: uid, uid } } as unknown as Pod;
+const VOLUMES = [{ name: "v" }];
+
+function podOf(uid: string, volumes = VOLUMES): Pod {
+  return {
+    metadata: { namespace: "default", name: uid, uid },
+    spec: { volumes },
+  } as unknown as Pod;
 }
+
+function found(sources: readonly string[], isOpen: boolean): ResolvedVolumes {
+  return { needs: NO_VOLUMES, waiting: [], sources, isOpen };
+}
+
+const BOUND = found(["default/x", "pv"], false);
+const OPEN = found(["default/other"], true);
 
 Deno.test("a change concerns the pods that were resolved from it, or that anything concerns", () => {
   const watch = new StorageWatch();
@@ -91,29 +105,65 @@ Deno.test("a change concerns the pods that were resolved from it, or that anythi
     const { pods, events } = watch.takeChanged();
     return [pods.map(({ metadata }) => metadata.uid), events.length];
   };
-  const bound = { sources: ["default/x", "pv"], isOpen: false };
-  const open = { sources: ["default/other"], isOpen: true };
   volumes(change(null, {}));
   assert.deepEqual(taken(), [[], 0]);
-  watch.waits(podOf("a"), bound);
-  watch.waits(podOf("b"), open);
-  watch.waits(podOf("none"), { sources: [], isOpen: false });
+  watch.waits(podOf("a"), BOUND);
+  watch.waits(podOf("b"), OPEN);
+  watch.waits(podOf("none"), found([], false));
   claims(change({}, {}));
   const { pods, events: [event] } = watch.takeChanged();
   assert.deepEqual(pods.map(({ metadata }) => metadata.uid), ["a"]);
   // Looking at the pod again forgets it for a moment; the event still means it.
-  watch.forget("a");
+  watch.forget(podOf("a"));
   assert.deepEqual(event.resource === "persistentVolumeClaim" && [...event.users], ["a"]);
-  watch.waits(podOf("a"), bound);
+  watch.waits(podOf("a"), BOUND);
   volumes(change(null, {}));
   assert.deepEqual(taken(), [["b"], 1]);
   volumes({ type: "delete", object: make({}, "pv") });
   assert.deepEqual(taken(), [["b", "a"], 0]);
   classes(change(null, {}));
   assert.deepEqual(taken(), [["b"], 1]);
-  watch.forget("a");
-  watch.forget("b");
+  watch.forget(podOf("a"));
+  watch.forget(podOf("b"));
   claims(change({}, {}));
   volumes(change(null, {}));
   assert.deepEqual(taken(), [[], 0]);
+});
+
+Deno.test("several pods may name one claim, each until it is forgotten", () => {
+  const watch = new StorageWatch();
+  const [[, claims]] = watch.handlers();
+  for (const uid of ["a", "b", "c"]) watch.waits(podOf(uid), BOUND);
+  for (const [gone, left] of [["a", ["b", "c"]], ["b", ["c"]], ["c", []]] as const) {
+    watch.forget(podOf(gone));
+    claims(change({}, {}));
+    assert.deepEqual(watch.takeChanged().pods.map(({ metadata }) => metadata.uid), left);
+  }
+});
+
+Deno.test("what was found holds until something that it was found from changes", () => {
+  const watch = new StorageWatch();
+  const [[, claims], [, volumes], [, classes]] = watch.handlers();
+  const pod = podOf("a");
+  const cases: readonly [ResolvedVolumes, () => void, boolean][] = [
+    [BOUND, () => {}, true],
+    [BOUND, () => claims(change({}, {})), false],
+    [BOUND, () => volumes({ type: "delete", object: make({}, "pv") }), false],
+    [BOUND, () => volumes(change({}, {})), true],
+    [BOUND, () => classes(change(null, {})), true],
+    [OPEN, () => classes(change(null, {})), false],
+    [OPEN, () => volumes(change(null, {})), false],
+    [OPEN, () => claims(change({}, {})), true],
+    // Whoever was told looks for itself, though nothing has changed since.
+    [OPEN, () => (classes(change(null, {})), watch.takeChanged()), false],
+  ];
+  cases.forEach(([wanted, happens, holds], index) => {
+    watch.waits(pod, wanted);
+    happens();
+    assert.equal(watch.forget(pod), holds ? wanted : undefined, `case ${index}`);
+    watch.takeChanged();
+  });
+  watch.waits(pod, BOUND);
+  assert.equal(watch.forget(podOf("a", [{ name: "v" }])), undefined);
+  assert.equal(watch.forget(pod), undefined);
 });

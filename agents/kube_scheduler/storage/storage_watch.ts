@@ -27,7 +27,9 @@ const NOBODY: ReadonlySet<string> = new Set();
 /** What is kept of a pod that waits. */
 interface Waiting {
   readonly pod: Pod;
-  readonly sources: readonly string[];
+  readonly found: ResolvedVolumes;
+  /** Whether it was handed out to be looked at again. */
+  isTold: boolean;
 }
 
 export class StorageWatch {
@@ -77,10 +79,11 @@ export class StorageWatch {
   }
 
   /** Remembers a pod for as long as it waits. @param found of its volumes, just now */
-  waits(pod: Pod, { sources, isOpen }: Pick<ResolvedVolumes, "sources" | "isOpen">): void {
+  waits(pod: Pod, found: ResolvedVolumes): void {
+    const { sources, isOpen } = found;
     if (sources.length === 0) return;
     const { uid = "" } = pod.metadata;
-    this.#pods.set(uid, { pod, sources });
+    this.#pods.set(uid, { pod, found, isTold: false });
     if (isOpen) this.#open.add(uid);
     for (const source of sources) {
       const users = this.#users.get(source);
@@ -89,18 +92,32 @@ export class StorageWatch {
     }
   }
 
-  forget(uid: string): void {
+  /**
+   * Ends what `waits` began, if it did.
+   *
+   * @returns what is found of the pod's volumes, if that is as it was then
+   */
+  forget({ metadata: { uid = "" }, spec: { volumes } }: Pod): ResolvedVolumes | undefined {
     const known = this.#pods.get(uid);
-    if (known === undefined) return;
+    if (known === undefined) return undefined;
+    const { found } = known;
+    const isCurrent = this.#isCurrent(known) && known.pod.spec.volumes === volumes;
     this.#pods.delete(uid);
-    this.#open.delete(uid);
-    for (const source of known.sources) {
+    if (found.isOpen) this.#open.delete(uid);
+    for (const source of found.sources) {
       const users = this.#users.get(source);
       if (users?.has(uid) !== true) continue;
       // Mostly a pod has its claims for itself, and taking the last one out of a set is dear.
       if (users.size === 1) this.#users.delete(source);
       else users.delete(uid);
     }
+    return isCurrent ? found : undefined;
+  }
+
+  #isCurrent({ isTold, found: { sources, isOpen } }: Waiting): boolean {
+    if (isTold || isOpen && this.#changedForOpen) return false;
+    for (const source of sources) if (this.#changed.has(source)) return false;
+    return true;
   }
 
   /** @returns waiting pods to be looked at again, then to be told of events in this order. */
@@ -113,7 +130,12 @@ export class StorageWatch {
     this.#events = [];
     this.#changedForOpen = false;
     this.#changed.clear();
-    return { pods: Array.from(uids, (uid) => this.#pods.get(uid)!.pod), events };
+    const pods = Array.from(uids, (uid) => {
+      const waiting = this.#pods.get(uid)!;
+      waiting.isTold = true;
+      return waiting.pod;
+    });
+    return { pods, events };
   }
 
   #tell(event: StorageEvent | null): void {
