@@ -14,7 +14,7 @@ import { openTransport } from "./transport/https.ts";
 import type { Transport, TransportOptions } from "./transport/transport.ts";
 
 export type HttpsClientOptions = TransportOptions & {
-  /** Bindings in flight at the same time. Default 64. */
+  /** Bindings in flight at the same time. Default 256. */
   readonly bindConcurrency?: number;
 };
 
@@ -41,7 +41,7 @@ class HttpsClient implements Client {
 
   constructor(options: HttpsClientOptions) {
     this.#transport = openTransport(options);
-    this.#bindConcurrency = options.bindConcurrency ?? 512;
+    this.#bindConcurrency = options.bindConcurrency ?? 256;
   }
 
   get<T extends KubeObject>(resource: Resource, target: Place): Promise<T> {

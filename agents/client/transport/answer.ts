@@ -8,6 +8,7 @@ import { ApiError, serviceUnavailable, type Status, type StatusReason } from "..
 import { encodeUtf8 } from "../../api/text/utf8.ts";
 import type { TransportRequest } from "./transport.ts";
 
+const decoder = new TextDecoder();
 const NEWLINE = 10;
 
 export function encodeBody({ body }: TransportRequest): Uint8Array<ArrayBuffer> | undefined {
@@ -16,17 +17,25 @@ export function encodeBody({ body }: TransportRequest): Uint8Array<ArrayBuffer> 
 
 /** Text that arrives in pieces, which may cut a character in two. */
 export class BodyText {
-  #text = "";
-  #decoder: TextDecoder | undefined;
+  readonly #pieces: Uint8Array[] = [];
+  #length = 0;
 
   /** @param bytes may be reused after the call */
   push(bytes: Uint8Array): void {
-    this.#decoder ??= new TextDecoder();
-    this.#text += this.#decoder.decode(bytes, { stream: true });
+    this.#pieces.push(bytes.slice());
+    this.#length += bytes.length;
   }
 
   finish(): string {
-    return this.#decoder === undefined ? "" : this.#text + this.#decoder.decode();
+    // Decoding whole texts spares each answer a decoder that remembers half a character.
+    if (this.#pieces.length === 1) return decoder.decode(this.#pieces[0]);
+    const whole = new Uint8Array(this.#length);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return decoder.decode(whole);
   }
 }
 
