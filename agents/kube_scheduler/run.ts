@@ -170,7 +170,7 @@ class Runner implements RunningKubeScheduler {
   }
 
   metrics(): readonly string[] {
-    return this.#metrics.lines(this.scheduler);
+    return [...this.#metrics.lines(this.scheduler), ...this.#deviceBinder.claimsMade.lines()];
   }
 
   whenIdle(): Promise<void> {

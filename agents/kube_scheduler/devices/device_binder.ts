@@ -22,6 +22,7 @@ import type {
   PodRow,
 } from "../../../scheduler/mod.ts";
 import { BindingFault } from "../binding/cohorts.ts";
+import { Counter } from "../metrics/series.ts";
 import { encodeClaim, FOR_EXTENDED, formatAllocation, readinessOf } from "./encode_claims.ts";
 
 const FINALIZER = "resource.kubernetes.io/delete-protection";
@@ -35,6 +36,11 @@ export class DeviceBinder {
   readonly #classes: Lister<DeviceClass>;
   /** By claim: the end of the write under way. */
   readonly #writing = new Map<string, Promise<unknown>>();
+  /** Tries to make claims for extended resources. */
+  readonly claimsMade = new Counter(
+    "resourceclaim_creates_total",
+    "Claims asked to be made for extended resources, by how that ended.",
+  );
   /** Claims that were made for extended resources of pods on their way to be bound. */
   readonly #made = new WeakMap<PodRow, string>();
 
@@ -64,7 +70,7 @@ export class DeviceBinder {
     { allocation, extended }: ClaimBinding,
   ): Promise<{ readonly key: string; readonly uid: string }> {
     const { namespace } = pod.template.spec;
-    const made = await this.#client.create(resourceClaims, claimFor(pod, extended!));
+    const made = await this.#create(claimFor(pod, extended!));
     const { name: resourceClaimName = "", uid = "" } = made.metadata;
     const key = `${namespace}/${resourceClaimName}`;
     this.#made.set(pod, key);
@@ -81,6 +87,17 @@ export class DeviceBinder {
     const target = { namespace, name: pod.name, subresource: "status" };
     await this.#client.patch(pods, target, { type: STRATEGIC, body });
     return { key, uid };
+  }
+
+  async #create(claim: ResourceClaim): Promise<ResourceClaim> {
+    let status = "failure";
+    try {
+      const made = await this.#client.create(resourceClaims, claim);
+      status = "success";
+      return made;
+    } finally {
+      this.claimsMade.add(`status="${status}"`);
+    }
   }
 
   /** Deletes the claim that was made for a pod which will not be bound. */

@@ -65,8 +65,10 @@ export async function explainPod(
     };
     return { kind: "text", text: FORMATS[format](explanation) };
   } catch (error) {
-    if (error instanceof ApiError) return { kind: "problem", message: error.message };
-    throw error;
+    if (!(error instanceof ApiError)) throw error;
+    const isGone = error.reason === "Expired" && target.at !== "";
+    const gone = `revision ${target.at} is no longer kept; name a later one, or leave --at out`;
+    return { kind: "problem", message: isGone ? gone : error.message };
   }
 }
 

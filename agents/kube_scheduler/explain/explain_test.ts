@@ -143,8 +143,13 @@ Deno.test("what can't be explained is a problem in words", async () => {
     metadata: {},
   } as const;
   const refusing = { list: () => Promise.reject(new ApiError(status)) } as unknown as Client;
-  const refused = await explainPod(refusing, target, "table");
-  assert.equal(refused.kind, "problem");
+  const refused = await explainPod(refusing, { ...target, at: "9" }, "table");
+  assert.deepEqual(refused, {
+    kind: "problem",
+    message: "revision 9 is no longer kept; name a later one, or leave --at out",
+  });
+  const now = await explainPod(refusing, target, "table");
+  assert.deepEqual(now, { kind: "problem", message: "the revision is compacted" });
   for (const flags of [{ output: "xml" }, { output: "table", at: "-1" }]) {
     const result = await runExplain("web", { kubeconfig: "", ...flags }, { kubeconfig: "" });
     assert.equal(result.kind, "problem");

@@ -49,6 +49,8 @@ schedulingTest("a claim is made for what a pod asks of extended resources", asyn
   assert.deepEqual(consumers(claim), ["a"]);
   const held = [...given(claim), ...given(await claimOf(world, "b"))];
   assert.deepEqual(held.sort(), ["n1/g0", "n1/g1", "n1/g2"]);
+  const counted = 'scheduler_resourceclaim_creates_total{status="success"} 2';
+  assert.ok(world.scheduler.metrics().includes(counted));
 
   await makePod(world, "late", GPU);
   await world.pass(1000);
