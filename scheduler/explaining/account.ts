@@ -46,7 +46,7 @@ export interface Account {
   /** "" when there is none. */
   readonly winner: string;
   readonly feasibleCount: number;
-  /** Feasible nodes by falling total, then the others; names break ties. */
+  /** The winner, feasible nodes by falling total, others by what they object to; then by name. */
   readonly nodes: readonly NodeAccount[];
   /** How many nodes have the highest total; above 1 the seed decides. */
   readonly tied: number;
@@ -83,7 +83,7 @@ export function account(input: DecideInput): Account {
     const nodeName = table.nodeName(row);
     nodes.push({ nodeName, feasible, filters: filters[row], scores: own, total });
   }
-  nodes.sort(byTotal);
+  nodes.sort((a, b) => byTotal(a, b, winner));
   const best = nodes[0]?.total ?? null;
   return {
     winner,
@@ -95,10 +95,18 @@ export function account(input: DecideInput): Account {
   };
 }
 
-function byTotal(a: NodeAccount, b: NodeAccount): number {
+function byTotal(a: NodeAccount, b: NodeAccount, winner: string): number {
   const difference = (b.total ?? -1) - (a.total ?? -1);
   if (difference !== 0) return difference;
+  if (a.nodeName === winner) return -1;
+  if (b.nodeName === winner) return 1;
+  const objections = objectionsOf(a) - objectionsOf(b);
+  if (objections !== 0) return objections;
   return a.nodeName < b.nodeName ? -1 : 1;
+}
+
+function objectionsOf({ filters }: NodeAccount): number {
+  return filters.reduce((sum, { reasons }) => sum + reasons.length, 0);
 }
 
 /** Asks every filter about every row, as if it were the only one. */

@@ -9,7 +9,7 @@ import { NodeTable } from "../node_table.ts";
 import { EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
-import { account } from "./account.ts";
+import { type Account, account } from "./account.ts";
 
 const TEMPLATES = new TemplateTable();
 const PROFILE = buildProfile();
@@ -38,13 +38,16 @@ interface World {
   readonly placed?: readonly (readonly [Partial<PodSpecRow>, string])[];
 }
 
-/** @returns "plugin: demand, nodes, instead" of each relaxation. */
-function relaxations({ nodes, placed = [] }: World, spec: Partial<PodSpecRow>): string[] {
+function tell({ nodes, placed = [] }: World, spec: Partial<PodSpecRow>, seed = 1): Account {
   const table = new NodeTable();
   for (const row of nodes) table.setNode(row);
   placed.forEach(([it, name], index) => table.addPod(pod(it, `placed-${index}`), name));
-  const input = { table, profile: PROFILE, pod: pod(spec), nominations: NOMINATIONS, seed: 1 };
-  return account(input).relaxations.map(({ plugin, demand, nodes, instead }) =>
+  return account({ table, profile: PROFILE, pod: pod(spec), nominations: NOMINATIONS, seed });
+}
+
+/** @returns "plugin: demand, nodes, instead" of each relaxation. */
+function relaxations(world: World, spec: Partial<PodSpecRow>): string[] {
+  return tell(world, spec).relaxations.map(({ plugin, demand, nodes, instead }) =>
     `${plugin}: ${demand}, ${nodes}${instead === "" ? "" : `, ${instead}`}`
   );
 }
@@ -136,6 +139,20 @@ Deno.test("where no demand alone is to blame, those are named that are so togeth
     "NodeAffinity + NodeResourcesFit: node(s) didn't match Pod's node affinity/selector + " +
     "Insufficient cpu, 2",
   ]);
+});
+
+Deno.test("the winner comes first, and of the others those that object to least", () => {
+  const taints = [{ key: "db", value: "", effect: "NoSchedule" }];
+  const nodes = [
+    node("a", { taints, unschedulable: true }),
+    ...["b", "c", "d", "e"].map((name) => node(name)),
+    node("f", { taints }),
+  ];
+  for (let seed = 0; seed < 8; seed++) {
+    const { winner, nodes: told } = tell({ nodes }, {}, seed);
+    const rest = ["b", "c", "d", "e"].filter((name) => name !== winner);
+    assert.deepEqual(told.map(({ nodeName }) => nodeName), [winner, ...rest, "f", "a"]);
+  }
 });
 
 Deno.test("no random pod or cluster is beyond explanation", () => {

@@ -22,9 +22,11 @@ export interface Explanation {
 /** @returns the account with the pod's own node as winner where only the seed decides otherwise. */
 export function inFavourOf(account: Account, nodeName: string): Account {
   const own = account.nodes.find((node) => node.nodeName === nodeName);
-  const isDrawn = own?.total !== undefined && own.total !== null &&
-    own.total === account.nodes[0].total;
-  return isDrawn ? { ...account, winner: nodeName } : account;
+  if (own === undefined || own.total === null || own.total !== account.nodes[0].total) {
+    return account;
+  }
+  const others = account.nodes.filter((node) => node !== own);
+  return { ...account, winner: nodeName, nodes: [own, ...others] };
 }
 
 /** @returns sentences on how it came out and on what it hangs. */
