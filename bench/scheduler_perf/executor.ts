@@ -159,6 +159,7 @@ export class Executor {
     if (template === undefined) throw new Error("neither operation nor case has a pod template");
     const count = this.#count(operation.count);
     const before = this.#progress.present.get(namespace) ?? 0;
+    const { reported } = this.#meters;
     const collector = operation.collectMetrics ? this.#startCollecting(namespace) : undefined;
     const { volume } = operation;
     const gangSize = operation.gangSize === undefined ? 0 : this.#count(operation.gangSize);
@@ -176,8 +177,9 @@ export class Executor {
       return;
     }
     await this.#progress.whenScheduled(namespace, before + count);
-    if (collector === undefined) return;
     // The watch tells of the last bindings a moment before the scheduler hears of its success.
+    await this.#meters.whenReported(reported + count);
+    if (collector === undefined) return;
     await pause(0);
     this.#stopCollecting(collector, namespace);
   }

@@ -7,6 +7,8 @@ import { type DataItem, summarize } from "../result.ts";
 import { cpuSeconds } from "../process_usage.ts";
 
 const TICK_MILLIS = 2;
+/** An attempt that is not reported by then never will be. */
+const PATIENCE_MILLIS = 1000;
 
 export interface MeterReading {
   /** Milliseconds from a pod's turn to its binding or rejection, one for each attempt. */
@@ -47,6 +49,10 @@ export class Meters {
   readonly #onTurn: (turn: "measuring" | "measured") => void;
   readonly #stall = new StallMeter();
   #attempts: number[] = [];
+  #reported = 0;
+  /** The number of reports that somebody waits for. */
+  #awaited = -1;
+  #onAwaited = () => {};
   #isRunning = false;
   #cpuBefore = 0;
 
@@ -57,7 +63,26 @@ export class Meters {
 
   readonly onAttempt = (_result: string, millis: number): void => {
     if (this.#isRunning) this.#attempts.push(millis);
+    if (++this.#reported === this.#awaited) this.#onAwaited();
   };
+
+  /** Attempts so far, measured or not. */
+  get reported(): number {
+    return this.#reported;
+  }
+
+  /** Resolves once that many attempts were reported, or when they are long in coming. */
+  whenReported(count: number): Promise<void> {
+    if (this.#reported >= count) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, PATIENCE_MILLIS);
+      this.#awaited = count;
+      this.#onAwaited = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
 
   start(): void {
     this.#attempts = [];
