@@ -61,7 +61,12 @@ const TABLE: readonly Row[] = [
   },
   {
     from: "agents/kubelet/",
-    to: ["agents/kubelet/", "agents/api/", "agents/client/", "agents/spdy/"],
+    to: ["agents/kubelet/", "agents/api/", "agents/client/", "agents/serving/", "agents/spdy/"],
+    packages: true,
+  },
+  {
+    from: "agents/serving/",
+    to: ["agents/serving/", "agents/api/", "agents/client/"],
     packages: true,
   },
   ...["controller_manager", "kube_proxy", "dns", "ingress", "metrics_server"].map((

@@ -301,6 +301,9 @@ const review = (group: string, kind: string, scope: "Namespaced" | "Cluster" = "
 
 const AUTHORIZATION = "authorization.k8s.io";
 
+/** Whose a token is; asked by servers that know none themselves. */
+export const tokenReviews: Resource = review("authentication.k8s.io", "TokenReview");
+
 /** What somebody else may do; asked by servers that authorize by this one's rules. */
 export const subjectAccessReviews: Resource = review(AUTHORIZATION, "SubjectAccessReview");
 
@@ -320,7 +323,7 @@ export const virtualResources: readonly Resource[] = [
   defineResource({ kind: "Binding", plural: "bindings", verbs: ["create"] }),
   componentStatuses,
   review("authentication.k8s.io", "SelfSubjectReview"),
-  review("authentication.k8s.io", "TokenReview"),
+  tokenReviews,
   review(AUTHORIZATION, "LocalSubjectAccessReview", "Namespaced"),
   review(AUTHORIZATION, "SelfSubjectAccessReview"),
   review(AUTHORIZATION, "SelfSubjectRulesReview"),

@@ -4,24 +4,20 @@
  * HTTPS, and how to stop it. Never: starts without a runtime; takes clients of another authority.
  */
 import { join, resolve } from "node:path";
-import { issueCertificate, makeAuthority } from "../apiserver/auth/certificates.ts";
 import { readMachine } from "../kubelet/node.ts";
 import { runKubelet } from "../kubelet/run.ts";
 import { type KubeletAccess, listenKubelet } from "../kubelet/serve/listen.ts";
-import type { Client } from "../client/client.ts";
 import { systemClock } from "../client/clock.ts";
 import { createHttpsClient } from "../client/https.ts";
-import type { KubeObject } from "../api/meta.ts";
-import { subjectAccessReviews } from "../api/resources.ts";
 import type { KubeletCommandConfig } from "../kubelet_flags.ts";
 import { findRuntime } from "../nodes.ts";
 import { stderrLog } from "../ports.ts";
+import { type AskedAccess, delegateAccess } from "../serving/delegated_access.ts";
 import { KUBELET_VERSION } from "../version.ts";
 import { readKubeconfig } from "./component_command.ts";
 import { readNamed } from "./named_file.ts";
 import { Progress, type RunningCluster, runParts } from "./progress.ts";
-
-const SERVING_LIFETIME_MILLIS = 365 * 86_400_000;
+import { servingPair } from "./serving_pair.ts";
 
 /** Errors: rejects with StartupError. */
 export async function bringUpKubelet(
@@ -38,6 +34,7 @@ export async function bringUpKubelet(
     const { runtime, identity } = found!;
     const client = createHttpsClient({ ...options, userAgent: "kubelet" });
     parts.push({ name: "client", stop: () => client.close() });
+    const access = delegateAccess(client);
     const serving = await servingPair(config, [name, facts.address]);
     const listener = await listenKubelet({
       ...serving,
@@ -46,7 +43,10 @@ export async function bringUpKubelet(
       clientCa: config.clientCaFile === null
         ? options.ca ?? ""
         : await readNamed("--client-ca-file", config.clientCaFile),
-      authorize: (asked) => mayAsk(client, name, asked),
+      authorize: (asked) => {
+        const user = { name: asked.user, groups: asked.groups };
+        return access.allows(user, aboutNode(name, asked));
+      },
       after: systemClock.after,
     });
     parts.push({ name: "server", stop: () => listener.close() });
@@ -74,48 +74,8 @@ export async function bringUpKubelet(
   return running;
 }
 
-/** What the API server's rules say of somebody who asks this node. */
-async function mayAsk(client: Client, node: string, asked: KubeletAccess): Promise<boolean> {
-  const { groups, subresource, user, verb } = asked;
-  const review = await client.create<KubeObject>(subjectAccessReviews, {
-    metadata: {},
-    spec: {
-      user,
-      groups: [...groups, "system:authenticated"],
-      resourceAttributes: {
-        verb,
-        group: "",
-        version: "v1",
-        resource: "nodes",
-        subresource,
-        name: node,
-      },
-    },
-  });
-  return review.status?.allowed === true;
-}
-
-/** The files that were named, or a certificate of the kubelet's own making. */
-async function servingPair(
-  { tlsCertFile, tlsKeyFile }: KubeletCommandConfig,
-  names: readonly string[],
-): Promise<{ readonly certificate: string; readonly key: string }> {
-  if (tlsCertFile !== null && tlsKeyFile !== null) {
-    return {
-      certificate: await readNamed("--tls-cert-file", tlsCertFile),
-      key: await readNamed("--tls-private-key-file", tlsKeyFile),
-    };
-  }
-  const nowMillis = Date.now();
-  const lifetimeMillis = SERVING_LIFETIME_MILLIS;
-  const [commonName] = names;
-  const authority = await makeAuthority({ commonName, nowMillis, lifetimeMillis });
-  const subject = { commonName };
-  return issueCertificate(authority, {
-    subject,
-    usage: "server",
-    names,
-    nowMillis,
-    lifetimeMillis,
-  });
+/** What the API server is asked about somebody who asks this node. */
+function aboutNode(name: string, { subresource, verb }: KubeletAccess): AskedAccess {
+  const resource = { group: "", version: "v1", resource: "nodes" };
+  return { resourceAttributes: { verb, ...resource, subresource, name } };
 }

@@ -5,6 +5,7 @@
  */
 import { LinearRouter } from "hono/router/linear-router";
 import { hashText } from "../../api/schema/openapi_v3.ts";
+import { formatCheck, formatHealth, type HealthChecks } from "../../api/text/health.ts";
 import type { Aggregation } from "../aggregation/services.ts";
 import type { Core } from "../verbs/core.ts";
 import { Discovery } from "./documents/discovery.ts";
@@ -34,7 +35,7 @@ export interface PathParts {
   /** `10.0.0.1:6443`, for clients that ask where the server is. */
   readonly serverAddress: () => string;
   /** Named checks of readiness; each answers null or what is wrong. */
-  readonly checks: Readonly<Record<string, () => string | null>>;
+  readonly checks: HealthChecks;
   /** Text of `/metrics`. */
   readonly metrics: () => string;
 }
@@ -82,9 +83,8 @@ function addHealth(get: Add, { checks }: PathParts): void {
   for (const kind of ["healthz", "livez", "readyz"] as const) {
     get(`/${kind}`, (request) => health(kind, checks, request.query));
     get(`/${kind}/:check`, (_request, { check }) => {
-      if (check !== "ping" && !Object.hasOwn(checks, check)) return null;
-      const problem = checks[check]?.() ?? null;
-      return textResponse(problem === null ? 200 : 500, problem ?? "ok", "text/plain");
+      const found = formatCheck(checks, check);
+      return found && textResponse(found.isGood ? 200 : 500, found.text, "text/plain");
     });
   }
   get("/", () => jsonResponse(200, { paths: ROOT_PATHS }, true));
@@ -102,20 +102,10 @@ const ROOT_PATHS = [
   "/version",
 ];
 
-function health(kind: string, checks: PathParts["checks"], query: string): ApiResponse {
-  const parameters = new URLSearchParams(query);
-  const excluded = new Set(parameters.getAll("exclude"));
-  const lines = ["[+]ping ok"];
-  let isGood = true;
-  for (const name of Object.keys(checks)) {
-    const problem = excluded.has(name) ? null : checks[name]();
-    if (problem !== null) isGood = false;
-    lines.push(problem === null ? `[+]${name} ok` : `[-]${name} failed: reason withheld`);
-  }
-  const verdict = `${kind} check ${isGood ? "passed" : "failed"}\n`;
-  if (isGood && !parameters.has("verbose")) return textResponse(200, "ok", "text/plain");
-  const text = lines.join("\n") + "\n" + verdict;
-  return textResponse(isGood ? 200 : 500, text, "text/plain; charset=utf-8");
+function health(kind: string, checks: HealthChecks, query: string): ApiResponse {
+  const { isGood, text } = formatHealth(checks, { kind, query });
+  const contentType = text === "ok" ? "text/plain" : "text/plain; charset=utf-8";
+  return textResponse(isGood ? 200 : 500, text, contentType);
 }
 
 function addDiscovery(get: Add, { core, aggregation, serverAddress }: PathParts): void {

@@ -5,11 +5,10 @@
  * server's rules do not let. Source: pkg/kubelet/server/{server,auth}.go (v1.36).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
 import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
 import type { KubeObject } from "../../api/meta.ts";
 import { ApiError } from "../../api/status.ts";
+import { listenSecurely, provenUser, type SecureOptions } from "../../serving/listen.ts";
 import { socketLink } from "../../spdy/links.ts";
 import { EXEC_SPDY_PROTOCOL, openSpdyExec } from "../../spdy/serve_exec.ts";
 import { PORT_FORWARD_PROTOCOL, servePortForward } from "../../spdy/serve_port_forward.ts";
@@ -17,14 +16,7 @@ import type { ExecRequest } from "../../spdy/streams.ts";
 import type { KubeletServer, PodRequest } from "../server.ts";
 import { drained } from "../../spdy/drained.ts";
 
-export interface KubeletListenOptions {
-  readonly bind: string;
-  /** 0 = any free one. */
-  readonly port: number;
-  readonly certificate: string;
-  readonly key: string;
-  /** PEM of the authority whose clients are known. */
-  readonly clientCa: string;
+export interface KubeletListenOptions extends SecureOptions {
   /** Whether a user may; asked for every request but health. */
   readonly authorize: (asked: KubeletAccess) => Promise<boolean>;
   /** @returns a function that stops the timer */
@@ -83,49 +75,21 @@ export async function listenKubelet(options: KubeletListenOptions): Promise<Kube
     if (kubelet === null) throw new Refusal(503, "the kubelet is starting");
     return kubelet;
   };
-  const server = createServer({
-    cert: options.certificate,
-    key: options.key,
-    ca: options.clientCa,
-    requestCert: true,
-    // Health is for everybody; all else looks at `authorized`.
-    rejectUnauthorized: false,
-  }, (request, response) => {
+  const { server, port, close } = await listenSecurely(options, (request, response) => {
     answer(options, need, request, response).catch((error) => refuse(response, error));
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     socket.on("error", () => socket.destroy());
     upgrade(options, need, { request, socket, head }).catch((error) => refuseSocket(socket, error));
   });
-  const port = await bind(server, options);
-  return {
-    port,
-    serve: (one) => void (kubelet = one),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-function bind(server: Server, { bind, port }: KubeletListenOptions): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, bind, () => resolve((server.address() as { port: number }).port));
-  });
+  return { port, serve: (one) => void (kubelet = one), close };
 }
 
 /** Errors: rejects with Refusal. */
 async function admit(options: KubeletListenOptions, request: IncomingMessage): Promise<void> {
-  const socket = request.socket as TLSSocket;
-  const { subject } = socket.getPeerCertificate() ?? {};
-  const user = subject?.CN;
-  // A subject is worth something only where its key was proven.
-  if (!socket.authorized || typeof user !== "string" || user === "") {
-    throw new Refusal(401, "Unauthorized");
-  }
-  const groups = [subject.O ?? []].flat();
+  const known = provenUser(request.socket);
+  if (known === null) throw new Refusal(401, "Unauthorized");
+  const { name: user, groups } = known;
   const verb = VERBS[request.method ?? ""] ?? "";
   const subresource = SUBRESOURCES[partsOf(request)[0]] ?? "proxy";
   if (await options.authorize({ user, groups, verb, subresource })) return;
