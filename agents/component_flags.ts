@@ -5,7 +5,15 @@
  */
 import { z } from "zod";
 import { parseDuration } from "./api/time.ts";
-import { type FlagProblem, path, problemsOf, type RawFlags } from "./flag_shapes.ts";
+import {
+  address,
+  type FlagProblem,
+  path,
+  problemsOf,
+  type RawFlags,
+  unpaired,
+  wholeNumber,
+} from "./flag_shapes.ts";
 
 /** The lease that says who works. */
 export interface LeaseConfig {
@@ -21,6 +29,19 @@ export interface LeaseConfig {
   readonly name: string | null;
 }
 
+/** Where it tells of its health and its numbers, and whom. */
+export interface ServingConfig {
+  /** 0 = nowhere; null = the component's own port. */
+  readonly securePort: number | null;
+  /** Default 0.0.0.0. */
+  readonly bindAddress: string;
+  /** The server's certificate; null = one of its own making. */
+  readonly tlsCertFile: string | null;
+  readonly tlsKeyFile: string | null;
+  /** Authority of those who may ask; null = the one that the API server publishes. */
+  readonly clientCaFile: string | null;
+}
+
 /** What a component that runs apart from the API server is told. */
 export interface ComponentConfig {
   /** How to reach the API server. Source: --kubeconfig. */
@@ -28,6 +49,7 @@ export interface ComponentConfig {
   /** Whether several of it share the work by one doing it all. Default true. */
   readonly leaderElect: boolean;
   readonly lease: LeaseConfig;
+  readonly serving: ServingConfig;
   /** A KubeSchedulerConfiguration, for the scheduler; null = all defaults. */
   readonly schedulerConfig: string | null;
 }
@@ -44,6 +66,14 @@ export const COMPONENT_OPTIONS: readonly (readonly [flags: string, help: string]
   ["--leader-elect-retry-period <time>", "between two attempts (default: 2s)"],
   ["--leader-elect-resource-name <name>", "of the lease (default: the component's)"],
   ["--leader-elect-resource-namespace <name>", "of the lease (default: kube-system)"],
+  [
+    "--secure-port <number>",
+    "HTTPS port of health and metrics, 0 = none (default: 10259, controller-manager 10257)",
+  ],
+  ["--bind-address <address>", "where to listen on it (default: 0.0.0.0)"],
+  ["--tls-cert-file <path>", "certificate to serve with (default: one of its own making)"],
+  ["--tls-private-key-file <path>", "its key"],
+  ["--client-ca-file <path>", "authority of those who may ask (default: the API server's)"],
 ];
 
 /** Seconds, as a number or as a time such as 1m30s. */
@@ -70,6 +100,11 @@ const FLAGS = z.strictObject({
   leaderElectRetryPeriod: seconds.optional(),
   leaderElectResourceName: z.string().min(1).optional(),
   leaderElectResourceNamespace: z.string().min(1).default("kube-system"),
+  securePort: wholeNumber(0, 65_535).optional(),
+  bindAddress: address.default("0.0.0.0"),
+  tlsCertFile: path.optional(),
+  tlsPrivateKeyFile: path.optional(),
+  clientCaFile: path.optional(),
   schedulerConfig: path.optional(),
   config: path.optional(),
 });
@@ -93,6 +128,11 @@ export function validateComponentFlags(raw: RawFlags): ComponentConfig | readonl
     const message = `must be less than --leader-elect-renew-deadline divided by ${JITTER}`;
     return [{ flag: "--leader-elect-retry-period", message }];
   }
+  const problems = unpaired(
+    { flag: "--tls-cert-file", value: flags.tlsCertFile },
+    { flag: "--tls-private-key-file", value: flags.tlsPrivateKeyFile },
+  );
+  if (problems.length > 0) return problems;
   return {
     kubeconfig: flags.kubeconfig,
     leaderElect: flags.leaderElect === "true",
@@ -102,6 +142,13 @@ export function validateComponentFlags(raw: RawFlags): ComponentConfig | readonl
       retrySeconds,
       namespace: flags.leaderElectResourceNamespace,
       name: flags.leaderElectResourceName ?? null,
+    },
+    serving: {
+      securePort: flags.securePort ?? null,
+      bindAddress: flags.bindAddress,
+      tlsCertFile: flags.tlsCertFile ?? null,
+      tlsKeyFile: flags.tlsPrivateKeyFile ?? null,
+      clientCaFile: flags.clientCaFile ?? null,
     },
     schedulerConfig: flags.schedulerConfig ?? flags.config ?? null,
   };

@@ -20,8 +20,17 @@ Deno.test("flags of components: defaults, and every problem by the flag's name",
       namespace: "kube-system",
       name: null,
     },
+    serving: {
+      securePort: null,
+      bindAddress: "0.0.0.0",
+      tlsCertFile: null,
+      tlsKeyFile: null,
+      clientCaFile: null,
+    },
     schedulerConfig: null,
   });
+  const half = validateComponentFlags({ tlsCertFile: "tls.crt" });
+  assert.deepEqual(flagsOf(half), ["--tls-cert-file"]);
   for (const flag of ["schedulerConfig", "config"]) {
     const config = validateComponentFlags({ [flag]: "profiles.yaml" });
     assert.equal(!isProblemList(config) && config.schedulerConfig, "profiles.yaml");

@@ -82,11 +82,11 @@ async function start(config: UpConfig, parts: Part[], progress: Progress): Promi
 
   await progress.step("scheduler", async () => {
     const client = clientOf("kube-scheduler");
-    const schedulerConfig = await readSchedulerConfig(config.schedulerConfig);
+    const loaded = await readSchedulerConfig(config.schedulerConfig);
     const scheduler = await runKubeScheduler({
       client,
       clock,
-      config: schedulerConfig,
+      config: loaded.config,
       log: (message, fields) => log("warn", message, fields),
     });
     parts.push({ name: "scheduler", stop: () => scheduler.stop() });

@@ -1,6 +1,6 @@
 /**
  * KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1) to profiles and queue settings.
- * In: YAML text. Out: a `SchedulerConfig`, or every problem at once, each naming its field.
+ * In: YAML text. Out: a `SchedulerConfig` and the same as a document, or every problem at once, each naming its field.
  * Never: ignores what it can't honour: extenders and unknown plugins are refused by name. Fields
  * that concern a process of its own (leader election, ports, client) are read and have no effect.
  * Source: Kubernetes v1.36 scheduler apis/config/v1 and apis/config/validation.
@@ -19,11 +19,17 @@ import {
   problemsOfSets,
   weightOf,
 } from "./config/plugin_sets.ts";
+import { effectiveDocument, type GivenConfig, type SchedulerDocument } from "./config/effective.ts";
 
 export type { SchedulerConfig } from "../../scheduler/mod.ts";
 
 export type ConfigResult =
-  | { readonly kind: "ok"; readonly config: SchedulerConfig }
+  | {
+    readonly kind: "ok";
+    readonly config: SchedulerConfig;
+    /** The same as a KubeSchedulerConfiguration, with its defaults. */
+    readonly document: SchedulerDocument;
+  }
   | { readonly kind: "error"; readonly problems: readonly string[] };
 
 const profileSchema = z.strictObject({
@@ -55,6 +61,13 @@ const document = z.strictObject({
   ({ podInitialBackoffSeconds: first, podMaxBackoffSeconds: longest }) => longest >= first,
   { path: ["podMaxBackoffSeconds"], message: "must not be less than podInitialBackoffSeconds" },
 );
+
+/** What there is without a file. */
+const NOTHING_GIVEN: GivenConfig = {
+  podInitialBackoffSeconds: 1,
+  podMaxBackoffSeconds: 10,
+  profiles: [{ pluginConfig: [] }],
+};
 
 /** Problems found so far, and where they are now. */
 interface Finding {
@@ -119,8 +132,13 @@ function toProfile(input: ProfileInput, finding: Finding): ProfileConfig {
   };
 }
 
+interface ReadProfile {
+  readonly input: ProfileInput;
+  readonly profile: ProfileConfig;
+}
+
 /** Reads all profiles; one is there by default, and only a single one may be without a name. */
-function readProfiles(raw: readonly unknown[], problems: string[]): ProfileConfig[] {
+function readProfiles(raw: readonly unknown[], problems: string[]): ReadProfile[] {
   const places = new Map<string, string>();
   const inputs = raw.length === 0 ? [{}] : raw;
   return inputs.flatMap((input, index) => {
@@ -138,7 +156,7 @@ function readProfiles(raw: readonly unknown[], problems: string[]): ProfileConfi
       if (place !== undefined) problems.push(`${at}.schedulerName: Duplicate value: ${place}`);
       places.set(schedulerName, `${at}.schedulerName`);
     }
-    return [toProfile(result.data, { problems, at })];
+    return [{ input: result.data, profile: toProfile(result.data, { problems, at }) }];
   });
 }
 
@@ -155,7 +173,9 @@ function profilesOf(raw: unknown): readonly unknown[] {
  * @param text undefined = no file, all defaults.
  */
 export function parseSchedulerConfig(text: string | undefined): ConfigResult {
-  if (text === undefined) return { kind: "ok", config: {} };
+  if (text === undefined) {
+    return { kind: "ok", config: {}, document: effectiveDocument(NOTHING_GIVEN) };
+  }
   let raw: unknown;
   try {
     raw = parse(text);
@@ -165,10 +185,15 @@ export function parseSchedulerConfig(text: string | undefined): ConfigResult {
   const problems: string[] = [];
   const result = document.safeParse(raw);
   if (!result.success) note(result.error, { problems, at: "" });
-  const profiles = readProfiles(profilesOf(raw), problems);
+  const read = readProfiles(profilesOf(raw), problems);
   if (!result.success || problems.length > 0) return { kind: "error", problems };
   const { podInitialBackoffSeconds, podMaxBackoffSeconds } = result.data;
   const firstBackoffMs = podInitialBackoffSeconds * 1000;
   const longestBackoffMs = podMaxBackoffSeconds * 1000;
-  return { kind: "ok", config: { profiles, queue: { firstBackoffMs, longestBackoffMs } } };
+  const profiles = read.map(({ profile }) => profile);
+  return {
+    kind: "ok",
+    config: { profiles, queue: { firstBackoffMs, longestBackoffMs } },
+    document: effectiveDocument({ ...result.data, profiles: read.map(({ input }) => input) }),
+  };
 }

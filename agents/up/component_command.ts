@@ -1,7 +1,8 @@
 /**
  * `balsa controller-manager` and `balsa scheduler`: components apart from the API server, of which
  * any number may run; one of each works, by a lease.
- * In: a checked ComponentConfig. Out: a running component and how to stop it.
+ * In: a checked ComponentConfig. Out: a running component that tells of itself on a port of its
+ * own, and how to stop it.
  * Never: works without the lease; a lead that is lost ends the process, which starts anew clean.
  */
 import { acquireLeadership, type Leadership } from "../client/election/leader_election.ts";
@@ -11,21 +12,38 @@ import { createHttpsClient, type HttpsClientOptions } from "../client/https.ts";
 import { parseKubeconfig } from "../client/kubeconfig.ts";
 import type { ComponentConfig } from "../component_flags.ts";
 import { runControllerManager } from "../controller_manager/run.ts";
+import type { HealthChecks } from "../api/text/health.ts";
+import { formatDuration } from "../api/time.ts";
 import { runKubeScheduler } from "../kube_scheduler/run.ts";
 import { type Log, stderrLog } from "../ports.ts";
+import { type ComponentFace, jsonAnswer, metricsAnswer } from "../serving/component_server.ts";
+import { processMetrics } from "../serving/process_metrics.ts";
 import { StartupError } from "../startup_error.ts";
+import { serveComponent } from "./component_serving.ts";
 import { Progress, type RunningCluster } from "./progress.ts";
 import { readSchedulerConfig } from "./scheduler_file.ts";
+
+/** What a component does once it leads. */
+interface Work {
+  stop(): Promise<void>;
+  /** @returns lines of /metrics. */
+  metrics?(): readonly string[];
+}
 
 /** What starts once this process leads. */
 interface Component {
   /** Of the lease, as upstream names it. */
   readonly name: string;
+  /** Where its health and metrics are, as upstream has it. */
+  readonly port: number;
+  /** Its configuration as `/configz` tells it; absent where there is none to tell. */
+  readonly configz?: object;
+  /** Resolves once all that it watches is known. */
   readonly start: (parts: {
     readonly client: Client;
     readonly options: HttpsClientOptions;
     readonly log: Log;
-  }) => Promise<{ stop(): Promise<void> }>;
+  }) => Promise<Work>;
 }
 
 /** Errors: rejects with StartupError. */
@@ -35,6 +53,7 @@ export function bringUpControllerManager(
 ): Promise<RunningCluster> {
   return bringUpComponent(config, say, {
     name: "kube-controller-manager",
+    port: 10_257,
     start: async ({ client, options, log }) => {
       const manager = runControllerManager({
         client,
@@ -53,17 +72,47 @@ export async function bringUpScheduler(
   config: ComponentConfig,
   say: (line: string) => void,
 ): Promise<RunningCluster> {
-  const schedulerConfig = await readSchedulerConfig(config.schedulerConfig);
+  const name = "kube-scheduler";
+  const loaded = await readSchedulerConfig(config.schedulerConfig);
   return await bringUpComponent(config, say, {
-    name: "kube-scheduler",
+    name,
+    port: 10_259,
+    configz: {
+      componentconfig: {
+        ...loaded.document,
+        leaderElection: describeElection(config, name),
+        clientConnection: { kubeconfig: config.kubeconfig, contentType: "application/json" },
+      },
+    },
     start: ({ client, log }) =>
       runKubeScheduler({
         client,
         clock: systemClock,
-        config: schedulerConfig,
+        config: loaded.config,
         log: (message, fields) => log("warn", message, fields),
       }),
   });
+}
+
+/** As a LeaderElectionConfiguration. */
+function describeElection({ leaderElect, lease }: ComponentConfig, name: string): object {
+  const duration = (seconds: number) => formatDuration(seconds * 1e9);
+  return {
+    leaderElect,
+    leaseDuration: duration(lease.durationSeconds),
+    renewDeadline: duration(lease.renewSeconds),
+    retryPeriod: duration(lease.retrySeconds),
+    resourceLock: "leases",
+    resourceName: lease.name ?? name,
+    resourceNamespace: lease.namespace,
+  };
+}
+
+/** How far a component is. */
+interface Standing {
+  leadership: Leadership | null;
+  isLost: boolean;
+  work: Work | null;
 }
 
 async function bringUpComponent(
@@ -77,11 +126,16 @@ async function bringUpComponent(
   const client = createHttpsClient({ ...options, userAgent: component.name });
   const giveUp = new AbortController();
   const failed = Promise.withResolvers<Error>();
-  let leadership: Leadership | null = null;
-  let running: { stop(): Promise<void> } | null = null;
+  const standing: Standing = { leadership: null, isLost: false, work: null };
+  const open = await serveComponent(config.serving, {
+    defaultPort: component.port,
+    face: faceOf(component, config, standing),
+    client,
+    log,
+  });
   const work = async () => {
     if (config.leaderElect) {
-      leadership = await acquireLeadership({
+      standing.leadership = await acquireLeadership({
         client,
         clock: systemClock,
         ...config.lease,
@@ -89,20 +143,55 @@ async function bringUpComponent(
         identity: `${Deno.hostname()}_${crypto.randomUUID()}`,
         onFailure: (error) => log("warn", "the lease can't be had", { error: error.message }),
       }, giveUp.signal);
-      void leadership.lost.then(() => failed.resolve(new Error("the lead is lost")));
+      void standing.leadership.lost.then(() => {
+        standing.isLost = true;
+        failed.resolve(new Error("the lead is lost"));
+      });
       say(`leading: ${component.name}`);
     }
-    running = await component.start({ client, options, log });
+    standing.work = await component.start({ client, options, log });
   };
   work().catch((error) => failed.resolve(error instanceof Error ? error : new Error(`${error}`)));
-  progress.ready([["server", options.server], ["stop", "Ctrl-C; another one may go on"]]);
+  progress.ready([
+    ["server", options.server],
+    ["health", open === null ? "not served" : `https, port ${open.port}: /readyz, /metrics`],
+    ["stop", "Ctrl-C; another one may go on"],
+  ]);
   return {
     failed: failed.promise,
     async stop() {
       giveUp.abort();
-      await running?.stop();
-      await leadership?.resign();
+      await standing.work?.stop();
+      await standing.leadership?.resign();
+      await open?.close();
       client.close();
+    },
+  };
+}
+
+/** What a component tells of itself. */
+function faceOf(
+  { name, configz }: Component,
+  { leaderElect }: ComponentConfig,
+  standing: Standing,
+): ComponentFace {
+  const leads = () => leaderElect ? standing.leadership !== null && !standing.isLost : null;
+  const leaderElection = () => standing.isLost ? "the lead is lost" : null;
+  const election: HealthChecks = leaderElect ? { leaderElection } : {};
+  const isSynced = () => standing.work === null ? "handlers are not fully synchronized" : null;
+  return {
+    health: {
+      healthz: election,
+      livez: {},
+      readyz: { ...election, "informer-sync": isSynced },
+    },
+    documents: {
+      "/metrics": () =>
+        metricsAnswer([
+          ...processMetrics({ name, leads: leads() }),
+          ...standing.work?.metrics?.() ?? [],
+        ]),
+      ...(configz === undefined ? {} : { "/configz": () => jsonAnswer(configz) }),
     },
   };
 }

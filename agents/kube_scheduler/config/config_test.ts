@@ -41,6 +41,54 @@ profiles:
   assert.equal(profile.args!.NodeResourcesFit!.strategy!.type, "MostAllocated");
 });
 
+Deno.test("the effective document has every default, and what was given", () => {
+  const byDefault = parseSchedulerConfig(undefined);
+  const result = parseSchedulerConfig(`${HEAD}
+podMaxBackoffSeconds: 30
+profiles:
+- schedulerName: packing
+  plugins:
+    multiPoint:
+      disabled: [{name: InterPodAffinity}]
+      enabled: [{name: NodeResourcesFit, weight: 9}]
+  pluginConfig:
+  - name: NodeResourcesFit
+    args: {scoringStrategy: {type: MostAllocated, resources: []}}
+`);
+  assert(byDefault.kind === "ok" && result.kind === "ok");
+  // deno-lint-ignore no-explicit-any
+  const [plain, packing] = [byDefault.document, result.document] as any[];
+  assert.equal(plain.apiVersion, "kubescheduler.config.k8s.io/v1");
+  assert.equal(plain.kind, "KubeSchedulerConfiguration");
+  assert.deepEqual([plain.podMaxBackoffSeconds, packing.podMaxBackoffSeconds], [10, 30]);
+  assert.equal(plain.profiles[0].schedulerName, "default-scheduler");
+  assert.equal(packing.profiles[0].schedulerName, "packing");
+  const weights = (document: typeof plain) =>
+    new Map(
+      document.profiles[0].plugins.multiPoint.enabled.map((
+        it: { name: string; weight: number },
+      ) => [it.name, it.weight]),
+    );
+  assert.equal(weights(plain).get("NodeResourcesFit"), 1);
+  assert.equal(weights(packing).get("NodeResourcesFit"), 9);
+  assert.equal(weights(packing).has("InterPodAffinity"), false);
+  const argsOf = (document: typeof plain, plugin: string) =>
+    document.profiles[0].pluginConfig.find(({ name }: { name: string }) => name === plugin)?.args;
+  const header = { apiVersion: plain.apiVersion, kind: "VolumeBindingArgs" };
+  assert.deepEqual(argsOf(plain, "VolumeBinding"), { ...header, bindTimeoutSeconds: 600 });
+  assert.deepEqual(argsOf(packing, "NodeResourcesFit").scoringStrategy, {
+    type: "MostAllocated",
+    resources: [{ name: "cpu", weight: 1 }, { name: "memory", weight: 1 }],
+  });
+  assert.equal(argsOf(packing, "InterPodAffinity"), undefined);
+  // What it says, read again, is the same configuration.
+  const again = parseSchedulerConfig(JSON.stringify(result.document));
+  assert.equal(again.kind, "ok", JSON.stringify(again));
+  assert(again.kind === "ok");
+  assert.deepEqual(again.config.profiles![0].scores, result.config.profiles![0].scores);
+  assert.deepEqual(again.document, result.document);
+});
+
 Deno.test("what can't be honoured is refused by name, all at once", () => {
   const result = parseSchedulerConfig(`${HEAD}
 extenders: [{urlPrefix: "http://x"}]

@@ -1,12 +1,22 @@
 /**
- * A cluster in parts: a store member, an API server, two controller managers, two schedulers. The
- * ones that lead are killed; the others go on.
+ * A cluster in parts: a store member, an API server, two controller managers, two schedulers. Each
+ * scheduler tells of itself to whom it may. The ones that lead are killed; the others go on.
  */
 import assert from "node:assert/strict";
+import { request } from "node:https";
 import { join } from "node:path";
 import type { KubeObject } from "../../../agents/api/meta.ts";
-import { deployments, leases, nodes, pods } from "../../../agents/api/resources.ts";
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  deployments,
+  leases,
+  nodes,
+  pods,
+  serviceAccounts,
+} from "../../../agents/api/resources.ts";
 import type { Client } from "../../../agents/client/client.ts";
+import { parseKubeconfig } from "../../../agents/client/kubeconfig.ts";
 import { type BalsaProcess, clientOf, freePort, startBalsa } from "../cluster.ts";
 import { startAlone, withFolder } from "../store/member_process.ts";
 import { systemTest } from "../tools.ts";
@@ -70,6 +80,94 @@ async function makeWork(client: Client): Promise<void> {
   });
 }
 
+interface Caller {
+  readonly token?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** What `curl -k` would get. */
+function ask(
+  port: number,
+  path: string,
+  { token, cert, key }: Caller = {},
+): Promise<{ readonly code?: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request({
+      ...{ host: "127.0.0.1", port, path, cert, key },
+      rejectUnauthorized: false,
+      agent: false,
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    }, (response) => {
+      let text = "";
+      response.on("data", (bytes) => text += bytes);
+      response.on("end", () => resolve({ code: response.statusCode, text }));
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+/** Health is for everybody; numbers and configuration for those whom the API server lets. */
+async function tellsOfItself(
+  { leader, standby }: { readonly leader: number; readonly standby: number },
+  { client, kubeconfig }: { readonly client: Client; readonly kubeconfig: string },
+): Promise<void> {
+  for (const port of [leader, standby]) assert.equal((await ask(port, "/healthz")).text, "ok");
+  await until("the leader is ready", async () => (await ask(leader, "/readyz")).code === 200);
+  assert.equal((await ask(standby, "/readyz")).code, 500);
+  for (const path of ["/metrics", "/configz", "/readyz/informer-sync"]) {
+    assert.equal((await ask(leader, path)).code, 401, path);
+  }
+  assert.equal((await ask(leader, "/metrics", { token: "guessed" })).code, 401);
+
+  const account = { namespace: "default", name: "scraper" };
+  await client.create<KubeObject>(serviceAccounts, { metadata: account });
+  const { status: { token } } = await client.create<KubeObject>(serviceAccounts, {
+    apiVersion: "authentication.k8s.io/v1",
+    kind: "TokenRequest",
+    metadata: account,
+    spec: {},
+  }, { subresource: "token", name: account.name });
+  const refused = await ask(leader, "/metrics", { token });
+  assert.equal(refused.code, 403);
+  assert.match(
+    JSON.parse(refused.text).message,
+    /User "system:serviceaccount:default:scraper" cannot get path "\/metrics"/,
+  );
+  const name = "scraper";
+  await client.create<KubeObject>(clusterRoles, {
+    metadata: { name },
+    rules: [{ nonResourceURLs: ["/metrics"], verbs: ["get"] }],
+  });
+  await client.create<KubeObject>(clusterRoleBindings, {
+    metadata: { name },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+    subjects: [{ kind: "ServiceAccount", ...account }],
+  });
+  await until(
+    "the right counts",
+    async () => (await ask(leader, "/metrics", { token })).code === 200,
+  );
+  assert.equal((await ask(leader, "/configz", { token })).code, 403);
+
+  const admin = parseKubeconfig(await Deno.readTextFile(kubeconfig));
+  assert(admin.kind === "ok");
+  const pair = { cert: admin.options.certificate, key: admin.options.privateKey };
+  const [metrics, configz] = await Promise.all([
+    ask(leader, "/metrics", pair),
+    ask(leader, "/configz", pair),
+  ]);
+  assert.match(
+    metrics.text,
+    /^scheduler_schedule_attempts_total{result="scheduled",profile="default-scheduler"} 2$/m,
+  );
+  assert.match(metrics.text, /^leader_election_master_status{name="kube-scheduler"} 1$/m);
+  const { componentconfig } = JSON.parse(configz.text);
+  assert.equal(componentconfig.apiVersion, "kubescheduler.config.k8s.io/v1");
+  assert.equal(componentconfig.leaderElection.leaseDuration, `${LEASE_SECONDS}s`);
+}
+
 systemTest(
   "a cluster in parts: controllers and schedulers go on when those that lead are killed",
   [],
@@ -83,27 +181,26 @@ systemTest(
         running.push(process);
         return process;
       };
-      const component = (name: string) =>
+      const component = (name: string, port: number) =>
         start(
-          name,
-          "--kubeconfig",
-          kubeconfig,
-          "--leader-elect-lease-duration",
-          `${LEASE_SECONDS}`,
+          ...[name, "--kubeconfig", kubeconfig, "--secure-port", `${port}`],
+          ...["--leader-elect-lease-duration", `${LEASE_SECONDS}`],
         );
+      const ports = [freePort(), freePort()];
       try {
         await start(
           ...["apiserver", "--datastore-endpoint", member.url, "--port", String(freePort())],
           ...["--pki-dir", join(folder, "pki"), "--kubeconfig", kubeconfig],
         );
         const client = await clientOf({ kubeconfig });
-        const [managers, schedulers] = await Promise.all(
-          ["controller-manager", "scheduler"].map((name) =>
-            Promise.all([component(name), component(name)])
-          ),
-        );
+        const [managers, schedulers] = await Promise.all([
+          Promise.all([0, 0].map((port) => component("controller-manager", port))),
+          Promise.all(ports.map((port) => component("scheduler", port))),
+        ]);
         await makeWork(client);
         await until("two pods on the node", async () => await boundPods(client) === 2);
+        const [leader, standby] = leads(schedulers[0]) ? ports : ports.toReversed();
+        await tellsOfItself({ leader, standby }, { client, kubeconfig });
         const manager = await killLeader(managers);
         const scheduler = await killLeader(schedulers);
         await scale(client, 5);

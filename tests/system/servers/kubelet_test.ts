@@ -79,7 +79,10 @@ systemTest(
             ...["--node-ip", "127.0.0.1", "--address", "127.0.0.1", "--port", "0"],
             ...["--root-dir", join(folder, "kubelet")],
           ),
-          start("controller-manager", "--kubeconfig", kubeconfig, "--leader-elect", "false"),
+          start(
+            ...["controller-manager", "--kubeconfig", kubeconfig],
+            ...["--leader-elect", "false", "--secure-port", "0"],
+          ),
         ]);
         await walk(test, new Kubectl("kubectl-1.36", { dataDir: folder, kubeconfig }));
         await refuseStranger(kubeconfig);
