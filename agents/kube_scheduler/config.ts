@@ -1,6 +1,7 @@
 /**
  * KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1) to profiles and queue settings.
- * In: YAML text. Out: a `SchedulerConfig` and the same as a document, or every problem at once, each naming its field.
+ * In: YAML text. Out: a `SchedulerConfig` and the same as a document, or every problem at once,
+ * each naming its field.
  * Never: ignores what it can't honour: extenders and unknown plugins are refused by name. Fields
  * that concern a process of its own (leader election, ports, client) are read and have no effect.
  * Source: Kubernetes v1.36 scheduler apis/config/v1 and apis/config/validation.
