@@ -138,6 +138,8 @@ Deno.test("a certificate counts where the authority that is trusted now signed i
     assert.equal(await ask({}, "/healthz"), 200);
     assert.equal(await ask({}, "/metrics"), 401);
     assert.equal(await ask(client, "/metrics"), 401);
+    assert.throws(() => listener.trust(""));
+    assert.equal(await ask(client, "/metrics"), 401);
     listener.trust(ours.certificate);
     assert.equal(await ask(client, "/metrics"), 200);
     assert.equal(await ask(stranger, "/metrics"), 401);

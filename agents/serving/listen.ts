@@ -4,6 +4,7 @@
  * Never: turns away who shows no certificate: health is for everybody, and tokens come later.
  * Source: apiserver's server/dynamiccertificates and authentication/request/x509 (v1.36).
  */
+import { X509Certificate } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
@@ -24,7 +25,10 @@ export interface SecureOptions {
 export interface SecureListener {
   readonly server: Server;
   readonly port: number;
-  /** From the next connection on, clients of this authority are known, and of no other. */
+  /**
+   * From the next connection on, clients of this authority are known, and of no other.
+   * Errors: throws where that is no certificate.
+   */
   trust(clientCa: string): void;
   /** Cuts the connections that are there. */
   close(): Promise<void>;
@@ -35,14 +39,18 @@ export async function listenSecurely(
   options: SecureOptions,
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<SecureListener> {
-  const secure = (clientCa: string) => ({
-    cert: options.certificate,
-    key: options.key,
-    ca: clientCa,
-    requestCert: true,
-    // Whoever does not verify is nobody, and still gets an answer: see `provenUser`.
-    rejectUnauthorized: false,
-  });
+  const secure = (clientCa: string) => {
+    // TLS without one would take the clients of every authority that the machine trusts.
+    new X509Certificate(clientCa);
+    return {
+      cert: options.certificate,
+      key: options.key,
+      ca: clientCa,
+      requestCert: true,
+      // Whoever does not verify is nobody, and still gets an answer: see `provenUser`.
+      rejectUnauthorized: false,
+    };
+  };
   const server = createServer(secure(options.clientCa), answer);
   const port = await new Promise<number>((resolve, reject) => {
     server.once("error", reject);

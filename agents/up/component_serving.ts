@@ -15,8 +15,7 @@ import type { Log } from "../ports.ts";
 import { type ComponentFace, listenComponent } from "../serving/component_server.ts";
 import { delegateAccess } from "../serving/delegated_access.ts";
 import { StartupError } from "../startup_error.ts";
-import { readNamed } from "./named_file.ts";
-import { nobodysAuthority, servingPair } from "./serving_pair.ts";
+import { nobodysAuthority, readClientCa, servingPair } from "./serving_pair.ts";
 
 /** Where an API server publishes whose clients it knows. */
 const PUBLISHED = { namespace: "kube-system", name: "extension-apiserver-authentication" };
@@ -53,7 +52,7 @@ export async function serveComponent(
   const pair = await servingPair(config, names);
   const clientCa = clientCaFile === null
     ? await nobodysAuthority()
-    : await readNamed("--client-ca-file", clientCaFile);
+    : await readClientCa(clientCaFile);
   const parts = { face, access: delegateAccess(client) };
   const listener = await listenComponent({ ...pair, bind, port, clientCa }, parts).catch(
     (error: Error) => {
@@ -83,10 +82,12 @@ function findClientCa(
   const ask = async () => {
     const problem = await client.get<KubeObject>(configMaps, PUBLISHED).then(
       ({ data }) => {
-        const ca = data?.["client-ca-file"];
-        if (typeof ca !== "string" || ca === "") return "it names no authority";
-        if (!isOver) found(ca);
-        return null;
+        try {
+          if (!isOver) found(data?.["client-ca-file"] ?? "");
+          return null;
+        } catch {
+          return "the API server names no authority";
+        }
       },
       (error) => {
         if (error instanceof ApiError) return error.message;

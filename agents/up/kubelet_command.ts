@@ -13,11 +13,11 @@ import type { KubeletCommandConfig } from "../kubelet_flags.ts";
 import { findRuntime } from "../nodes.ts";
 import { stderrLog } from "../ports.ts";
 import { type AskedAccess, delegateAccess } from "../serving/delegated_access.ts";
+import { StartupError } from "../startup_error.ts";
 import { KUBELET_VERSION } from "../version.ts";
 import { readKubeconfig } from "./component_command.ts";
-import { readNamed } from "./named_file.ts";
 import { Progress, type RunningCluster, runParts } from "./progress.ts";
-import { servingPair } from "./serving_pair.ts";
+import { readClientCa, servingPair } from "./serving_pair.ts";
 
 /** Errors: rejects with StartupError. */
 export async function bringUpKubelet(
@@ -40,9 +40,7 @@ export async function bringUpKubelet(
       ...serving,
       bind: config.address,
       port: config.port,
-      clientCa: config.clientCaFile === null
-        ? options.ca ?? ""
-        : await readNamed("--client-ca-file", config.clientCaFile),
+      clientCa: await clientAuthority(config, options.ca),
       authorize: (asked) => {
         const user = { name: asked.user, groups: asked.groups };
         return access.allows(user, aboutNode(name, asked));
@@ -72,6 +70,16 @@ export async function bringUpKubelet(
   });
   progress.ready([["server", options.server], ["stop", "Ctrl-C; containers go on running"]]);
   return running;
+}
+
+/** Errors: rejects with StartupError where nobody says whose clients to take. */
+async function clientAuthority(
+  { clientCaFile, kubeconfig }: KubeletCommandConfig,
+  ca: string | undefined,
+): Promise<string> {
+  if (clientCaFile !== null) return await readClientCa(clientCaFile);
+  if (ca !== undefined) return ca;
+  throw new StartupError(`${kubeconfig} names no authority`, "name one with --client-ca-file");
 }
 
 /** What the API server is asked about somebody who asks this node. */

@@ -1,10 +1,12 @@
 /**
  * The certificate that a kubelet or another component of its own serves with.
- * In: the flags that name files, the names to answer for. Out: a PEM pair.
- * Never: stores a key of its own making; the next start makes another.
+ * In: the flags that name files, the names to answer for. Out: a PEM pair, an authority's PEM.
+ * Never: stores a key of its own making, and the next start makes another; takes files that would
+ * only fail its clients.
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { issueCertificate, makeAuthority, type PemPair } from "../apiserver/auth/certificates.ts";
-import { readNamed } from "./named_file.ts";
+import { readNamed, refused } from "./named_file.ts";
 
 const LIFETIME_MILLIS = 365 * 86_400_000;
 
@@ -23,10 +25,13 @@ export async function servingPair(
   names: readonly string[],
 ): Promise<PemPair> {
   if (tlsCertFile !== null && tlsKeyFile !== null) {
-    return {
-      certificate: await readNamed("--tls-cert-file", tlsCertFile),
-      key: await readNamed("--tls-private-key-file", tlsKeyFile),
-    };
+    const certificate = await readCertificate("--tls-cert-file", tlsCertFile);
+    const keyFlag = "--tls-private-key-file";
+    const key = await readNamed(keyFlag, tlsKeyFile);
+    if (!isKeyOf(certificate, key)) {
+      throw refused(keyFlag, tlsKeyFile, [`is not the key of ${tlsCertFile}`]);
+    }
+    return { certificate, key };
   }
   const nowMillis = Date.now();
   const lifetimeMillis = LIFETIME_MILLIS;
@@ -40,6 +45,29 @@ export async function servingPair(
     nowMillis,
     lifetimeMillis,
   });
+}
+
+/** Errors: rejects with StartupError naming the flag and the file. */
+export function readClientCa(path: string): Promise<string> {
+  return readCertificate("--client-ca-file", path);
+}
+
+async function readCertificate(flag: string, path: string): Promise<string> {
+  const pem = await readNamed(flag, path);
+  try {
+    new X509Certificate(pem);
+  } catch {
+    throw refused(flag, path, ["holds no certificate"]);
+  }
+  return pem;
+}
+
+function isKeyOf(certificate: string, key: string): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
 }
 
 /** PEM of an authority that has signed nobody, and never will: its key is gone. */

@@ -72,6 +72,11 @@ profiles:
   assert.equal(weights(plain).get("NodeResourcesFit"), 1);
   assert.equal(weights(packing).get("NodeResourcesFit"), 9);
   assert.equal(weights(packing).has("InterPodAffinity"), false);
+  // A plugin that has no score has no weight either.
+  assert.deepEqual(
+    [weights(plain).has("PrioritySort"), weights(plain).get("PrioritySort")],
+    [true, undefined],
+  );
   const argsOf = (document: typeof plain, plugin: string) =>
     document.profiles[0].pluginConfig.find(({ name }: { name: string }) => name === plugin)?.args;
   const header = { apiVersion: plain.apiVersion, kind: "VolumeBindingArgs" };

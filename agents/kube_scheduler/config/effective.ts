@@ -5,7 +5,7 @@
  * (its lease, its way to the cluster) is for the caller to add.
  * Source: apis/config/v1/defaults.go and default_plugins.go of Kubernetes v1.36.
  */
-import { multiPoint, type Plugins, weightOf } from "./plugin_sets.ts";
+import { multiPoint, type Plugins } from "./plugin_sets.ts";
 
 /** A profile as a file gives it. */
 export interface GivenProfile {
@@ -53,10 +53,9 @@ export function effectiveDocument(given: GivenConfig): SchedulerDocument {
 }
 
 function effectiveProfile({ schedulerName, plugins = {}, pluginConfig }: GivenProfile): object {
-  const enabled = multiPoint(plugins.multiPoint).map((entry) => ({
-    name: entry.name,
-    weight: weightOf(entry),
-  }));
+  const enabled = multiPoint(plugins.multiPoint).map(({ name, weight }) =>
+    weight === 0 ? { name } : { name, weight }
+  );
   const named = new Set(Object.values(plugins).flatMap((set) => set?.enabled ?? []).map(nameOf));
   const runs = (plugin: string) => named.has(plugin) || enabled.some(({ name }) => name === plugin);
   const given = new Set(pluginConfig.map(nameOf));
