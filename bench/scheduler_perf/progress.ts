@@ -16,7 +16,6 @@ interface Wish {
 const PATIENCE_MILLIS = 300_000;
 
 export class Progress {
-  readonly #stages = new Map<string, { readonly namespace: string; readonly stage: Stage }>();
   readonly #scheduled = new Map<string, number>();
   readonly #attempted = new Map<string, number>();
   readonly #stop: () => void;
@@ -74,21 +73,17 @@ export class Progress {
 
   #observe(changes: readonly Change[]): void {
     const bound = new Map<string, number>();
-    for (const { type, object } of changes) {
-      const uid = object.metadata.uid!;
-      const namespace = object.metadata.namespace!;
-      const before = this.#stages.get(uid)?.stage;
+    for (const { type, object, old } of changes) {
+      const { namespace = "" } = object.metadata;
+      // A pod that goes was last seen as it is told of.
+      const before = type === "add" ? undefined : stageOf(old ?? object);
+      const stage = type === "delete" ? undefined : stageOf(object);
+      if (before === stage) continue;
       if (before === undefined) add(this.#present, namespace, 1);
-      else if (before !== "waiting") add(this.#tally(before), namespace, -1);
-      if (type === "delete") {
-        this.#stages.delete(uid);
-        add(this.#present, namespace, -1);
-        continue;
-      }
-      const stage = stageOf(object);
-      if (stage !== before) this.#stages.set(uid, { namespace, stage });
-      if (stage !== "waiting") add(this.#tally(stage), namespace, 1);
-      if (stage === "scheduled" && before !== "scheduled") add(bound, namespace, 1);
+      if (stage === undefined) add(this.#present, namespace, -1);
+      this.#tally(before, namespace, -1);
+      this.#tally(stage, namespace, 1);
+      if (stage === "scheduled") add(bound, namespace, 1);
     }
     for (const [namespace, count] of bound) this.onBound(namespace, count);
     if (this.#wishes.length === 0) return;
@@ -98,8 +93,9 @@ export class Progress {
     for (const wish of met) wish.resolve();
   }
 
-  #tally(stage: "attempted" | "scheduled"): Map<string, number> {
-    return stage === "scheduled" ? this.#scheduled : this.#attempted;
+  #tally(stage: Stage | undefined, namespace: string, by: number): void {
+    if (stage === "scheduled") add(this.#scheduled, namespace, by);
+    else if (stage === "attempted") add(this.#attempted, namespace, by);
   }
 }
 
