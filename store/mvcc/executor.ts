@@ -81,6 +81,22 @@ export class Executor {
     };
   }
 
+  /** As `putIf`, for the transaction that deletes the key. */
+  deleteIf({ keyBytes, keyStart, keyEnd }: PutSource, expected: number): TxnResponse {
+    const kv = this.#kv;
+    kv.begin();
+    const version = kv.newestOf(keyBytes, keyStart, keyEnd);
+    const exists = version !== 0 && !kv.versions.isTombstone(version);
+    const succeeded = (exists ? kv.versions.revisionOf(version) : 0) === expected;
+    if (succeeded && exists) this.#delete(kv.versions.keyOf(version));
+    kv.commit();
+    const { revision } = kv;
+    const responses: ResponseOp[] = succeeded
+      ? [{ kind: "deleteRange", revision, deleted: exists ? 1 : 0, prevKvs: [] }]
+      : [];
+    return { kind: "txn", revision, succeeded, responses };
+  }
+
   put(request: PutRequest): PutResponse | StoreFailure {
     const failure = this.#checkPut(request);
     if (failure !== undefined) return failure;

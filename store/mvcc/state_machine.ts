@@ -20,7 +20,7 @@ import type {
 } from "./api.ts";
 import { AdminApplier } from "./admin_applier.ts";
 import { BatchReader, COMMAND, CommandView, malformed } from "./command.ts";
-import { ConditionalPutReader } from "./conditional_put_reader.ts";
+import { ConditionalWriteReader } from "./conditional_write_reader.ts";
 import { Executor } from "./executor.ts";
 import { openHash } from "./hash.ts";
 import { LeaseTable } from "./lease/lease_table.ts";
@@ -64,7 +64,7 @@ export class StateMachine implements StateMachineApi {
   readonly #hub: WatchHub;
   readonly #command = new CommandView();
   readonly #put = new PutReader();
-  readonly #conditional = new ConditionalPutReader();
+  readonly #conditional = new ConditionalWriteReader();
   readonly #point = new RangeReader();
   readonly #headers = new HeaderEncoder();
   #state: MachineState;
@@ -148,7 +148,7 @@ export class StateMachine implements StateMachineApi {
     const { kind, bodyStart, identity } = command;
     const outcome = kind === COMMAND.put
       ? this.#applyPut(bytes, bodyStart, end, identity)
-      : (kind === COMMAND.txn ? this.#applyConditionalPut(bytes, bodyStart, end) : undefined) ??
+      : (kind === COMMAND.txn ? this.#applyConditional(bytes, bodyStart, end) : undefined) ??
         this.#applyOther(kind, bytes.subarray(bodyStart, end), identity);
     if (kv.changes.length > 0) this.#hub.publish();
     return outcome;
@@ -173,11 +173,13 @@ export class StateMachine implements StateMachineApi {
   }
 
   /** @returns undefined for a transaction that asks for more, which nothing was done about */
-  #applyConditionalPut(bytes: Uint8Array, start: number, end: number): ApplyOutcome | undefined {
+  #applyConditional(bytes: Uint8Array, start: number, end: number): ApplyOutcome | undefined {
     const { alarms, auth, leases } = this.#state;
     const conditional = this.#conditional;
-    if (auth.enabled || !conditional.read(bytes, start, end)) return undefined;
+    const action = auth.enabled ? undefined : conditional.read(bytes, start, end);
+    if (action === undefined) return undefined;
     const { put, modRevision } = conditional;
+    if (action === "delete") return alarms.checkData() ?? this.#executor.deleteIf(put, modRevision);
     if (put.lease !== 0n && !leases.has(put.lease)) return undefined;
     return alarms.checkGrowth() ?? this.#executor.putIf(put, put.lease, modRevision);
   }

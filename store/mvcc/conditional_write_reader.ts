@@ -1,17 +1,18 @@
 /**
- * Finds the parts of a transaction that puts one key if it is at a revision, without making
- * objects: what an API server sends for every object it writes.
+ * Finds the parts of a transaction that puts or deletes one key if it is at a revision, without
+ * making objects: what an API server sends for every object it writes.
  * In: command bytes. Out: positions, the revision, the lease, and whether it is such a transaction.
  * Never: judges the request; any other, and every malformed one, is decoded in full.
- * Source: etcd v3.6 rpc.proto TxnRequest { compare 1, success 2, failure 3 },
- * Compare { result 1, target 2, key 3, mod_revision 6 }, RequestOp { request_put 2 }.
+ * Source: etcd v3.6 rpc.proto TxnRequest { compare 1, success 2, failure 3 }, RequestOp
+ * { request_put 2, request_delete_range 3 }, Compare { result 1, target 2, key 3, mod_revision 6 }.
  */
 import { EMPTY_BYTES, ProtoReader } from "./proto.ts";
 import { PutReader } from "./put_reader.ts";
 
 const TARGET_MOD = 2;
 
-export class ConditionalPutReader {
+export class ConditionalWriteReader {
+  /** The key, and of a put the rest. */
   readonly put = new PutReader();
   /** Revision that the key must have; 0 = it must not exist. */
   modRevision = 0;
@@ -21,14 +22,17 @@ export class ConditionalPutReader {
   #keyStart = 0;
   #keyEnd = 0;
 
-  /** @returns whether the bytes are one compare of a key's revision, and one put of the same key */
-  read(bytes: Uint8Array, start: number, end: number): boolean {
+  /**
+   * @returns what the transaction does with the key; undefined where it is more than one compare of
+   *   a key's revision, and one put or deletion of the same key
+   */
+  read(bytes: Uint8Array, start: number, end: number): "put" | "delete" | undefined {
     const reader = this.#reader;
     reader.open(bytes, start, end);
     this.#bytes = bytes;
-    if (!this.#enters(1) || !this.#readCompare(reader.span())) return false;
-    if (!this.#enters(2) || !this.#readPut(reader.span())) return false;
-    return !reader.failed && reader.position === end && this.#isSameKey();
+    if (!this.#enters(1) || !this.#readCompare(reader.span()) || !this.#enters(2)) return undefined;
+    const action = this.#readOp(reader.span());
+    return !reader.failed && reader.position === end && this.#isSameKey() ? action : undefined;
   }
 
   #enters(field: number): boolean {
@@ -56,14 +60,19 @@ export class ConditionalPutReader {
     return !inner.failed && target === TARGET_MOD && given;
   }
 
-  #readPut(length: number): boolean {
+  #readOp(length: number): "put" | "delete" | undefined {
     const inner = this.#inner;
+    const { put } = this;
     const end = this.#reader.position;
     inner.open(this.#bytes, end - length, end);
-    if (!inner.next() || inner.field !== 2) return false;
+    if (!inner.next() || (inner.field !== 2 && inner.field !== 3)) return undefined;
+    const isPut = inner.field === 2;
     const size = inner.span();
-    if (inner.failed || inner.position !== end) return false;
-    return this.put.read(this.#bytes, end - size, end) && this.put.hasNoFlags;
+    if (inner.failed || inner.position !== end) return undefined;
+    if (!put.read(this.#bytes, end - size, end) || !put.hasNoFlags) return undefined;
+    if (isPut) return "put";
+    // A deletion's key has the number of a put's; its range end and prev_kv those of value and lease.
+    return put.valueStart === put.valueEnd && put.lease === 0n ? "delete" : undefined;
   }
 
   #isSameKey(): boolean {
