@@ -71,7 +71,7 @@ export class ConditionalWriteReader {
     if (inner.failed || inner.position !== end) return undefined;
     if (!put.read(this.#bytes, end - size, end) || !put.hasNoFlags) return undefined;
     if (isPut) return "put";
-    // A deletion's key has the number of a put's; its range end and prev_kv those of value and lease.
+    // A deletion has its key where a put has it, its range end and prev_kv at value and lease.
     return put.valueStart === put.valueEnd && put.lease === 0n ? "delete" : undefined;
   }
 

@@ -36,15 +36,19 @@ const ANSWERS_OBJECT = new Set([
   "volumeattachments",
 ]);
 
-/** Errors: rejects with ApiError. */
+/**
+ * @param known the version that the caller has just written; default the one that a read finds
+ * Errors: rejects with ApiError.
+ */
 export async function deleteObject(
   core: Core,
   target: CallTarget,
   options: DeleteOptions,
+  known?: StoredObject,
 ): Promise<VerbAnswer> {
   refuseBadOptions(options);
   for (let attempt = 1;; attempt++) {
-    const read = readNow(core, target);
+    const read = attempt === 1 && known !== undefined ? known : readNow(core, target);
     const stored = read instanceof Promise ? await read : read;
     const old = serve(target.resource, stored);
     refusePreconditions(target, old, options);

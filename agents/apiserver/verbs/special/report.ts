@@ -9,6 +9,7 @@ import type { CallTarget, PodReport } from "../../../api/call.ts";
 import type { Condition, KubeObject, UserInfo } from "../../../api/meta.ts";
 import { pods } from "../../../api/resources.ts";
 import { uidConflict } from "../../../api/status.ts";
+import type { StoredObject } from "../../cache/stored_object.ts";
 import type { Core } from "../core.ts";
 import { deleteObject } from "../delete.ts";
 import { changeObject } from "../update.ts";
@@ -35,14 +36,16 @@ function failure(error: unknown): Error {
 async function reportOne(core: Core, user: UserInfo, report: PodReport): Promise<void> {
   const { namespace, name, uid, evicts } = report;
   const target: CallTarget = { resource: pods, subresource: "", namespace, name, user };
+  let written: StoredObject | undefined;
   if (report.condition !== undefined || report.nominatedNodeName !== undefined) {
-    await changeObject(core, { ...target, subresource: "status" }, {}, (current) => {
+    const answer = await changeObject(core, { ...target, subresource: "status" }, {}, (current) => {
       const found = current.metadata.uid ?? "";
       if (found !== uid) throw uidConflict(OF, name, { wanted: uid, found });
       return reported(current, report);
     });
+    if (answer.kind === "stored") written = answer.stored;
   }
-  if (evicts) await deleteObject(core, target, { preconditions: { uid } });
+  if (evicts) await deleteObject(core, target, { preconditions: { uid } }, written);
 }
 
 /** The pod with its report, sharing all that the report does not touch. */
