@@ -21,7 +21,7 @@ export interface ResourceCacheOptions {
   readonly watcherCapacity: number;
   /** Revision of the first state. */
   readonly revision: number;
-  /** A value to index objects by, such as a pod's spec.nodeName. */
+  /** A value of the spec alone to index objects by, such as a pod's spec.nodeName. */
   readonly indexOf?: (object: KubeObject) => string;
 }
 
@@ -235,7 +235,7 @@ export class ResourceCache {
 
   #reindex(before: StoredObject | null, now: StoredObject | null): void {
     const { indexOf } = this.#options;
-    if (indexOf === undefined) return;
+    if (indexOf === undefined || this.#isSameSpec(before, now)) return;
     const old = before === null || before.isSealed ? null : indexOf(before.object);
     const fresh = now === null || now.isSealed ? null : indexOf(now.object);
     if (old === fresh) return;
@@ -249,6 +249,12 @@ export class ResourceCache {
       if (keys === undefined) this.#index.set(fresh, new Set([now!.key]));
       else keys.add(now!.key);
     }
+  }
+
+  /** Whether the new version shares the spec of the one before, as all news of a status do. */
+  #isSameSpec(before: StoredObject | null, now: StoredObject | null): boolean {
+    return before !== null && now !== null && !before.isSealed && !now.isSealed &&
+      before.object.spec !== undefined && before.object.spec === now.object.spec;
   }
 
   #remember(watcher: Watcher): void {
