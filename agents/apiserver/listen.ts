@@ -18,7 +18,7 @@ import { type ApiResponse, type ByteStream, errorResponse } from "./http/message
 import { IDLE_MILLIS, limitHttp1, Overdue } from "./http/overdue.ts";
 import { type Chunks, slabsOf } from "./http/slabs.ts";
 import { serveStream } from "./http/http2_face.ts";
-import { joinBytes } from "./join_bytes.ts";
+import { joinBytes } from "../api/text/join_bytes.ts";
 import type { Clock, Log } from "./ports.ts";
 import { BODY_LIMIT_BYTES } from "./verbs/core.ts";
 import { drained } from "../spdy/drained.ts";

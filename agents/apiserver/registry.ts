@@ -11,7 +11,7 @@ import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { type ApiError, internalError } from "../api/status.ts";
 import { encodeUtf8 } from "../api/text/utf8.ts";
-import { joinBytes } from "./join_bytes.ts";
+import { joinBytes } from "../api/text/join_bytes.ts";
 
 export const REGISTRY_ROOT = "/registry/";
 

@@ -14,7 +14,7 @@ import {
   type JWTVerifyGetKey,
 } from "jose";
 import type { UserInfo } from "../../api/meta.ts";
-import { joinBytes } from "../join_bytes.ts";
+import { joinBytes } from "../../api/text/join_bytes.ts";
 import type { Log } from "../ports.ts";
 import type { TokenSource, TokenVerdict } from "./authenticate.ts";
 import { AUTHENTICATED_GROUP } from "./authorize.ts";

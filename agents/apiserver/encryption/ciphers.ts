@@ -5,7 +5,7 @@
  * Source: apiserver's storage/value/encrypt/aes (v1.36).
  */
 import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
-import { joinBytes } from "../join_bytes.ts";
+import { joinBytes } from "../../api/text/join_bytes.ts";
 
 export interface Cipher {
   /** @param place the key path in the store, which sealed bytes are bound to where that can be */

@@ -5,7 +5,7 @@
  */
 import type { Http2Stream } from "../../../store/wire/http2/stream.ts";
 import { requestEntityTooLarge, unauthorized } from "../../api/status.ts";
-import { joinBytes } from "../join_bytes.ts";
+import { joinBytes } from "../../api/text/join_bytes.ts";
 import type { Face, Peer } from "../listen.ts";
 import { BODY_LIMIT_BYTES } from "../verbs/core.ts";
 import { BODY_MILLIS } from "./overdue.ts";

@@ -5,6 +5,7 @@
  */
 import type { KubeObject, WatchEvent } from "../../api/meta.ts";
 import { ApiError, serviceUnavailable, type Status, type StatusReason } from "../../api/status.ts";
+import { joinBytes } from "../../api/text/join_bytes.ts";
 import { encodeUtf8 } from "../../api/text/utf8.ts";
 import type { TransportRequest } from "./transport.ts";
 
@@ -18,24 +19,15 @@ export function encodeBody({ body }: TransportRequest): Uint8Array<ArrayBuffer> 
 /** Text that arrives in pieces, which may cut a character in two. */
 export class BodyText {
   readonly #pieces: Uint8Array[] = [];
-  #length = 0;
 
   /** @param bytes may be reused after the call */
   push(bytes: Uint8Array): void {
     this.#pieces.push(bytes.slice());
-    this.#length += bytes.length;
   }
 
   finish(): string {
     // Decoding whole texts spares each answer a decoder that remembers half a character.
-    if (this.#pieces.length === 1) return decoder.decode(this.#pieces[0]);
-    const whole = new Uint8Array(this.#length);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return decoder.decode(whole);
+    return decoder.decode(joinBytes(this.#pieces));
   }
 }
 

@@ -45,8 +45,8 @@ import type {
   StorageClass,
   VolumeLookup,
 } from "../encode_volumes.ts";
-import type { GroupParts, PodStanding } from "./pod_context.ts";
-import { type VolumeClaimAccount, volumeClaimsOf } from "./pod_volumes.ts";
+import type { ContextParts, GroupParts, PodStanding } from "./pod_context.ts";
+import { volumeClaimsOf } from "./pod_volumes.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "../kinds.ts";
 import { defaultSelector } from "../spread_selector.ts";
 import type { Selectors } from "../spread_selector.ts";
@@ -59,16 +59,7 @@ export interface ExplainTarget {
   readonly at: string;
 }
 
-export interface ExplainedCluster {
-  readonly scheduler: Scheduler;
-  readonly pod: PodRow;
-  readonly schedulerName: string;
-  /** Node the pod is on, "" when it has none. */
-  readonly nodeName: string;
-  readonly standing: PodStanding;
-  readonly volumes: readonly VolumeClaimAccount[];
-  /** The pods of its group; null when it is in none. */
-  readonly group: GroupParts | null;
+export interface ExplainedCluster extends ContextParts {
   /** The revision that was read. */
   readonly revision: string;
 }

@@ -146,10 +146,11 @@ export interface ContextParts {
   readonly scheduler: Scheduler;
   readonly pod: PodRow;
   readonly schedulerName: string;
+  /** Node the pod is on, "" when it has none. */
   readonly nodeName: string;
   readonly standing: PodStanding;
   readonly volumes: readonly VolumeClaimAccount[];
-  /** null when the pod is in no group */
+  /** The pods of its group; null when it is in none. */
   readonly group: GroupParts | null;
 }
 

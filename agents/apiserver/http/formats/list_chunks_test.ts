@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type FakeApi, podNamed, withApi } from "../../../../tests/fakes/api_server.ts";
 import { encodeCbor } from "../../../api/schema/cbor.ts";
-import { joinBytes } from "../../join_bytes.ts";
+import { joinBytes } from "../../../api/text/join_bytes.ts";
 import { slabsOf } from "../slabs.ts";
 import { formatYaml, listChunks, type ListLayout } from "./list_chunks.ts";
 

@@ -17,7 +17,7 @@ import {
 } from "../../../api/schema/protobuf_encode.ts";
 import { ProtobufWriter } from "../../../api/schema/protobuf_wire.ts";
 import { StoredObject } from "../../cache/stored_object.ts";
-import { joinBytes } from "../../join_bytes.ts";
+import { joinBytes } from "../../../api/text/join_bytes.ts";
 import { TimeSlice } from "../../time_slice.ts";
 import { apiVersionOf, serve } from "../../verbs/core.ts";
 import { partialOf } from "./table.ts";

@@ -10,7 +10,7 @@ import { encodeCbor } from "../../../api/schema/cbor.ts";
 import { encodeUtf8 } from "../../../api/text/utf8.ts";
 import { ObjectEvent } from "../../cache/stored_object.ts";
 import type { Watcher } from "../../cache/watcher.ts";
-import { joinBytes } from "../../join_bytes.ts";
+import { joinBytes } from "../../../api/text/join_bytes.ts";
 import { apiVersionOf } from "../../verbs/core.ts";
 import { TimeSlice } from "../../time_slice.ts";
 import type { ByteStream } from "../message.ts";
