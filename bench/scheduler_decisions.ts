@@ -9,7 +9,7 @@ import { BatchDecider } from "../scheduler/batch.ts";
 import { decide, Scratch } from "../scheduler/decide.ts";
 import { TemplateTable } from "../scheduler/intern.ts";
 import { NodeTable } from "../scheduler/node_table.ts";
-import { buildProfile, EMPTY_NODE, EMPTY_SPEC, Scheduler } from "../scheduler/mod.ts";
+import { buildProfile, EMPTY_NODE, EMPTY_POD, EMPTY_SPEC, Scheduler } from "../scheduler/mod.ts";
 import type { NodeRow, PodRow, PodSpecRow, PodTerm, Requirement } from "../scheduler/mod.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 
@@ -119,15 +119,7 @@ function mix(hash: number, name: string): number {
 
 function podOf(i: number, template: PodRow["template"]): PodRow {
   const name = `pod-${i}`;
-  return {
-    uid: name,
-    name,
-    template,
-    terminating: false,
-    nominatedNode: "",
-    startMs: 0,
-    group: "",
-  };
+  return { ...EMPTY_POD, uid: name, name, template };
 }
 
 function schedulerOf(nodes: number): Scheduler {

@@ -42,6 +42,7 @@ export type { NodeImage, NodeRow, Taint } from "./node_row.ts";
 export {
   DEFAULT_CPU_MILLI,
   DEFAULT_MEMORY_BYTES,
+  EMPTY_POD,
   EMPTY_SPEC,
   NO_DEVICES,
   NO_SURROUNDINGS,

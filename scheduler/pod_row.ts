@@ -221,6 +221,14 @@ export interface PodRow {
   readonly group: string;
 }
 
+/** A pod that waits for nothing in particular, to be spread into others. */
+export const EMPTY_POD: Omit<PodRow, "uid" | "name" | "template"> = {
+  terminating: false,
+  nominatedNode: "",
+  startMs: 0,
+  group: "",
+};
+
 /** A spec that asks for nothing, to be spread into others. */
 export const EMPTY_SPEC: PodSpecRow = {
   namespace: "default",

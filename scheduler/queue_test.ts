@@ -8,7 +8,7 @@ import type { ClusterEvent } from "./cluster_event.ts";
 import { TemplateTable } from "./intern.ts";
 import { EMPTY_NODE } from "./node_row.ts";
 import { NodeTable } from "./node_table.ts";
-import { EMPTY_SPEC } from "./pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "./pod_row.ts";
 import type { PodRow, PodSpecRow } from "./pod_row.ts";
 import { buildProfile } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
@@ -19,15 +19,7 @@ const FIT = new Set(["NodeResourcesFit"]);
 
 function pod(uid: string, spec: Partial<PodSpecRow> = {}): PodRow {
   const template = TEMPLATES.intern({ ...EMPTY_SPEC, ...spec });
-  return {
-    uid,
-    name: uid,
-    template,
-    terminating: false,
-    nominatedNode: "",
-    startMs: 0,
-    group: "",
-  };
+  return { ...EMPTY_POD, uid, name: uid, template };
 }
 
 function queueOf(...pods: PodRow[]): SchedulingQueue {

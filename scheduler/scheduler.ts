@@ -42,7 +42,7 @@ import type { SchedulerConfig } from "./scheduler_config.ts";
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { EMPTY_NODE, EMPTY_SPEC } from "./mod.ts";
+ * import { EMPTY_NODE, EMPTY_POD, EMPTY_SPEC } from "./mod.ts";
  *
  * const scheduler = new Scheduler({ seed: 7 });
  * const allocatable = { cpuMilli: 4000, memoryBytes: 8e9, ephemeralBytes: 0, scalars: [] };
@@ -52,8 +52,7 @@ import type { SchedulerConfig } from "./scheduler_config.ts";
  *   ...EMPTY_SPEC,
  *   requests: { cpuMilli: 500, memoryBytes: 1e9, ephemeralBytes: 0, scalars: [] },
  * });
- * const pod = { uid: "u1", name: "web", template, terminating: false, nominatedNode: "",
- *   startMs: 0, group: "" };
+ * const pod = { ...EMPTY_POD, uid: "u1", name: "web", template };
  * scheduler.setPending(pod, "default-scheduler", 0);
  * const [action] = scheduler.plan(0, 10);
  * assert.equal(action.kind === "bind" && action.nodeName, "n1");

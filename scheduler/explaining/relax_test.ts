@@ -6,7 +6,7 @@ import { Dice, randomNode, randomSpec } from "../model/generate.ts";
 import { EMPTY_NODE } from "../node_row.ts";
 import type { NodeRow } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
-import { EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
 import { type Account, account } from "./account.ts";
@@ -17,15 +17,7 @@ const NOMINATIONS = new Map<string, PodRow[]>();
 
 function pod(spec: Partial<PodSpecRow>, name = "it"): PodRow {
   const template = TEMPLATES.intern({ ...EMPTY_SPEC, ...spec });
-  return {
-    uid: name,
-    name,
-    template,
-    terminating: false,
-    nominatedNode: "",
-    startMs: 0,
-    group: "",
-  };
+  return { ...EMPTY_POD, uid: name, name, template };
 }
 
 function node(name: string, row: Partial<NodeRow> = {}): NodeRow {

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { EMPTY_NODE } from "../node_row.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 import type { Action } from "../action.ts";
@@ -27,7 +27,7 @@ function addNode(scheduler: Scheduler, name: string, nowMs: number): void {
 function pod(scheduler: Scheduler, uid: string, group = GROUP): PodRow {
   const requests = { cpuMilli: 800, memoryBytes: 0, ephemeralBytes: 0, scalars: [] };
   const template = scheduler.templates.intern({ ...EMPTY_SPEC, requests });
-  return { uid, name: uid, template, terminating: false, nominatedNode: "", startMs: 0, group };
+  return { ...EMPTY_POD, uid, name: uid, template, group };
 }
 
 function wait(scheduler: Scheduler, ...uids: string[]): void {

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { Action } from "../action.ts";
 import { Dice } from "../model/generate.ts";
 import { EMPTY_NODE } from "../node_row.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 
@@ -39,7 +39,7 @@ function pod(
   group = GROUP,
 ): PodRow {
   const template = scheduler.templates.intern({ ...EMPTY_SPEC, requests: cpu(800), ...spec });
-  return { uid, name: uid, template, terminating: false, nominatedNode: "", startMs: 0, group };
+  return { ...EMPTY_POD, uid, name: uid, template, group };
 }
 
 function wait(scheduler: Scheduler, uids: string, spec: Partial<PodSpecRow> = {}): void {

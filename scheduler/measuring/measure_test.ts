@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { Action } from "../action.ts";
 import { Dice, randomNode, randomSpec } from "../model/generate.ts";
 import { EMPTY_NODE } from "../node_row.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodSpecRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 import { measureNext } from "./measure.ts";
@@ -30,8 +30,7 @@ function scribe(): Stopwatch & { readonly lines: string[] } {
 
 function add(scheduler: Scheduler, uid: string, spec: PodSpecRow): void {
   const template = scheduler.templates.intern(spec);
-  const row = { terminating: false, nominatedNode: "", startMs: 0, group: "" };
-  scheduler.setPending({ uid, name: uid, template, ...row }, NAME, 0);
+  scheduler.setPending({ ...EMPTY_POD, uid, name: uid, template }, NAME, 0);
 }
 
 function cpu(cpuMilli: number) {

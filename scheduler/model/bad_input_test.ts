@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { EMPTY_NODE } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 
@@ -30,7 +30,7 @@ function machine(nodes: number): Scheduler {
 
 function pod(scheduler: Scheduler, uid: string, spec: Partial<PodSpecRow> = {}): PodRow {
   const template = scheduler.templates.intern({ ...EMPTY_SPEC, ...spec });
-  return { uid, name: uid, template, terminating: false, nominatedNode: "", startMs: 0, group: "" };
+  return { ...EMPTY_POD, uid, name: uid, template };
 }
 
 function asking(cpuMilli: number, memoryBytes: number): Partial<PodSpecRow> {

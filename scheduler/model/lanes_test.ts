@@ -8,7 +8,7 @@ import { decide, Scratch } from "../decide.ts";
 import { TemplateTable } from "../intern.ts";
 import { EMPTY_NODE } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
 import { Dice } from "./generate.ts";
@@ -47,7 +47,7 @@ function podOf(templates: TemplateTable, dice: Dice, uid: string): PodRow {
     nonzeroCpuMilli: cpuMilli === 0 ? 100 : cpuMilli,
     nonzeroMemoryBytes: memoryBytes === 0 ? 200 * MEGABYTE : memoryBytes,
   });
-  return { uid, name: uid, template, terminating: false, nominatedNode: "", startMs: 0, group: "" };
+  return { ...EMPTY_POD, uid, name: uid, template };
 }
 
 function run(seed: number, decisions: number): number {

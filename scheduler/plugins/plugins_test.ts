@@ -10,7 +10,7 @@ import { TemplateTable } from "../intern.ts";
 import { EMPTY_NODE } from "../node_row.ts";
 import type { NodeRow } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
-import { EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
 import type { NodeTerm, PodRow, PodSpecRow, VolumeNeeds } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
 import type { ProfileConfig } from "../profile.ts";
@@ -21,15 +21,7 @@ const NO_NOMINATIONS = new Map<string, PodRow[]>();
 
 function pod(spec: Partial<PodSpecRow>, uid = "incoming"): PodRow {
   const template = TEMPLATES.intern({ ...EMPTY_SPEC, ...spec });
-  return {
-    uid,
-    name: uid,
-    template,
-    terminating: false,
-    nominatedNode: "",
-    startMs: 0,
-    group: "",
-  };
+  return { ...EMPTY_POD, uid, name: uid, template };
 }
 
 function node(name: string, row: Partial<NodeRow> = {}): NodeRow {

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { EMPTY_NODE } from "../node_row.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow } from "../pod_row.ts";
 import { Scheduler } from "../scheduler.ts";
 import { WAITING_FOR_EVICTIONS } from "./evictions.ts";
@@ -22,15 +22,7 @@ function machine() {
   const pod = (uid: string, priority: number): PodRow => {
     const requests = { cpuMilli: 1000, memoryBytes: 0, ephemeralBytes: 0, scalars: [] };
     const template = scheduler.templates.intern({ ...EMPTY_SPEC, requests, priority });
-    return {
-      uid,
-      name: uid,
-      template,
-      terminating: false,
-      nominatedNode: "",
-      startMs: 0,
-      group: "",
-    };
+    return { ...EMPTY_POD, uid, name: uid, template };
   };
   scheduler.setAssigned(pod("a", 0), "n1", 0);
   scheduler.setAssigned(pod("b", 5), "n2", 0);

@@ -12,7 +12,7 @@ import { TemplateTable } from "../intern.ts";
 import { EMPTY_NODE } from "../node_row.ts";
 import type { NodeRow } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
-import { EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC, NO_VOLUMES } from "../pod_row.ts";
 import type { PodRow, PodSpecRow, PodTerm, Resources, SpreadConstraint } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
 import type { PluginArgs } from "../profile.ts";
@@ -21,7 +21,7 @@ const TEMPLATES = new TemplateTable();
 
 function pod(spec: Partial<PodSpecRow>, uid = "waiting"): PodRow {
   const template = TEMPLATES.intern({ ...EMPTY_SPEC, ...spec });
-  return { uid, name: uid, template, terminating: false, nominatedNode: "", startMs: 0, group: "" };
+  return { ...EMPTY_POD, uid, name: uid, template };
 }
 
 function node(row: Partial<NodeRow>): NodeRow {

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { TemplateTable } from "../intern.ts";
 import { EMPTY_NODE } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow, PodSpecRow } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
 import { SchedulingQueue } from "../queue.ts";
@@ -24,8 +24,7 @@ function cpu(cpuMilli: number) {
 
 function pod(uid: string, spec: Partial<PodSpecRow> = {}, row: Partial<PodRow> = {}): PodRow {
   const template = TEMPLATES.intern({ ...EMPTY_SPEC, requests: cpu(1000), ...spec });
-  const plain = { terminating: false, nominatedNode: "", startMs: 0, group: "" };
-  return { uid, name: uid, template, ...plain, ...row };
+  return { ...EMPTY_POD, uid, name: uid, template, ...row };
 }
 
 /** One node for one pod. */

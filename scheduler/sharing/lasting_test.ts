@@ -10,7 +10,7 @@ import { decide, Scratch } from "../decide.ts";
 import { TemplateTable } from "../intern.ts";
 import { EMPTY_NODE } from "../node_row.ts";
 import { NodeTable } from "../node_table.ts";
-import { EMPTY_SPEC } from "../pod_row.ts";
+import { EMPTY_POD, EMPTY_SPEC } from "../pod_row.ts";
 import type { PodRow } from "../pod_row.ts";
 import { buildProfile } from "../profile.ts";
 
@@ -37,15 +37,7 @@ class Stream {
     const requests = { cpuMilli: 10, memoryBytes: 2 ** 20, ephemeralBytes: 0, scalars: [] };
     const template = this.#templates.intern({ ...EMPTY_SPEC, labels: { job }, requests });
     const uid = `u${this.#uids++}`;
-    const pod: PodRow = {
-      uid,
-      name: uid,
-      template,
-      terminating: false,
-      nominatedNode: "",
-      startMs: 0,
-      group: "",
-    };
+    const pod: PodRow = { ...EMPTY_POD, uid, name: uid, template };
     const input = {
       table: this.#table,
       profile: PROFILE,

@@ -1,7 +1,7 @@
 /** The scheduler's metrics: names, labels and buckets, on a scheduler driven by hand. */
 import assert from "node:assert/strict";
 import type { Change } from "../../client/informer.ts";
-import { EMPTY_NODE, EMPTY_SPEC, Scheduler } from "../../../scheduler/mod.ts";
+import { EMPTY_NODE, EMPTY_POD, EMPTY_SPEC, Scheduler } from "../../../scheduler/mod.ts";
 import type { PodSpecRow } from "../../../scheduler/mod.ts";
 import type { Pod } from "../kinds.ts";
 import { labelsOf } from "./pod_event.ts";
@@ -18,8 +18,7 @@ function setPending(
   group = "",
 ): void {
   const template = scheduler.templates.intern({ ...EMPTY_SPEC, ...spec });
-  const plain = { terminating: false, nominatedNode: "", startMs: 0, group };
-  scheduler.setPending({ uid, name: uid, template, ...plain }, NAME, 0);
+  scheduler.setPending({ ...EMPTY_POD, uid, name: uid, template, group }, NAME, 0);
 }
 
 Deno.test("a histogram counts many observations of one value at once", () => {
