@@ -7,7 +7,8 @@
  */
 import { parseArgs } from "node:util";
 import { join } from "node:path";
-import { freePort, makeDataDir, startCluster } from "../tests/system/cluster.ts";
+import { freePort } from "../tests/free_port.ts";
+import { makeDataDir, startCluster } from "../tests/system/cluster.ts";
 import { ensureTools } from "../tests/system/tools.ts";
 import { readKubeconfig, withKubeconfig } from "./apiserver/peer.ts";
 import {

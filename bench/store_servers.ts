@@ -4,6 +4,7 @@
  * Never: shares a data directory; leaves a process or a directory behind; turns fsync off.
  */
 import { join } from "node:path";
+import { freePort } from "../tests/free_port.ts";
 import { type ThreadUse, ThreadWatch } from "./store_metrics.ts";
 
 const READY_MILLIS = 30_000;
@@ -167,13 +168,6 @@ export class Servers {
       stderr: this.#side.name === "etcd" ? "null" : "inherit",
     }).spawn();
   }
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 /** Both sides answer `/health` with 200 once a leader is known and reads are served. */

@@ -6,9 +6,9 @@
  */
 import { parseArgs } from "node:util";
 import { deployments } from "../agents/api/resources.ts";
+import { freePort } from "../tests/free_port.ts";
 import {
   clientOf,
-  freePort,
   Kubectl,
   makeDataDir,
   startCluster,

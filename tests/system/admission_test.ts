@@ -1,7 +1,8 @@
 /** What kubectl prints of quotas, webhooks, policies and pod security in a whole cluster. */
 import assert from "node:assert/strict";
 import { startWebhookServer } from "../fakes/webhook_server.ts";
-import { freePort, Kubectl, makeDataDir, startCluster } from "./cluster.ts";
+import { freePort } from "../free_port.ts";
+import { Kubectl, makeDataDir, startCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const POLICY = `apiVersion: admissionregistration.k8s.io/v1

@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { request } from "node:https";
 import { parse } from "yaml";
 import type { KubeObject } from "../../agents/api/meta.ts";
+import { freePort } from "../free_port.ts";
 import {
   clientOf,
-  freePort,
   HOLLOW,
   makeDataDir,
   run,

@@ -7,7 +7,8 @@ import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import * as k8s from "@kubernetes/client-node";
-import { freePort, makeDataDir, startCluster } from "./cluster.ts";
+import { freePort } from "../free_port.ts";
+import { makeDataDir, startCluster } from "./cluster.ts";
 import { startContainerd, TEST_IMAGE } from "./containerd.ts";
 import { systemTest } from "./tools.ts";
 

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import type { Client } from "../../agents/client/client.ts";
 import { createHttpsClient } from "../../agents/client/https.ts";
+import { freePort } from "../free_port.ts";
 import { projectRoot } from "../source_tree.ts";
 import { requireTool, type Tool } from "./tools.ts";
 
@@ -38,14 +39,6 @@ export interface TestCluster extends BalsaProcess {
 /** An empty folder for one test's data. */
 export function makeDataDir(): Promise<string> {
   return Deno.makeTempDir({ prefix: "balsa-up-" });
-}
-
-/** A TCP port that was free a moment ago. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A real pod on a real containerd: runs, logs, exec with its exit code, restarts, goes. */
 import assert from "node:assert/strict";
-import { freePort, Kubectl, makeDataDir, startCluster } from "./cluster.ts";
+import { freePort } from "../free_port.ts";
+import { Kubectl, makeDataDir, startCluster } from "./cluster.ts";
 import { startContainerd, TEST_IMAGE } from "./containerd.ts";
 import { systemTest } from "./tools.ts";
 

@@ -7,7 +7,8 @@ import type { KubeObject } from "../../agents/api/meta.ts";
 import { configMaps } from "../../agents/api/resources.ts";
 import { ApiError } from "../../agents/api/status.ts";
 import type { Client } from "../../agents/client/client.ts";
-import { clientOf, freePort, makeDataDir, startCluster, type TestCluster } from "./cluster.ts";
+import { freePort } from "../free_port.ts";
+import { clientOf, makeDataDir, startCluster, type TestCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const ROUNDS = 4;

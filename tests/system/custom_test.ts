@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { registrationOf, startAggregatedServer } from "../fakes/aggregated_server.ts";
-import { freePort, Kubectl, makeDataDir, startCluster } from "./cluster.ts";
+import { freePort } from "../free_port.ts";
+import { Kubectl, makeDataDir, startCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const DEFINITION = `

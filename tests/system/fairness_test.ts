@@ -7,8 +7,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { freePort } from "../free_port.ts";
 import { pause } from "./servers/load.ts";
-import { freePort, makeDataDir, startCluster, type TestCluster } from "./cluster.ts";
+import { makeDataDir, startCluster, type TestCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const OBJECTS = 200;

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { freePort, Kubectl, makeDataDir, run, startCluster, type TestCluster } from "./cluster.ts";
+import { freePort } from "../free_port.ts";
+import { Kubectl, makeDataDir, run, startCluster, type TestCluster } from "./cluster.ts";
 import { requireTool, systemTest } from "./tools.ts";
 
 const PASSWORD = "hunter2-of-the-test";

@@ -1,9 +1,9 @@
 /** exec, attach, cp and port-forward of both kubectls against containerd, by both protocols. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { freePort } from "../free_port.ts";
 import {
   type CommandResult,
-  freePort,
   Kubectl,
   makeDataDir,
   run,

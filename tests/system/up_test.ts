@@ -1,7 +1,8 @@
 /** `balsa up` with what can go wrong at its start, and how it stops. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { balsa, freePort, makeDataDir, startCluster } from "./cluster.ts";
+import { freePort } from "../free_port.ts";
+import { balsa, makeDataDir, startCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const QUIET = ["--cri", "none", "--hollow-nodes", "0"];

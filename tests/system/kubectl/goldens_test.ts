@@ -6,8 +6,9 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { freePort } from "../../free_port.ts";
 import { projectRoot } from "../../source_tree.ts";
-import { freePort, makeDataDir, run, startCluster, type TestCluster } from "../cluster.ts";
+import { makeDataDir, run, startCluster, type TestCluster } from "../cluster.ts";
 import { startContainerd } from "../containerd.ts";
 import { requireTool, systemTest, type Tool } from "../tools.ts";
 import { facesMissing, problemOf } from "./judge_exchange.ts";

@@ -17,7 +17,8 @@ import {
 } from "../../../agents/api/resources.ts";
 import type { Client } from "../../../agents/client/client.ts";
 import { parseKubeconfig } from "../../../agents/client/kubeconfig.ts";
-import { type BalsaProcess, clientOf, freePort, startBalsa } from "../cluster.ts";
+import { freePort } from "../../free_port.ts";
+import { type BalsaProcess, clientOf, startBalsa } from "../cluster.ts";
 import { startAlone, withFolder } from "../store/member_process.ts";
 import { systemTest } from "../tools.ts";
 import { pause } from "./load.ts";

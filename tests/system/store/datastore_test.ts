@@ -1,7 +1,8 @@
 /** `balsa up` on an etcd that runs already, and its own store seen by etcdctl. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { balsa, freePort, HOLLOW, Kubectl, startCluster } from "../cluster.ts";
+import { freePort } from "../../free_port.ts";
+import { balsa, HOLLOW, Kubectl, startCluster } from "../cluster.ts";
 import { walk } from "../kubectl_walk.ts";
 import { systemTest } from "../tools.ts";
 import { Etcdctl, startAlone, withFolder } from "./member_process.ts";

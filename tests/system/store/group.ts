@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openRemoteStore, type RemoteStoreConfig } from "../../../store/client.ts";
 import { denoPorts, type Store } from "../../../store/mod.ts";
-import { freePort } from "../cluster.ts";
+import { freePort } from "../../free_port.ts";
 import { Etcdctl, type MemberOptions, MemberProcess, pause } from "./member_process.ts";
 
 export const ELECTION_MILLIS = 1_000;

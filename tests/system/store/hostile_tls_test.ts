@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openRemoteStore } from "../../../store/client.ts";
 import { denoPorts } from "../../../store/mod.ts";
-import { freePort } from "../cluster.ts";
+import { freePort } from "../../free_port.ts";
 import { systemTest } from "../tools.ts";
 import { type CertificateFiles, writeCertificates } from "./certificates.ts";
 import {

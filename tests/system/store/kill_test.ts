@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Store } from "../../../store/mod.ts";
-import { freePort } from "../cluster.ts";
+import { freePort } from "../../free_port.ts";
 import { systemTest } from "../tools.ts";
 import { connect, MemberProcess, pause, withFolder } from "./member_process.ts";
 

@@ -7,8 +7,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openRemoteStore } from "../../../store/client.ts";
 import { denoPorts, type Store } from "../../../store/mod.ts";
+import { freePort } from "../../free_port.ts";
 import { projectRoot } from "../../source_tree.ts";
-import { type CommandResult, freePort, run } from "../cluster.ts";
+import { type CommandResult, run } from "../cluster.ts";
 import { requireTool, type Tool } from "../tools.ts";
 
 export type ServerKind = "balsa" | "etcd-3.5" | "etcd-3.4";

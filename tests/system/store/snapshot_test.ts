@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { BoltReader } from "../../../store/bolt/reader.ts";
 import { decodeRevision } from "../../../store/bolt/revision_walk.ts";
+import { freePort } from "../../free_port.ts";
 import { projectRoot } from "../../source_tree.ts";
-import { type CommandResult, freePort, run } from "../cluster.ts";
+import { type CommandResult, run } from "../cluster.ts";
 import { requireTool, systemTest } from "../tools.ts";
 import {
   Etcdctl,
