@@ -11,7 +11,6 @@ import type { Resource } from "../api/resource.ts";
 import { resources } from "../api/resources.ts";
 import { type ApiError, internalError } from "../api/status.ts";
 import { encodeUtf8 } from "../api/text/utf8.ts";
-import { joinBytes } from "../api/text/join_bytes.ts";
 
 export const REGISTRY_ROOT = "/registry/";
 
@@ -47,7 +46,6 @@ const BUILT_IN_GROUPS = new Set([
   "storage.k8s.io",
 ]);
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** `/registry/pods/`, `/registry/example.com/widgets/`. */
@@ -143,46 +141,6 @@ export function parseResourceVersion(text: string): number | null {
   if (!/^\d{1,16}$/.test(text)) return null;
   const revision = Number(text);
   return Number.isSafeInteger(revision) ? revision : null;
-}
-
-/** JSON of a spec that is known already: bytes that many objects share, and what follows them. */
-export interface KnownSpec {
-  readonly bytes: Uint8Array;
-  readonly tail: string;
-}
-
-/**
- * Canonical stored bytes; drops metadata.resourceVersion from the draft.
- * @param draft a private, mutable object with kind and apiVersion set
- * @param spec JSON of its spec, where that is known
- */
-export function encodeStored(draft: KubeObject, spec?: KnownSpec): Uint8Array {
-  const { kind, apiVersion, metadata, ...fields } = draft;
-  metadata.resourceVersion = undefined;
-  if (spec === undefined) {
-    return encodeUtf8(JSON.stringify({ kind, apiVersion, metadata, ...fields }));
-  }
-  const { spec: _, ...others } = fields;
-  const head = JSON.stringify({ kind, apiVersion, metadata });
-  const rest = JSON.stringify(others);
-  const tail = rest === "{}" ? "}" : `,${rest.slice(1)}`;
-  return textAround(`${head.slice(0, -1)},"spec":`, spec.bytes, spec.tail + tail);
-}
-
-function textAround(head: string, middle: Uint8Array, tail: string): Uint8Array {
-  const out = new Uint8Array(head.length + middle.length + tail.length);
-  const end = head.length + middle.length;
-  if (!writeAscii(head, out) || !writeAscii(tail, out.subarray(end))) {
-    return joinBytes([encodeUtf8(head), middle, encodeUtf8(tail)]);
-  }
-  out.set(middle, head.length);
-  return out;
-}
-
-/** @returns false when the text has other characters, which take more than a byte. */
-function writeAscii(text: string, out: Uint8Array): boolean {
-  const { read, written } = encoder.encodeInto(text, out);
-  return read === text.length && written === text.length;
 }
 
 /** Makes a draft what readers share: its revision set, frozen all the way down. */

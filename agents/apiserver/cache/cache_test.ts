@@ -3,9 +3,10 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeStored, encodeStored, prefixOfKey, spliceResourceVersion } from "../registry.ts";
+import { decodeStored, prefixOfKey, spliceResourceVersion } from "../registry.ts";
 import { DraftTable } from "./draft_table.ts";
 import { sharedJson, SharedSpecs } from "./shared_specs.ts";
+import { encodeStored } from "./stored_bytes.ts";
 import { ChangeRing } from "./change_ring.ts";
 import { OrderedKeys } from "./ordered_keys.ts";
 import { ResourceCache } from "./resource_cache.ts";
@@ -60,7 +61,7 @@ Deno.test("a state read bit by bit is the state of its beginning, whatever happe
         cache.put(
           new StoredObject(
             key,
-            encodeStored({ kind: "Pod", apiVersion: "v1", metadata: {} }),
+            encodeStored({ kind: "Pod", apiVersion: "v1", metadata: {} }).value,
             revision,
           ),
         );
@@ -113,7 +114,7 @@ Deno.test("a ring replays what is left and knows what is not", () => {
 Deno.test("stored bytes and the version spliced into them read back as the object", () => {
   fc.assert(fc.property(fc.jsonValue({ maxDepth: 3 }), fc.string(), (data, name) => {
     const draft = { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data };
-    const value = encodeStored({ ...draft, metadata: { name, resourceVersion: "3" } });
+    const { value } = encodeStored({ ...draft, metadata: { name, resourceVersion: "3" } });
     const read = JSON.parse(new TextDecoder().decode(spliceResourceVersion(value, 42)));
     assert.deepEqual(read, JSON.parse(JSON.stringify(decodeStored(value, 42))));
     assert.equal(read.metadata.resourceVersion, "42");
@@ -140,36 +141,6 @@ Deno.test("keys tell their resource's prefix", () => {
   for (const [key, prefix] of cases) assert.equal(prefixOfKey(key), prefix, key);
 });
 
-Deno.test("bytes made with a known spec are those made without", () => {
-  const specs = new SharedSpecs();
-  fc.assert(fc.property(
-    fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }),
-    fc.string({ unit: "grapheme" }),
-    fc.string({ unit: "grapheme" }),
-    (content, name, phase) => {
-      const draft = () => ({
-        kind: "Pod",
-        apiVersion: "v1",
-        metadata: { name },
-        spec: content,
-        status: { phase },
-      });
-      const plain = encodeStored(draft());
-      specs.add(JSON.stringify(content), content);
-      assert.deepEqual(encodeStored(draft(), sharedJson(content)), plain);
-      const { bytes } = sharedJson(content)!;
-      const tail = `,"nodeName":${JSON.stringify(name)}}`;
-      const known = { bytes: bytes.subarray(0, bytes.length - 1), tail };
-      const { nodeName: _, ...rest } = content;
-      const bound = { ...rest, nodeName: name };
-      if (!Object.hasOwn(content, "nodeName")) {
-        const wanted = encodeStored({ ...draft(), spec: bound });
-        assert.deepEqual(encodeStored({ ...draft(), spec: bound }, known), wanted);
-      }
-    },
-  ));
-});
-
 Deno.test("a shared spec is found by its JSON and frozen", () => {
   const specs = new SharedSpecs();
   const spec = { containers: [{ name: "c" }] };
@@ -184,8 +155,8 @@ Deno.test("a shared spec is found by its JSON and frozen", () => {
 Deno.test("a draft comes back for exactly its bytes, once", () => {
   const drafts = new DraftTable();
   const draft = { kind: "Pod", apiVersion: "v1", metadata: { name: "p" } };
-  const value = encodeStored(draft);
-  const written = { key: "k", value, draft, stored: null };
+  const { value } = encodeStored(draft);
+  const written = { key: "k", value, layout: null, draft, stored: null };
   drafts.add(written);
   for (let i = 0; i < value.length; i++) {
     const other = value.slice();

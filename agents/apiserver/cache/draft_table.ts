@@ -5,11 +5,11 @@
  */
 import { Buffer } from "node:buffer";
 import type { KubeObject } from "../../api/meta.ts";
+import type { StoredBytes } from "./stored_bytes.ts";
 import type { StoredObject } from "./stored_object.ts";
 
-export interface WrittenDraft {
+export interface WrittenDraft extends StoredBytes {
   readonly key: string;
-  readonly value: Uint8Array;
   /** Must not be changed any more. */
   readonly draft: KubeObject;
   /** The version that it has become, once the store has told of it. */

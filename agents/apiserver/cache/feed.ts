@@ -246,7 +246,7 @@ export class Feed {
   #storedOf(key: string, { value, modRevision }: KeyValue): StoredObject {
     const written = this.drafts.take(key, value);
     if (written === undefined) return new StoredObject(key, value, modRevision);
-    written.stored = new StoredObject(written.key, written.value, modRevision, written.draft);
+    written.stored = new StoredObject(written.key, written.value, modRevision, written);
     return written.stored;
   }
 

@@ -4,8 +4,9 @@
  * JSON.
  * Never: shares between resources, or keeps more than its limit; a forgotten spec is checked again.
  */
-import { deepFreeze, type KnownSpec } from "../registry.ts";
 import { encodeUtf8 } from "../../api/text/utf8.ts";
+import { deepFreeze } from "../registry.ts";
+import type { KnownSpec } from "./stored_bytes.ts";
 
 /** Characters of JSON kept at most. */
 const LIMIT_CHARACTERS = 8 * 1024 * 1024;

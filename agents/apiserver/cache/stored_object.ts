@@ -13,8 +13,10 @@ import {
   spliceResourceVersion,
   unreadable,
 } from "../registry.ts";
+import type { Layout, Replaced } from "./stored_bytes.ts";
 
-export class StoredObject {
+export class StoredObject implements Replaced {
+  readonly layout: Layout | null;
   #object: KubeObject | null = null;
   #json: Uint8Array | null = null;
 
@@ -22,15 +24,16 @@ export class StoredObject {
    * @param key full key in the store
    * @param value stored bytes, without a resourceVersion
    * @param revision revision of the write, or of the deletion for an object that is gone
-   * @param draft what the bytes were made of, when this process made them
+   * @param made what the bytes were made of, and how, when this process made them
    */
   constructor(
     readonly key: string,
     readonly value: Uint8Array,
     readonly revision: number,
-    draft?: KubeObject,
+    made?: { readonly draft: KubeObject; readonly layout: Layout | null },
   ) {
-    if (draft !== undefined) this.#object = sealStored(draft, revision);
+    this.layout = made?.layout ?? null;
+    if (made !== undefined) this.#object = sealStored(made.draft, revision);
   }
 
   /** Whether its bytes did not open: there is an object, and nobody can read it. */

@@ -7,10 +7,11 @@ import type { Resource } from "../../api/resource.ts";
 import { requestEntityTooLarge } from "../../api/status.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import { sharedJson } from "../cache/shared_specs.ts";
+import { encodeStored, type StoredBytes } from "../cache/stored_bytes.ts";
 import { convertDraft } from "../custom/webhook.ts";
 import type { WrittenDraft } from "../cache/draft_table.ts";
 import { StoredObject } from "../cache/stored_object.ts";
-import { copyJson, encodeKey, encodeStored } from "../registry.ts";
+import { copyJson, encodeKey } from "../registry.ts";
 import { reservationsOf } from "./reservations.ts";
 import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
 
@@ -21,6 +22,8 @@ export interface PutParts {
   readonly draft: KubeObject;
   /** Revision that the key must have; 0 = the key must not exist. */
   readonly expectedRevision: number;
+  /** The version at that revision, where it is at hand. */
+  readonly before?: StoredObject;
 }
 
 /**
@@ -35,7 +38,8 @@ export function commitPut(core: Core, parts: PutParts): Promise<StoredObject | n
     const kept = resource.storedAs.toStored(draft);
     return commitBytes(core, { ...parts, draft: kept }, encodeStored(kept));
   }
-  return commitBytes(core, parts, encodeStored(draft, sharedJson(draft.spec)));
+  const { before } = parts;
+  return commitBytes(core, parts, encodeStored(draft, { spec: sharedJson(draft.spec), before }));
 }
 
 /** Once a webhook has brought the draft to the version that it is kept in. */
@@ -50,14 +54,14 @@ async function commitConverted(core: Core, parts: PutParts): Promise<StoredObjec
 export async function commitBytes(
   core: Core,
   parts: PutParts,
-  value: Uint8Array,
+  { value, layout }: StoredBytes,
 ): Promise<StoredObject | null> {
   if (value.length > BODY_LIMIT_BYTES) throw requestEntityTooLarge(BODY_LIMIT_BYTES);
   const key = encodeKey(parts.key);
   const { draft, expectedRevision, resource } = parts;
   // A put without a lease would take the object's time to live away.
   const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
-  const written: WrittenDraft = { key: parts.key, value, draft, stored: null };
+  const written: WrittenDraft = { key: parts.key, value, layout, draft, stored: null };
   const old = () =>
     expectedRevision === 0 ? null : cacheOf(core, resource).get(parts.key)?.object ?? null;
   const reserved = reservationsOf(resource, { key: parts.key, old, next: draft });
@@ -78,7 +82,7 @@ export async function commitBytes(
     return null;
   }
   if (written.stored?.revision === answer.revision) return written.stored;
-  return new StoredObject(parts.key, value, answer.revision, draft);
+  return new StoredObject(parts.key, value, answer.revision, written);
 }
 
 /** @returns the deletion's revision, or null when the race was lost */

@@ -222,6 +222,7 @@ async function writeUpdate(
     key: keyOf(target),
     draft,
     expectedRevision: stored.revision,
+    before: stored,
   });
   return next === null ? null : { kind: "stored", stored: next, created: false };
 }

@@ -11,7 +11,7 @@ import { pods } from "../../../api/resources.ts";
 import { badRequest, conflict, success, uidConflict } from "../../../api/status.ts";
 import { type AdmissionRequest, admitWhole } from "../../admission/admission.ts";
 import { keepJson, sharedJson } from "../../cache/shared_specs.ts";
-import { encodeStored, type KnownSpec } from "../../registry.ts";
+import { encodeStored, type KnownSpec } from "../../cache/stored_bytes.ts";
 import { commitBytes } from "../commit.ts";
 import { type Core, type VerbAnswer, waitFresh } from "../core.ts";
 import { readCached } from "../get.ts";
@@ -103,10 +103,10 @@ async function bindOne(
     if (labels !== undefined) draft.metadata.labels = { ...pod.metadata.labels, ...labels };
     const parts = { resource: pods, key: stored.key, draft, expectedRevision: stored.revision };
     const spec = boundSpec(pod, nodeName);
-    const value = encodeStored(draft, spec);
+    const bytes = encodeStored(draft, { spec, before: stored });
     // Whoever reports on the pod's status later writes the same spec once more.
     if (spec !== undefined) keepJson(draft.spec, spec);
-    if (await commitBytes(core, parts, value) !== null) return;
+    if (await commitBytes(core, parts, bytes) !== null) return;
     if (attempt === MAX_ATTEMPTS) throw conflict(BINDING, name);
   }
 }

@@ -1,0 +1,109 @@
+/**
+ * Stored bytes that take known bytes over, beside those written from nothing.
+ * In: random objects, and changes of every part of them. Out: what the bytes read back as.
+ * Never: compares the order of members, which a reader does not see.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { KubeObject } from "../../api/meta.ts";
+import { keepJson, sharedJson, SharedSpecs } from "./shared_specs.ts";
+import { encodeStored, type Replaced, type StoredBytes } from "./stored_bytes.ts";
+
+const texts = fc.string({ unit: "grapheme" });
+
+function read({ value }: StoredBytes): unknown {
+  return JSON.parse(new TextDecoder().decode(value));
+}
+
+Deno.test("bytes made with a known spec are those made without", () => {
+  const specs = new SharedSpecs();
+  fc.assert(fc.property(
+    fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }),
+    texts,
+    texts,
+    (content, name, phase) => {
+      const metadata = { name };
+      const draft = () => ({
+        kind: "Pod",
+        apiVersion: "v1",
+        metadata,
+        spec: content,
+        status: { phase },
+      });
+      const { value: plain } = encodeStored(draft());
+      specs.add(JSON.stringify(content), content);
+      assert.deepEqual(encodeStored(draft(), { spec: sharedJson(content) }).value, plain);
+      const { bytes } = sharedJson(content)!;
+      const tail = `,"nodeName":${JSON.stringify(name)}}`;
+      const spec = { bytes: bytes.subarray(0, bytes.length - 1), tail };
+      if (Object.hasOwn(content, "nodeName")) return;
+      const bound = () => ({ ...draft(), spec: { ...content, nodeName: name } });
+      assert.deepEqual(encodeStored(bound(), { spec }).value, encodeStored(bound()).value);
+    },
+  ));
+});
+
+/** What a write changes; everything else is shared with the version before. */
+const changes = fc.oneof(
+  fc.record({ status: fc.option(fc.jsonValue(), { nil: undefined }) }),
+  fc.record({ label: texts }),
+  fc.record({ nodeName: texts }),
+  fc.record({ extra: fc.option(fc.jsonValue(), { nil: undefined }) }),
+  fc.constant({ forgets: "generation" }),
+);
+
+function changed(object: KubeObject, change: Record<string, unknown>): KubeObject {
+  const draft: KubeObject = { ...object, metadata: { ...object.metadata } };
+  if ("status" in change) draft.status = change.status as KubeObject["status"];
+  if ("extra" in change) draft.extra = change.extra;
+  if ("label" in change) draft.metadata.labels = { label: String(change.label) };
+  if ("forgets" in change) delete draft.metadata.generation;
+  if ("nodeName" in change) draft.spec = { ...object.spec, nodeName: change.nodeName };
+  return draft;
+}
+
+Deno.test("however often an object changes, bytes taken over are those written anew", () => {
+  const specs = new SharedSpecs();
+  fc.assert(fc.property(texts, fc.array(changes, { maxLength: 8 }), (name, all) => {
+    const spec = { containers: [{ name }] };
+    specs.add(JSON.stringify(spec), spec);
+    const metadata = { name, generation: 1 };
+    let object: KubeObject = { kind: "Pod", apiVersion: "v1", metadata, spec };
+    let before: Replaced = { ...encodeStored(object, { spec: sharedJson(spec) }), object };
+    for (const change of all) {
+      object = changed(object, change);
+      if ("nodeName" in change) {
+        const bytes = new TextEncoder().encode(JSON.stringify(object.spec));
+        keepJson(object.spec, { bytes, tail: "" });
+      }
+      const made = encodeStored(object, { spec: sharedJson(object.spec), before });
+      assert.deepEqual(read(made), JSON.parse(JSON.stringify(object)));
+      assertLayout(made);
+      before = { ...made, object };
+    }
+  }));
+});
+
+/** The offsets are those of the members, found by writing the text once more. */
+function assertLayout({ value, layout }: StoredBytes): void {
+  if (layout === null) return;
+  const at = (start: number, text: string) =>
+    assert.equal(new TextDecoder().decode(value.subarray(start, start + text.length)), text);
+  at(layout.specAt, ',"spec":{');
+  const front = new TextDecoder().decode(value.subarray(0, layout.statusAt));
+  assert.equal("status" in JSON.parse(`${front}}`), false);
+  if (layout.statusAt === value.length - 1) at(layout.statusAt, "}");
+  else at(layout.statusAt, ',"status":');
+}
+
+Deno.test("a change of the status leaves the bytes before it as they are", () => {
+  const spec = { containers: [] };
+  new SharedSpecs().add(JSON.stringify(spec), spec);
+  const object: KubeObject = { kind: "Pod", apiVersion: "v1", metadata: { name: "p" }, spec };
+  const before = { ...encodeStored(object, { spec: sharedJson(spec) }), object };
+  // Bytes that say something else than the object show which of the two was taken.
+  before.value[before.value.indexOf("p".charCodeAt(0), 40)] = "q".charCodeAt(0);
+  const status = { phase: "Running", message: "ä" };
+  const made = encodeStored({ ...object, metadata: { ...object.metadata }, status }, { before });
+  assert.deepEqual(read(made), { ...object, metadata: { name: "q" }, status });
+});
