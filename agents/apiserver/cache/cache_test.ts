@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeStored, prefixOfKey, spliceResourceVersion } from "../registry.ts";
-import { DraftTable } from "./draft_table.ts";
 import { sharedJson, SharedSpecs } from "./shared_specs.ts";
 import { encodeStored } from "./stored_bytes.ts";
 import { ChangeRing } from "./change_ring.ts";
@@ -150,26 +149,4 @@ Deno.test("a shared spec is found by its JSON and frozen", () => {
   assert.equal(specs.find(text), spec);
   assert(Object.isFrozen(spec.containers[0]));
   assert.equal(sharedJson({ ...spec }), undefined);
-});
-
-Deno.test("a draft comes back for exactly its bytes, once", () => {
-  const drafts = new DraftTable();
-  const draft = { kind: "Pod", apiVersion: "v1", metadata: { name: "p" } };
-  const { value } = encodeStored(draft);
-  const written = { key: "k", value, layout: null, draft, stored: null };
-  drafts.add(written);
-  for (let i = 0; i < value.length; i++) {
-    const other = value.slice();
-    other[i] ^= 1;
-    assert.equal(drafts.take("k", other), undefined, `byte ${i} differs`);
-  }
-  assert.equal(drafts.take("k", value.slice(1)), undefined);
-  assert.equal(drafts.take("other", value), undefined);
-  const shifted = new Uint8Array(value.length + 1);
-  shifted.set(value, 1);
-  assert.equal(drafts.take("k", shifted.subarray(1)), written);
-  assert.equal(drafts.take("k", value), undefined);
-  drafts.add(written);
-  drafts.remove({ ...written });
-  assert.equal(drafts.take("k", value), written);
 });

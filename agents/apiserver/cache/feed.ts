@@ -6,11 +6,11 @@
  * Never: writes, or polls while nothing waits; a gap in the watch is closed by loading again and
  * telling what differs.
  */
-import type { KeyValue, Store, WatchHandle, WatchNotice } from "../../../store/mod.ts";
+import type { KeyValue, Store, StoreEvent, WatchHandle, WatchNotice } from "../../../store/mod.ts";
 import type { KubeObject } from "../../api/meta.ts";
 import type { Clock, Log } from "../ports.ts";
 import { decodeKey, encodeKey, encodePrefixEnd, prefixOfKey, REGISTRY_ROOT } from "../registry.ts";
-import { DraftTable } from "./draft_table.ts";
+import { type OwnWrite, OwnWrites } from "./own_writes.ts";
 import { ResourceCache } from "./resource_cache.ts";
 import { StoredObject } from "./stored_object.ts";
 
@@ -46,7 +46,7 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #caches = new Map<string, ResourceCache>();
   /** Writes of this process that the store has not told of yet. */
-  readonly drafts = new DraftTable();
+  readonly writes = new OwnWrites();
   #handle: WatchHandle | null = null;
   #revision = 0;
   #waiters: Waiter[] = [];
@@ -226,14 +226,7 @@ export class Feed {
   #take(notice: WatchNotice): void {
     if (this.#isClosed) return;
     if (notice.kind === "events") {
-      for (const event of notice.events) {
-        const key = decodeKey(event.kv.key);
-        const prefix = prefixOfKey(key);
-        if (prefix === null) continue;
-        if (event.type === "put") {
-          this.cache(prefix).put(this.#storedOf(key, event.kv));
-        } else this.cache(prefix).delete(key, event.kv.modRevision);
-      }
+      for (const event of notice.events) this.#takeEvent(event);
       this.#advance(notice.revision);
     } else if (notice.kind === "progress") this.#advance(notice.revision);
     else {
@@ -243,11 +236,16 @@ export class Feed {
     }
   }
 
-  #storedOf(key: string, { value, modRevision }: KeyValue): StoredObject {
-    const written = this.drafts.take(key, value);
-    if (written === undefined) return new StoredObject(key, value, modRevision);
-    written.stored = new StoredObject(written.key, written.value, modRevision, written);
-    return written.stored;
+  #takeEvent({ type, kv }: StoreEvent): void {
+    const { key: keyBytes, value, modRevision } = kv;
+    const own = this.writes.take(keyBytes, type === "put" ? value : null);
+    if (own !== undefined) return takeOwn(own, modRevision);
+    const key = decodeKey(keyBytes);
+    const prefix = prefixOfKey(key);
+    if (prefix === null) return;
+    const cache = this.cache(prefix);
+    if (type === "put") cache.put(new StoredObject(key, value, modRevision));
+    else cache.delete(key, modRevision);
   }
 
   #advance(revision: number): void {
@@ -290,10 +288,16 @@ export class Feed {
       const prefix = prefixOfKey(key);
       if (prefix === null) continue;
       const cache = this.cache(prefix);
-      if (cache.get(key)?.revision !== kv.modRevision) cache.put(this.#storedOf(key, kv));
+      if (cache.get(key)?.revision !== kv.modRevision) this.#takeEvent({ type: "put", kv });
     }
     for (const [key, cache] of gone) cache.delete(key, state.revision);
   }
+}
+
+function takeOwn({ key, cache, put }: OwnWrite, revision: number): void {
+  if (put === null) return cache.delete(key, revision);
+  put.stored = new StoredObject(key, put.value, revision, put);
+  cache.put(put.stored);
 }
 
 /**

@@ -9,7 +9,7 @@ import type { KubeObject } from "../../api/meta.ts";
 import { sharedJson } from "../cache/shared_specs.ts";
 import { encodeStored, type StoredBytes } from "../cache/stored_bytes.ts";
 import { convertDraft } from "../custom/webhook.ts";
-import type { WrittenDraft } from "../cache/draft_table.ts";
+import type { OwnWrite, WrittenDraft } from "../cache/own_writes.ts";
 import { StoredObject } from "../cache/stored_object.ts";
 import { copyJson, encodeKey } from "../registry.ts";
 import { reservationsOf } from "./reservations.ts";
@@ -61,11 +61,12 @@ export async function commitBytes(
   const { draft, expectedRevision, resource } = parts;
   // A put without a lease would take the object's time to live away.
   const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
-  const written: WrittenDraft = { key: parts.key, value, layout, draft, stored: null };
-  const old = () =>
-    expectedRevision === 0 ? null : cacheOf(core, resource).get(parts.key)?.object ?? null;
+  const cache = cacheOf(core, resource);
+  const old = () => expectedRevision === 0 ? null : cache.get(parts.key)?.object ?? null;
   const reserved = reservationsOf(resource, { key: parts.key, old, next: draft });
-  core.feed.drafts.add(written);
+  const put: WrittenDraft = { value, layout, draft, stored: null };
+  const write: OwnWrite = { key: parts.key, keyBytes: key, cache, put, isTold: false };
+  core.feed.writes.add(write);
   const answer = await core.store.txn({
     kind: "txn",
     compare: [
@@ -75,14 +76,14 @@ export async function commitBytes(
     success: [{ kind: "put", key, value, lease }, ...reserved.operations],
     failure: [],
   });
-  if (written.stored === null) core.feed.drafts.remove(written);
+  core.feed.writes.remove(write);
   if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "write");
   if (!answer.succeeded) {
     await core.feed.waitFor(answer.revision);
     return null;
   }
-  if (written.stored?.revision === answer.revision) return written.stored;
-  return new StoredObject(parts.key, value, answer.revision, written);
+  if (put.stored?.revision === answer.revision) return put.stored;
+  return new StoredObject(parts.key, value, answer.revision, put);
 }
 
 /** @returns the deletion's revision, or null when the race was lost */
@@ -97,12 +98,16 @@ export async function commitDelete(
     old: () => current.object,
     next: null,
   });
+  const cache = cacheOf(core, resource);
+  const write: OwnWrite = { key: current.key, keyBytes: key, cache, put: null, isTold: false };
+  core.feed.writes.add(write);
   const answer = await core.store.txn({
     kind: "txn",
     compare: [{ key, target: "mod", result: "equal", value: current.revision }],
     success: [{ kind: "deleteRange", key }, ...reserved.operations],
     failure: [],
   });
+  core.feed.writes.remove(write);
   if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "delete");
   if (answer.succeeded) return answer.revision;
   await core.feed.waitFor(answer.revision);

@@ -14,14 +14,7 @@ import { type AdmissionRequest, admit, validate } from "../admission/admission.t
 import type { StoredObject } from "../cache/stored_object.ts";
 import { deepFreeze } from "../registry.ts";
 import { commitDelete, commitPut } from "./commit.ts";
-import {
-  type Core,
-  groupResourceOf,
-  keyOf,
-  ruleContextOf,
-  serve,
-  type VerbAnswer,
-} from "./core.ts";
+import { type Core, groupResourceOf, ruleContextOf, serve, type VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { readNow } from "./get.ts";
 import { type ChangeOptions, trackDraft } from "./apply/managed.ts";
@@ -219,7 +212,7 @@ async function writeUpdate(
   }
   const next = await commitPut(core, {
     resource,
-    key: keyOf(target),
+    key: stored.key,
     draft,
     expectedRevision: stored.revision,
     before: stored,
