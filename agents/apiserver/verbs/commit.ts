@@ -3,6 +3,7 @@
  * In: a key, a draft or nothing, the revision that must be there. Out: the new version, or null.
  * Never: retries; the verb that asked knows what a lost race means.
  */
+import type { RequestOp, TxnRequest } from "../../../store/mod.ts";
 import type { Resource } from "../../api/resource.ts";
 import { requestEntityTooLarge } from "../../api/status.ts";
 import type { KubeObject } from "../../api/meta.ts";
@@ -12,7 +13,7 @@ import { convertDraft } from "../custom/webhook.ts";
 import type { OwnWrite, WrittenDraft } from "../cache/own_writes.ts";
 import { StoredObject } from "../cache/stored_object.ts";
 import { copyJson, encodeKey } from "../registry.ts";
-import { reservationsOf } from "./reservations.ts";
+import { type Reservations, reservationsOf } from "./reservations.ts";
 import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
 
 export interface PutParts {
@@ -51,65 +52,75 @@ async function commitConverted(core: Core, parts: PutParts): Promise<StoredObjec
 }
 
 /** As `commitPut`, for a draft whose bytes are known. */
-export async function commitBytes(
+export function commitBytes(
   core: Core,
   parts: PutParts,
-  { value, layout }: StoredBytes,
+  bytes: StoredBytes,
 ): Promise<StoredObject | null> {
-  if (value.length > BODY_LIMIT_BYTES) throw requestEntityTooLarge(BODY_LIMIT_BYTES);
-  const key = encodeKey(parts.key);
-  const { draft, expectedRevision, resource } = parts;
+  if (bytes.value.length > BODY_LIMIT_BYTES) throw requestEntityTooLarge(BODY_LIMIT_BYTES);
+  if (parts.resource.plural !== "events") return putBytes(core, parts, bytes, 0n);
   // A put without a lease would take the object's time to live away.
-  const lease = resource.plural === "events" ? await core.eventLeases.take() : 0n;
+  return core.eventLeases.take().then((lease) => putBytes(core, parts, bytes, lease));
+}
+
+function putBytes(
+  core: Core,
+  { resource, key, draft, expectedRevision }: PutParts,
+  { value, layout }: StoredBytes,
+  lease: bigint,
+): Promise<StoredObject | null> {
+  const keyBytes = encodeKey(key);
   const cache = cacheOf(core, resource);
-  const old = () => expectedRevision === 0 ? null : cache.get(parts.key)?.object ?? null;
-  const reserved = reservationsOf(resource, { key: parts.key, old, next: draft });
+  const old = () => expectedRevision === 0 ? null : cache.get(key)?.object ?? null;
+  const reserved = reservationsOf(resource, { key, old, next: draft });
   const put: WrittenDraft = { value, layout, draft, stored: null };
-  const write: OwnWrite = { key: parts.key, keyBytes: key, cache, put, isTold: false };
+  const write: OwnWrite = { key, keyBytes, cache, put, isTold: false };
   core.feed.writes.add(write);
-  const answer = await core.store.txn({
-    kind: "txn",
-    compare: [
-      { key, target: "mod", result: "equal", value: expectedRevision },
-      ...reserved.compare,
-    ],
-    success: [{ kind: "put", key, value, lease }, ...reserved.operations],
-    failure: [],
+  const operation: RequestOp = { kind: "put", key: keyBytes, value, lease };
+  return core.store.txn(onlyAt(keyBytes, expectedRevision, operation, reserved)).then((answer) => {
+    core.feed.writes.remove(write);
+    if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "write");
+    if (!answer.succeeded) return core.feed.waitFor(answer.revision).then(nothing);
+    if (put.stored?.revision === answer.revision) return put.stored;
+    return new StoredObject(key, value, answer.revision, put);
   });
-  core.feed.writes.remove(write);
-  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "write");
-  if (!answer.succeeded) {
-    await core.feed.waitFor(answer.revision);
-    return null;
-  }
-  if (put.stored?.revision === answer.revision) return put.stored;
-  return new StoredObject(parts.key, value, answer.revision, put);
 }
 
 /** @returns the deletion's revision, or null when the race was lost */
-export async function commitDelete(
+export function commitDelete(
   core: Core,
-  parts: { readonly resource: Resource; readonly current: StoredObject },
+  { resource, current }: { readonly resource: Resource; readonly current: StoredObject },
 ): Promise<number | null> {
-  const { current, resource } = parts;
-  const key = encodeKey(current.key);
-  const reserved = reservationsOf(resource, {
-    key: current.key,
-    old: () => current.object,
-    next: null,
-  });
+  const { key, revision } = current;
+  const keyBytes = encodeKey(key);
+  const reserved = reservationsOf(resource, { key, old: () => current.object, next: null });
   const cache = cacheOf(core, resource);
-  const write: OwnWrite = { key: current.key, keyBytes: key, cache, put: null, isTold: false };
+  const write: OwnWrite = { key, keyBytes, cache, put: null, isTold: false };
   core.feed.writes.add(write);
-  const answer = await core.store.txn({
-    kind: "txn",
-    compare: [{ key, target: "mod", result: "equal", value: current.revision }],
-    success: [{ kind: "deleteRange", key }, ...reserved.operations],
-    failure: [],
+  const operation: RequestOp = { kind: "deleteRange", key: keyBytes };
+  return core.store.txn(onlyAt(keyBytes, revision, operation, reserved)).then((answer) => {
+    core.feed.writes.remove(write);
+    if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "delete");
+    if (answer.succeeded) return answer.revision;
+    return core.feed.waitFor(answer.revision).then(nothing);
   });
-  core.feed.writes.remove(write);
-  if (answer.kind !== "txn") throw storeError(answer, groupResourceOf(resource), "delete");
-  if (answer.succeeded) return answer.revision;
-  await core.feed.waitFor(answer.revision);
+}
+
+/** One operation on a key that must be at a revision, and what is reserved with it. */
+function onlyAt(
+  key: Uint8Array,
+  revision: number,
+  operation: RequestOp,
+  { compare, operations }: Reservations,
+): TxnRequest {
+  return {
+    kind: "txn",
+    compare: [{ key, target: "mod", result: "equal", value: revision }, ...compare],
+    success: [operation, ...operations],
+    failure: [],
+  };
+}
+
+function nothing(): null {
   return null;
 }

@@ -173,9 +173,8 @@ function finalizersAfter(
     "Background";
   const isFirst = old.metadata.deletionTimestamp === undefined;
   const awaited = isFirst ? resource.rules.deletionFinalizers ?? [] : [];
-  const others = [...new Set([...before, ...awaited])].filter((name) =>
-    name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER
-  );
+  const held = awaited.length === 0 ? before : [...new Set([...before, ...awaited])];
+  const others = held.filter((name) => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER);
   if (chosen === "Orphan") return [...others, ORPHAN_FINALIZER];
   if (chosen === "Foreground") return [...others, FOREGROUND_FINALIZER];
   return others;

@@ -70,12 +70,12 @@ export function carryMeta(draft: KubeObject, old: KubeObject): void {
   restore(metadata, before, "generateName");
   restore(metadata, before, "generation");
   if (metadata.managedFields === undefined) restore(metadata, before, "managedFields");
-  delete (metadata as Record<string, unknown>).selfLink;
+  if ("selfLink" in metadata) delete metadata.selfLink;
 }
 
 function restore<T extends object>(into: T, from: T, member: keyof T): void {
-  if (from[member] === undefined) delete into[member];
-  else into[member] = from[member];
+  if (from[member] !== undefined) into[member] = from[member];
+  else if (member in into) delete into[member];
 }
 
 /** Adds 1 to metadata.generation when a field that counts differs from before. */

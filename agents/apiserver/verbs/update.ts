@@ -71,7 +71,8 @@ export async function changeObject(
     const pending = prepareUpdate(core, { target, options, draft, old });
     if (pending !== undefined) await pending;
     if (options.dryRun) return { kind: "plain", object: deepFreeze(draft), created: false };
-    const answer = await writeUpdate(core, { target, draft, old, stored });
+    const written = writeUpdate(core, { target, draft, old, stored });
+    const answer = written instanceof Promise ? await written : written;
     if (answer !== null) return answer;
     if (isPinned || attempt === MAX_ATTEMPTS) {
       throw conflict(groupResourceOf(resource), target.name);
@@ -190,34 +191,33 @@ function keepAllButStatus(
   }
 }
 
-/** @returns null when another writer was faster */
-async function writeUpdate(
+interface UpdatedParts {
+  readonly target: CallTarget;
+  readonly draft: KubeObject;
+  readonly old: KubeObject;
+  readonly stored: StoredObject;
+}
+
+/** @returns null when another writer was faster; at once where nothing is to be written */
+function writeUpdate(
   core: Core,
-  parts: {
-    readonly target: CallTarget;
-    readonly draft: KubeObject;
-    readonly old: KubeObject;
-    readonly stored: StoredObject;
-  },
-): Promise<VerbAnswer | null> {
-  const { target, draft, old, stored } = parts;
-  const { resource } = target;
+  { target: { resource }, draft, old, stored }: UpdatedParts,
+): VerbAnswer | Promise<VerbAnswer | null> {
   if (isFinished(draft)) {
-    const revision = await commitDelete(core, { resource, current: stored });
-    if (revision === null) return null;
-    return { kind: "plain", object: deepFreeze(draft), created: false };
+    return commitDelete(core, { resource, current: stored }).then((revision) =>
+      revision === null ? null : { kind: "plain", object: deepFreeze(draft), created: false }
+    );
   }
   if (equalJson(draft, old) && !core.isStale(stored.key)) {
     return { kind: "stored", stored, created: false };
   }
-  const next = await commitPut(core, {
-    resource,
-    key: stored.key,
-    draft,
-    expectedRevision: stored.revision,
-    before: stored,
-  });
-  return next === null ? null : { kind: "stored", stored: next, created: false };
+  const { key, revision } = stored;
+  const parts = { resource, key, draft, expectedRevision: revision, before: stored };
+  return commitPut(core, parts).then(storedAnswer);
+}
+
+function storedAnswer(stored: StoredObject | null): VerbAnswer | null {
+  return stored === null ? null : { kind: "stored", stored, created: false };
 }
 
 /** Whether a terminating object has nothing left that keeps it. */

@@ -5,7 +5,7 @@
  */
 import type { KubeObject } from "../../meta.ts";
 import type { FieldError, RuleContext, Rules } from "../../resource.ts";
-import type { Pod } from "../../schema/generated/core_v1.ts";
+import type { Pod, PodCondition } from "../../schema/generated/core_v1.ts";
 import { podColumns } from "./columns.ts";
 import { DEFAULT_GRACE_SECONDS, setPodDefaults } from "./defaults.ts";
 import { spellOutLabelKeys } from "./label_keys.ts";
@@ -42,13 +42,23 @@ function gateCondition(pod: Pod): void {
 }
 
 /** Times of conditions are structs in Go: one that nobody set is written, as null. */
-function spellOutTimes({ status }: Pod): void {
-  if (status?.conditions === undefined) return;
-  status.conditions = status.conditions.map((condition) => ({
-    ...condition,
-    lastProbeTime: condition.lastProbeTime ?? null!,
-    lastTransitionTime: condition.lastTransitionTime ?? null!,
-  }));
+function spellOutTimes(pod: Pod): void {
+  const conditions = pod.status?.conditions;
+  if (conditions === undefined || conditions.every(tellsTimes)) return;
+  pod.status = {
+    ...pod.status,
+    conditions: conditions.map((condition) =>
+      tellsTimes(condition) ? condition : {
+        ...condition,
+        lastProbeTime: condition.lastProbeTime ?? null!,
+        lastTransitionTime: condition.lastTransitionTime ?? null!,
+      }
+    ),
+  };
+}
+
+function tellsTimes({ lastProbeTime, lastTransitionTime }: PodCondition): boolean {
+  return lastProbeTime !== undefined && lastTransitionTime !== undefined;
 }
 
 function prepareForCreate(draft: KubeObject, _context: RuleContext): void {
@@ -62,19 +72,15 @@ function prepareForStatusUpdate(draft: KubeObject, old: KubeObject): void {
   const pod = draft as Pod;
   const before = old as Pod;
   pod.spec = before.spec;
-  pod.metadata = { ...pod.metadata };
-  delete pod.metadata.deletionTimestamp;
   const { deletionTimestamp, ownerReferences } = before.metadata;
   if (deletionTimestamp !== undefined) pod.metadata.deletionTimestamp = deletionTimestamp;
+  else if (pod.metadata.deletionTimestamp !== undefined) delete pod.metadata.deletionTimestamp;
   if (ownerReferences !== undefined) pod.metadata.ownerReferences = ownerReferences;
   if (pod.status !== undefined && pod.status.qosClass === undefined) {
     const qosClass = before.status?.qosClass;
     if (qosClass !== undefined) pod.status = { ...pod.status, qosClass };
   }
-  if (pod.status?.conditions !== undefined) {
-    pod.status = { ...pod.status };
-    spellOutTimes(pod);
-  }
+  spellOutTimes(pod);
 }
 
 /** Pods that never started, or have ended, have nothing to be graceful about. */

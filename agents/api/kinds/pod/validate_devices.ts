@@ -56,6 +56,7 @@ export function validateResourceClaims(
 /** What a status says of the claims that were made for the pod. */
 export function validateClaimStatuses(problems: Problems, { spec, status }: Pod): void {
   const { resourceClaimStatuses = [], extendedResourceClaimStatus } = status ?? {};
+  if (resourceClaimStatuses.length === 0 && extendedResourceClaimStatus === undefined) return;
   const names = new Set<string>();
   resourceClaimStatuses.forEach(({ name, resourceClaimName }, index) => {
     const at = `status.resourceClaimStatuses[${index}]`;

@@ -59,7 +59,7 @@ export function policyOf(
   labels: Readonly<Record<string, string>> | undefined,
   defaults: SecurityPolicy,
 ): { readonly policy: SecurityPolicy; readonly errors: readonly FieldError[] } {
-  if (labels === undefined) return { policy: defaults, errors: [] };
+  if (!asksAny(labels)) return { policy: defaults, errors: [] };
   const errors: FieldError[] = [];
   const invalid = (label: string, detail: string) =>
     errors.push({
@@ -86,6 +86,14 @@ export function policyOf(
     }
   }
   return { policy: { ...policy, warn: warnOf(labels, policy) }, errors };
+}
+
+/** Most namespaces ask nothing; every pod's namespace is looked at. */
+function asksAny(
+  labels: Readonly<Record<string, string>> | undefined,
+): labels is Readonly<Record<string, string>> {
+  for (const name in labels) if (name.startsWith(LABEL_PREFIX)) return true;
+  return false;
 }
 
 /** What is enforced is warned of where nothing else is said. */

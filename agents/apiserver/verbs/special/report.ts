@@ -22,30 +22,28 @@ export function reportMany(
   user: UserInfo,
   reports: readonly PodReport[],
 ): Promise<readonly (null | Error)[]> {
-  return Promise.all(reports.map((report) => reportOne(core, user, report).then(nothing, failure)));
+  return Promise.all(reports.map((report) => reportOne(core, user, report)));
 }
 
-function nothing(): null {
-  return null;
-}
-
-function failure(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-async function reportOne(core: Core, user: UserInfo, report: PodReport): Promise<void> {
-  const { namespace, name, uid, evicts } = report;
+async function reportOne(core: Core, user: UserInfo, report: PodReport): Promise<null | Error> {
+  const { namespace, name, uid, evicts, condition, nominatedNodeName } = report;
   const target: CallTarget = { resource: pods, subresource: "", namespace, name, user };
-  let written: StoredObject | undefined;
-  if (report.condition !== undefined || report.nominatedNodeName !== undefined) {
-    const answer = await changeObject(core, { ...target, subresource: "status" }, {}, (current) => {
-      const found = current.metadata.uid ?? "";
-      if (found !== uid) throw uidConflict(OF, name, { wanted: uid, found });
-      return reported(current, report);
-    });
-    if (answer.kind === "stored") written = answer.stored;
+  try {
+    let written: StoredObject | undefined;
+    if (condition !== undefined || nominatedNodeName !== undefined) {
+      const of = { ...target, subresource: "status" };
+      const answer = await changeObject(core, of, {}, (current) => {
+        const found = current.metadata.uid ?? "";
+        if (found !== uid) throw uidConflict(OF, name, { wanted: uid, found });
+        return reported(current, report);
+      });
+      if (answer.kind === "stored") written = answer.stored;
+    }
+    if (evicts) await deleteObject(core, target, { preconditions: { uid } }, written);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
-  if (evicts) await deleteObject(core, target, { preconditions: { uid } }, written);
 }
 
 /** The pod with its report, sharing all that the report does not touch. */
