@@ -14,7 +14,14 @@ import type { OwnWrite, WrittenDraft } from "../cache/own_writes.ts";
 import { StoredObject } from "../cache/stored_object.ts";
 import { copyJson, encodeKey } from "../registry.ts";
 import { type Reservations, reservationsOf } from "./reservations.ts";
-import { BODY_LIMIT_BYTES, cacheOf, type Core, groupResourceOf, storeError } from "./core.ts";
+import {
+  BODY_LIMIT_BYTES,
+  cacheOf,
+  type Core,
+  groupResourceOf,
+  storeError,
+  type VerbAnswer,
+} from "./core.ts";
 
 export interface PutParts {
   readonly resource: Resource;
@@ -84,6 +91,11 @@ function putBytes(
     if (put.stored?.revision === answer.revision) return put.stored;
     return new StoredObject(key, value, answer.revision, put);
   });
+}
+
+/** What a verb answers of what `commitPut` did. */
+export function storedAnswer(stored: StoredObject | null): VerbAnswer | null {
+  return stored === null ? null : { kind: "stored", stored, created: false };
 }
 
 /** @returns the deletion's revision, or null when the race was lost */

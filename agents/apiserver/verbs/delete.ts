@@ -10,7 +10,7 @@ import type { FieldError, Resource } from "../../api/resource.ts";
 import { conflict, invalid, success, uidConflict } from "../../api/status.ts";
 import { admitWhole } from "../admission/admission.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
-import { commitDelete, commitPut } from "./commit.ts";
+import { commitDelete, commitPut, storedAnswer } from "./commit.ts";
 import { type Core, groupResourceOf, serve, type VerbAnswer } from "./core.ts";
 import { readNow } from "./get.ts";
 import { formatTime } from "./meta_rules.ts";
@@ -61,7 +61,8 @@ export async function deleteObject(
       dryRun: isDryRun(options),
     });
     if (pending !== undefined) await pending;
-    const answer = await deleteVersion(core, target, { stored, old, options });
+    const deleted = deleteVersion(core, target, { stored, old, options });
+    const answer = deleted instanceof Promise ? await deleted : deleted;
     if (answer !== null) return answer;
     if (attempt === MAX_ATTEMPTS || options.preconditions?.resourceVersion) {
       throw conflict(groupResourceOf(target.resource), target.name);
@@ -113,31 +114,29 @@ interface Version {
   readonly options: DeleteOptions;
 }
 
-/** @returns null when another writer was faster */
-async function deleteVersion(
+/** @returns null when another writer was faster; at once where nothing is to be written */
+function deleteVersion(
   core: Core,
-  target: CallTarget,
-  version: Version,
-): Promise<VerbAnswer | null> {
-  const { resource } = target;
-  const { stored, old, options } = version;
+  { resource }: CallTarget,
+  { stored, old, options }: Version,
+): VerbAnswer | Promise<VerbAnswer | null> {
   const grace = graceOf(resource, old, options);
   const finalizers = finalizersAfter(resource, old, options);
   const isNamespace = resource.group === "" && resource.plural === "namespaces";
   const isHeld = finalizers.length > 0 || grace > 0 ||
     (isNamespace && (old.spec?.finalizers?.length ?? 0) > 0);
   if (!isHeld) {
-    if (!isDryRun(options) && await commitDelete(core, { resource, current: stored }) === null) {
-      return null;
-    }
-    return deletedAnswer(resource, old);
+    if (isDryRun(options)) return deletedAnswer(resource, old);
+    return commitDelete(core, { resource, current: stored }).then((revision) =>
+      revision === null ? null : deletedAnswer(resource, old)
+    );
   }
   const draft = markDeleted(core, { old, grace, finalizers, isNamespace });
   if (draft === null) return { kind: "stored", stored, created: false };
   if (isDryRun(options)) return { kind: "plain", object: draft, created: false };
-  const expectedRevision = stored.revision;
-  const next = await commitPut(core, { resource, key: stored.key, draft, expectedRevision });
-  return next === null ? null : { kind: "stored", stored: next, created: false };
+  const { key, revision } = stored;
+  const parts = { resource, key, draft, expectedRevision: revision, before: stored };
+  return commitPut(core, parts).then(storedAnswer);
 }
 
 function deletedAnswer(resource: Resource, old: KubeObject): VerbAnswer {

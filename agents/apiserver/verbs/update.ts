@@ -13,7 +13,7 @@ import { badRequest, conflict, invalid, uidConflict } from "../../api/status.ts"
 import { type AdmissionRequest, admit, validate } from "../admission/admission.ts";
 import type { StoredObject } from "../cache/stored_object.ts";
 import { deepFreeze } from "../registry.ts";
-import { commitDelete, commitPut } from "./commit.ts";
+import { commitDelete, commitPut, storedAnswer } from "./commit.ts";
 import { type Core, groupResourceOf, ruleContextOf, serve, type VerbAnswer } from "./core.ts";
 import { adoptIdentity } from "./create.ts";
 import { readNow } from "./get.ts";
@@ -214,10 +214,6 @@ function writeUpdate(
   const { key, revision } = stored;
   const parts = { resource, key, draft, expectedRevision: revision, before: stored };
   return commitPut(core, parts).then(storedAnswer);
-}
-
-function storedAnswer(stored: StoredObject | null): VerbAnswer | null {
-  return stored === null ? null : { kind: "stored", stored, created: false };
 }
 
 /** Whether a terminating object has nothing left that keeps it. */
