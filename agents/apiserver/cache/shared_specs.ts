@@ -19,11 +19,6 @@ export function sharedJson(spec: unknown): KnownSpec | undefined {
   return typeof spec === "object" && spec !== null ? encoded.get(spec) : undefined;
 }
 
-/** Keeps the JSON of a spec that only one object holds, for its next writes. @param spec final */
-export function keepJson(spec: object, json: KnownSpec): void {
-  encoded.set(spec, json);
-}
-
 export class SharedSpecs {
   readonly #specs = new Map<string, object>();
   #characters = 0;

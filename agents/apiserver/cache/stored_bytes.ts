@@ -45,38 +45,48 @@ export function encodeStored(
   draft: KubeObject,
   { spec, before }: { readonly spec?: KnownSpec; readonly before?: Replaced } = {},
 ): StoredBytes {
-  const { kind, apiVersion, metadata } = draft;
-  metadata.resourceVersion = undefined;
+  draft.metadata.resourceVersion = undefined;
   const layout = before?.layout ?? null;
-  if (before !== undefined && layout !== null && hasHeadOf(draft, before.object)) {
-    if (sharesAllBut(["metadata", "status"], draft, before.object)) {
-      return { value: join([before.value.subarray(0, layout.statusAt), endOf(draft)]), layout };
+  if (before !== undefined && layout !== null) {
+    const { value, object } = before;
+    const hasHead = hasHeadOf(draft, object);
+    if (sharesAllBut(["metadata", "status"], draft, object)) {
+      if (hasHead) {
+        return { value: join([value.subarray(0, layout.statusAt), endOf(draft)]), layout };
+      }
+      return encodeParts(headOf(draft), [value.subarray(layout.specAt, layout.statusAt)], draft);
     }
-    if (spec !== undefined) {
-      return encodeAround(draft, before.value.subarray(0, layout.specAt), spec);
+    if (hasHead && spec !== undefined) {
+      return encodeAround(value.subarray(0, layout.specAt), spec, draft);
     }
   }
-  if (spec !== undefined) {
-    return encodeAround(draft, JSON.stringify({ kind, apiVersion, metadata }).slice(0, -1), spec);
-  }
-  const { kind: _, apiVersion: __, metadata: ___, ...fields } = draft;
+  if (spec !== undefined) return encodeAround(headOf(draft), spec, draft);
+  const { kind, apiVersion, metadata, ...fields } = draft;
   const text = JSON.stringify({ kind, apiVersion, metadata, ...fields });
   return { value: encodeUtf8(text), layout: null };
 }
 
 /** @param head what comes before the spec */
-function encodeAround(draft: KubeObject, head: Part, { bytes, tail }: KnownSpec): StoredBytes {
+function encodeAround(head: Part, { bytes, tail }: KnownSpec, draft: KubeObject): StoredBytes {
   const { kind: _, apiVersion: __, metadata: ___, spec: ____, status: _____, ...others } = draft;
   const text = JSON.stringify(others);
-  const middle = text === "{}" ? tail : `${tail},${text.slice(1, -1)}`;
-  const parts: Part[] = [head, SPEC_NAME, bytes, middle, endOf(draft)];
-  const value = joinAscii(parts);
-  if (value === null) return { value: join(parts), layout: null };
-  const statusAt = head.length + SPEC_NAME.length + bytes.length + middle.length;
-  return { value, layout: { specAt: head.length, statusAt } };
+  const rest = text === "{}" ? tail : `${tail},${text.slice(1, -1)}`;
+  return encodeParts(head, [',"spec":', bytes, rest], draft);
 }
 
-const SPEC_NAME = ',"spec":';
+/** @param middle from the spec to the status */
+function encodeParts(head: Part, middle: readonly Part[], draft: KubeObject): StoredBytes {
+  const parts = [head, ...middle, endOf(draft)];
+  const value = joinAscii(parts);
+  if (value === null) return { value: join(parts), layout: null };
+  const specAt = head.length;
+  const statusAt = middle.reduce((at, part) => at + part.length, specAt);
+  return { value, layout: { specAt, statusAt } };
+}
+
+function headOf({ kind, apiVersion, metadata }: KubeObject): string {
+  return JSON.stringify({ kind, apiVersion, metadata }).slice(0, -1);
+}
 
 function endOf({ status }: KubeObject): string {
   return status === undefined ? "}" : `,"status":${JSON.stringify(status)}}`;

@@ -10,7 +10,7 @@ import type { Condition, KubeObject, UserInfo } from "../../../api/meta.ts";
 import { pods } from "../../../api/resources.ts";
 import { badRequest, conflict, success, uidConflict } from "../../../api/status.ts";
 import { type AdmissionRequest, admitWhole } from "../../admission/admission.ts";
-import { keepJson, sharedJson } from "../../cache/shared_specs.ts";
+import { sharedJson } from "../../cache/shared_specs.ts";
 import { encodeStored, type KnownSpec } from "../../cache/stored_bytes.ts";
 import { commitBytes } from "../commit.ts";
 import { type Core, type VerbAnswer, waitFresh } from "../core.ts";
@@ -104,8 +104,6 @@ async function bindOne(
     const parts = { resource: pods, key: stored.key, draft, expectedRevision: stored.revision };
     const spec = boundSpec(pod, nodeName);
     const bytes = encodeStored(draft, { spec, before: stored });
-    // Whoever reports on the pod's status later writes the same spec once more.
-    if (spec !== undefined) keepJson(draft.spec, spec);
     if (await commitBytes(core, parts, bytes) !== null) return;
     if (attempt === MAX_ATTEMPTS) throw conflict(BINDING, name);
   }
