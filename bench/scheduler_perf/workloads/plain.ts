@@ -95,11 +95,7 @@ const preemptionBasic: TestCase = {
   ],
   workloads: [
     { name: "5Nodes", params: { initNodes: 5, initPods: 20, measurePods: 5 } },
-    {
-      name: "1000Nodes",
-      params: { initNodes: 1000, initPods: 4000, measurePods: 1000 },
-      floor: 2000,
-    },
+    { name: "1000Nodes", params: { initNodes: 1000, initPods: 4000, measurePods: 1000 } },
     {
       name: "5000Nodes",
       params: { initNodes: 5000, initPods: 20_000, measurePods: 5000 },
