@@ -6,6 +6,12 @@
 import { z } from "zod";
 import { parseDuration } from "./api/time.ts";
 import {
+  type ElectionWish,
+  leaseTimes,
+  problemOfTimes,
+  wordProblem,
+} from "./client/election/election_config.ts";
+import {
   address,
   type FlagProblem,
   path,
@@ -14,20 +20,6 @@ import {
   unpaired,
   wholeNumber,
 } from "./flag_shapes.ts";
-
-/** The lease that says who works. */
-export interface LeaseConfig {
-  /** How long the others wait for a leader that is silent, seconds. Default 15. */
-  readonly durationSeconds: number;
-  /** How long a leader tries to renew before it gives up, seconds. Default 2/3 of the duration. */
-  readonly renewSeconds: number;
-  /** Between two attempts, seconds. Default 2/15 of the duration. */
-  readonly retrySeconds: number;
-  /** Default "kube-system". */
-  readonly namespace: string;
-  /** null = the component's own. */
-  readonly name: string | null;
-}
 
 /** Where it tells of its health and its numbers, and whom. */
 export interface ServingConfig {
@@ -44,11 +36,10 @@ export interface ServingConfig {
 
 /** What a component that runs apart from the API server is told. */
 export interface ComponentConfig {
-  /** How to reach the API server. Source: --kubeconfig. */
-  readonly kubeconfig: string;
-  /** Whether several of it share the work by one doing it all. Default true. */
-  readonly leaderElect: boolean;
-  readonly lease: LeaseConfig;
+  /** How to reach the API server; null = as a configuration file or the default says. */
+  readonly kubeconfig: string | null;
+  /** As far as flags have said; a configuration file may add to it. */
+  readonly election: ElectionWish;
   readonly serving: ServingConfig;
   /** A KubeSchedulerConfiguration, for the scheduler; null = all defaults. */
   readonly schedulerConfig: string | null;
@@ -85,21 +76,23 @@ const seconds = z.string().transform((text, context) => {
   return value;
 });
 
-/** Attempts are spread by as much, so the deadline must leave room for a late one. */
-const JITTER = 1.2;
+const TIME_FLAGS = {
+  durationSeconds: "--leader-elect-lease-duration",
+  renewSeconds: "--leader-elect-renew-deadline",
+  retrySeconds: "--leader-elect-retry-period",
+} as const;
 
 const FLAGS = z.strictObject({
-  kubeconfig: path.default(".balsa/kubeconfig"),
-  leaderElect: z.enum(["true", "false"], "must be true or false").default("true"),
+  kubeconfig: path.optional(),
+  leaderElect: z.enum(["true", "false"], "must be true or false").optional(),
   leaderElectLeaseDuration: seconds.refine(
     (value) => value >= 2 && Number.isInteger(value),
     "must be whole seconds, at least 2",
-  )
-    .default(15),
+  ).optional(),
   leaderElectRenewDeadline: seconds.optional(),
   leaderElectRetryPeriod: seconds.optional(),
   leaderElectResourceName: z.string().min(1).optional(),
-  leaderElectResourceNamespace: z.string().min(1).default("kube-system"),
+  leaderElectResourceNamespace: z.string().min(1).optional(),
   securePort: wholeNumber(0, 65_535).optional(),
   bindAddress: address.default("0.0.0.0"),
   tlsCertFile: path.optional(),
@@ -117,16 +110,20 @@ export function validateComponentFlags(raw: RawFlags): ComponentConfig | readonl
   const parsed = FLAGS.safeParse(raw);
   if (!parsed.success) return problemsOf(parsed.error, raw);
   const flags = parsed.data;
-  const durationSeconds = flags.leaderElectLeaseDuration;
-  const renewSeconds = flags.leaderElectRenewDeadline ?? durationSeconds * 2 / 3;
-  const retrySeconds = flags.leaderElectRetryPeriod ?? durationSeconds * 2 / 15;
-  if (renewSeconds >= durationSeconds) {
-    const message = "must be less than --leader-elect-lease-duration";
-    return [{ flag: "--leader-elect-renew-deadline", message }];
-  }
-  if (retrySeconds * JITTER >= renewSeconds) {
-    const message = `must be less than --leader-elect-renew-deadline divided by ${JITTER}`;
-    return [{ flag: "--leader-elect-retry-period", message }];
+  const schedulerConfig = flags.schedulerConfig ?? flags.config ?? null;
+  const election = {
+    leaderElect: flags.leaderElect === undefined ? undefined : flags.leaderElect === "true",
+    durationSeconds: flags.leaderElectLeaseDuration,
+    renewSeconds: flags.leaderElectRenewDeadline,
+    retrySeconds: flags.leaderElectRetryPeriod,
+    namespace: flags.leaderElectResourceNamespace,
+    name: flags.leaderElectResourceName,
+  };
+  // With a file, what flags leave open is not known yet.
+  const problem = schedulerConfig === null ? problemOfTimes(leaseTimes(election)) : null;
+  if (problem !== null) {
+    const { name: flag, message } = wordProblem(problem, TIME_FLAGS);
+    return [{ flag, message }];
   }
   const problems = unpaired(
     { flag: "--tls-cert-file", value: flags.tlsCertFile },
@@ -134,15 +131,8 @@ export function validateComponentFlags(raw: RawFlags): ComponentConfig | readonl
   );
   if (problems.length > 0) return problems;
   return {
-    kubeconfig: flags.kubeconfig,
-    leaderElect: flags.leaderElect === "true",
-    lease: {
-      durationSeconds,
-      renewSeconds,
-      retrySeconds,
-      namespace: flags.leaderElectResourceNamespace,
-      name: flags.leaderElectResourceName ?? null,
-    },
+    kubeconfig: flags.kubeconfig ?? null,
+    election,
     serving: {
       securePort: flags.securePort ?? null,
       bindAddress: flags.bindAddress,
@@ -150,6 +140,6 @@ export function validateComponentFlags(raw: RawFlags): ComponentConfig | readonl
       tlsKeyFile: flags.tlsPrivateKeyFile ?? null,
       clientCaFile: flags.clientCaFile ?? null,
     },
-    schedulerConfig: flags.schedulerConfig ?? flags.config ?? null,
+    schedulerConfig,
   };
 }

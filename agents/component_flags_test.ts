@@ -1,6 +1,7 @@
 /** Flags of the components that run apart. */
 import assert from "node:assert/strict";
 import { validateApiServerFlags } from "./apiserver_flags.ts";
+import { electionOf } from "./client/election/election_config.ts";
 import { validateComponentFlags } from "./component_flags.ts";
 import { isProblemList } from "./flag_shapes.ts";
 
@@ -11,14 +12,14 @@ function flagsOf(value: object): string[] {
 
 Deno.test("flags of components: defaults, and every problem by the flag's name", () => {
   assert.deepEqual(validateComponentFlags({}), {
-    kubeconfig: ".balsa/kubeconfig",
-    leaderElect: true,
-    lease: {
-      durationSeconds: 15,
-      renewSeconds: 10,
-      retrySeconds: 2,
-      namespace: "kube-system",
-      name: null,
+    kubeconfig: null,
+    election: {
+      leaderElect: undefined,
+      durationSeconds: undefined,
+      renewSeconds: undefined,
+      retrySeconds: undefined,
+      namespace: undefined,
+      name: undefined,
     },
     serving: {
       securePort: null,
@@ -53,7 +54,8 @@ Deno.test("flags of the lease: times in upstream's form, each shorter than the o
     leaderElectResourceNamespace: "team",
   });
   assert(!isProblemList(config), JSON.stringify(config));
-  assert.deepEqual(config.lease, {
+  assert.deepEqual(electionOf(config.election), {
+    leaderElect: true,
     durationSeconds: 60,
     renewSeconds: 30,
     retrySeconds: 1.5,
@@ -67,6 +69,22 @@ Deno.test("flags of the lease: times in upstream's form, each shorter than the o
     [{ leaderElectRetryPeriod: "0s" }, "--leader-elect-retry-period"],
   ];
   for (const [raw, flag] of cases) assert.deepEqual(flagsOf(validateComponentFlags(raw)), [flag]);
+  // A file may make the lease long enough.
+  const open = { leaderElectRenewDeadline: "15s", config: "scheduler.yaml" };
+  assert(!isProblemList(validateComponentFlags(open)));
+});
+
+Deno.test("an election without wishes is upstream's; a longer lease is divided the same way", () => {
+  const times = (durationSeconds: number, renewSeconds: number, retrySeconds: number) => ({
+    leaderElect: true,
+    durationSeconds,
+    renewSeconds,
+    retrySeconds,
+    namespace: "kube-system",
+    name: null,
+  });
+  assert.deepEqual(electionOf({}), times(15, 10, 2));
+  assert.deepEqual(electionOf({ durationSeconds: 60 }), times(60, 40, 8));
 });
 
 Deno.test("flags of an API server apart: a store is needed, and a key with its certificate", () => {

@@ -2,8 +2,8 @@
  * KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1) to profiles and queue settings.
  * In: YAML text. Out: a `SchedulerConfig` and the same as a document, or every problem at once,
  * each naming its field.
- * Never: ignores what it can't honour: extenders and unknown plugins are refused by name. Fields
- * that concern a process of its own (leader election, ports, client) are read and have no effect.
+ * Never: ignores what it can't honour: extenders and unknown plugins are refused by name. What
+ * would limit upstream's work (percentageOfNodesToScore, parallelism, qps) limits nothing here.
  * Source: Kubernetes v1.36 scheduler apis/config/v1 and apis/config/validation.
  */
 import { parse } from "yaml";
@@ -21,6 +21,12 @@ import {
   weightOf,
 } from "./config/plugin_sets.ts";
 import { effectiveDocument, type GivenConfig, type SchedulerDocument } from "./config/effective.ts";
+import {
+  clientConnection,
+  leaderElection,
+  type ProcessPart,
+  processPart,
+} from "./config/process_part.ts";
 
 export type { SchedulerConfig } from "../../scheduler/mod.ts";
 
@@ -28,6 +34,8 @@ export type ConfigResult =
   | {
     readonly kind: "ok";
     readonly config: SchedulerConfig;
+    /** For a scheduler that is a process of its own. */
+    readonly process: ProcessPart;
     /** The same as a KubeSchedulerConfiguration, with its defaults. */
     readonly document: SchedulerDocument;
   }
@@ -53,8 +61,8 @@ const document = z.strictObject({
   percentageOfNodesToScore: z.int().min(0).max(100).optional(),
   parallelism: z.int().min(1).optional(),
   extenders: z.array(z.unknown()).max(0, "are not supported").optional(),
-  leaderElection: z.unknown().optional(),
-  clientConnection: z.unknown().optional(),
+  leaderElection: leaderElection.optional(),
+  clientConnection: clientConnection.optional(),
   enableProfiling: z.boolean().optional(),
   enableContentionProfiling: z.boolean().optional(),
   delayCacheUntilActive: z.boolean().optional(),
@@ -175,7 +183,8 @@ function profilesOf(raw: unknown): readonly unknown[] {
  */
 export function parseSchedulerConfig(text: string | undefined): ConfigResult {
   if (text === undefined) {
-    return { kind: "ok", config: {}, document: effectiveDocument(NOTHING_GIVEN) };
+    const document = effectiveDocument(NOTHING_GIVEN);
+    return { kind: "ok", config: {}, process: processPart(), document };
   }
   let raw: unknown;
   try {
@@ -195,6 +204,7 @@ export function parseSchedulerConfig(text: string | undefined): ConfigResult {
   return {
     kind: "ok",
     config: { profiles, queue: { firstBackoffMs, longestBackoffMs } },
+    process: processPart(result.data.leaderElection, result.data.clientConnection),
     document: effectiveDocument({ ...result.data, profiles: read.map(({ input }) => input) }),
   };
 }

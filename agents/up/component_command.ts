@@ -5,6 +5,13 @@
  * own, and how to stop it.
  * Never: works without the lease; a lead that is lost ends the process, which starts anew clean.
  */
+import {
+  type ElectionConfig,
+  electionOf,
+  type ElectionWish,
+  problemOfTimes,
+  wordProblem,
+} from "../client/election/election_config.ts";
 import { acquireLeadership, type Leadership } from "../client/election/leader_election.ts";
 import type { Client } from "../client/client.ts";
 import { systemClock } from "../client/clock.ts";
@@ -14,6 +21,7 @@ import type { ComponentConfig } from "../component_flags.ts";
 import { runControllerManager } from "../controller_manager/run.ts";
 import type { HealthChecks } from "../api/text/health.ts";
 import { formatDuration } from "../api/time.ts";
+import { TIME_FIELDS } from "../kube_scheduler/config/process_part.ts";
 import { runKubeScheduler } from "../kube_scheduler/run.ts";
 import { type Log, stderrLog } from "../ports.ts";
 import { type ComponentFace, jsonAnswer, metricsAnswer } from "../serving/component_server.ts";
@@ -23,11 +31,15 @@ import { serveComponent } from "./component_serving.ts";
 import { Progress, type RunningCluster } from "./progress.ts";
 import { readSchedulerConfig } from "./scheduler_file.ts";
 
+const DEFAULT_KUBECONFIG = ".balsa/kubeconfig";
+
 /** What a component does once it leads. */
 interface Work {
   stop(): Promise<void>;
   /** @returns lines of /metrics. */
   metrics?(): readonly string[];
+  /** @returns lines of /metrics/resources, for those who serve that. */
+  podResources?(): readonly string[];
 }
 
 /** What starts once this process leads. */
@@ -36,8 +48,10 @@ interface Component {
   readonly name: string;
   /** Where its health and metrics are, as upstream has it. */
   readonly port: number;
-  /** Its configuration as `/configz` tells it; absent where there is none to tell. */
-  readonly configz?: object;
+  readonly kubeconfig: string;
+  readonly election: ElectionConfig;
+  /** What it tells beside health and metrics, by path. @param work null before it leads */
+  readonly documents?: (work: () => Work | null) => ComponentFace["documents"];
   /** Resolves once all that it watches is known. */
   readonly start: (parts: {
     readonly client: Client;
@@ -54,6 +68,8 @@ export function bringUpControllerManager(
   return bringUpComponent(config, say, {
     name: "kube-controller-manager",
     port: 10_257,
+    kubeconfig: config.kubeconfig ?? DEFAULT_KUBECONFIG,
+    election: electionOf(config.election),
     start: async ({ client, options, log }) => {
       const manager = runControllerManager({
         client,
@@ -74,16 +90,24 @@ export async function bringUpScheduler(
 ): Promise<RunningCluster> {
   const name = "kube-scheduler";
   const loaded = await readSchedulerConfig(config.schedulerConfig);
+  const kubeconfig = config.kubeconfig ?? loaded.process.kubeconfig ?? DEFAULT_KUBECONFIG;
+  const election = mergeElection(config, loaded.process.election);
   return await bringUpComponent(config, say, {
     name,
     port: 10_259,
-    configz: {
-      componentconfig: {
-        ...loaded.document,
-        leaderElection: describeElection(config, name),
-        clientConnection: { kubeconfig: config.kubeconfig, contentType: "application/json" },
-      },
-    },
+    kubeconfig,
+    election,
+    documents: (work) => ({
+      "/configz": () =>
+        jsonAnswer({
+          componentconfig: {
+            ...loaded.document,
+            leaderElection: describeElection(election, name),
+            clientConnection: { kubeconfig, contentType: "application/json" },
+          },
+        }),
+      "/metrics/resources": () => metricsAnswer(work()?.podResources?.() ?? []),
+    }),
     start: ({ client, log }) =>
       runKubeScheduler({
         client,
@@ -94,17 +118,33 @@ export async function bringUpScheduler(
   });
 }
 
+/** What flags say goes before what the file says. Errors: throws StartupError. */
+function mergeElection(
+  { election, schedulerConfig }: ComponentConfig,
+  inFile: ElectionWish,
+): ElectionConfig {
+  const said = Object.entries(election).filter(([, value]) => value !== undefined);
+  const merged = electionOf({ ...inFile, ...Object.fromEntries(said) });
+  const problem = merged.leaderElect ? problemOfTimes(merged) : null;
+  if (problem === null) return merged;
+  const { name, message } = wordProblem(problem, TIME_FIELDS);
+  throw new StartupError(
+    `${schedulerConfig}: ${name}: ${message}`,
+    "correct it there, or by a --leader-elect flag",
+  );
+}
+
 /** As a LeaderElectionConfiguration. */
-function describeElection({ leaderElect, lease }: ComponentConfig, name: string): object {
+function describeElection(election: ElectionConfig, name: string): object {
   const duration = (seconds: number) => formatDuration(seconds * 1e9);
   return {
-    leaderElect,
-    leaseDuration: duration(lease.durationSeconds),
-    renewDeadline: duration(lease.renewSeconds),
-    retryPeriod: duration(lease.retrySeconds),
+    leaderElect: election.leaderElect,
+    leaseDuration: duration(election.durationSeconds),
+    renewDeadline: duration(election.renewSeconds),
+    retryPeriod: duration(election.retrySeconds),
     resourceLock: "leases",
-    resourceName: lease.name ?? name,
-    resourceNamespace: lease.namespace,
+    resourceName: election.name ?? name,
+    resourceNamespace: election.namespace,
   };
 }
 
@@ -122,24 +162,25 @@ async function bringUpComponent(
 ): Promise<RunningCluster> {
   const progress = new Progress(say);
   const log = stderrLog("warn");
-  const options = await readKubeconfig(config.kubeconfig);
+  const { election } = component;
+  const options = await readKubeconfig(component.kubeconfig);
   const client = createHttpsClient({ ...options, userAgent: component.name });
   const giveUp = new AbortController();
   const failed = Promise.withResolvers<Error>();
   const standing: Standing = { leadership: null, isLost: false, work: null };
   const open = await serveComponent(config.serving, {
     defaultPort: component.port,
-    face: faceOf(component, config, standing),
+    face: faceOf(component, standing),
     client,
     log,
   });
   const work = async () => {
-    if (config.leaderElect) {
+    if (election.leaderElect) {
       standing.leadership = await acquireLeadership({
         client,
         clock: systemClock,
-        ...config.lease,
-        name: config.lease.name ?? component.name,
+        ...election,
+        name: election.name ?? component.name,
         identity: `${Deno.hostname()}_${crypto.randomUUID()}`,
         onFailure: (error) => log("warn", "the lease can't be had", { error: error.message }),
       }, giveUp.signal);
@@ -171,19 +212,18 @@ async function bringUpComponent(
 
 /** What a component tells of itself. */
 function faceOf(
-  { name, configz }: Component,
-  { leaderElect }: ComponentConfig,
+  { name, documents, election: { leaderElect } }: Component,
   standing: Standing,
 ): ComponentFace {
   const leads = () => leaderElect ? standing.leadership !== null && !standing.isLost : null;
   const leaderElection = () => standing.isLost ? "the lead is lost" : null;
-  const election: HealthChecks = leaderElect ? { leaderElection } : {};
+  const lead: HealthChecks = leaderElect ? { leaderElection } : {};
   const isSynced = () => standing.work === null ? "handlers are not fully synchronized" : null;
   return {
     health: {
-      healthz: election,
+      healthz: lead,
       livez: {},
-      readyz: { ...election, "informer-sync": isSynced },
+      readyz: { ...lead, "informer-sync": isSynced },
     },
     documents: {
       "/metrics": () =>
@@ -191,7 +231,7 @@ function faceOf(
           ...processMetrics({ name, leads: leads() }),
           ...standing.work?.metrics?.() ?? [],
         ]),
-      ...(configz === undefined ? {} : { "/configz": () => jsonAnswer(configz) }),
+      ...documents?.(() => standing.work),
     },
   };
 }

@@ -9,6 +9,7 @@ import { leases } from "../../api/resources.ts";
 import { ApiError } from "../../api/status.ts";
 import type { Client } from "../client.ts";
 import { type Cancel, type Clock, sleep } from "../clock.ts";
+import { JITTER, type LeaseTimes, leaseTimes } from "./election_config.ts";
 import {
   type LeaderRecord,
   NOTHING_SEEN,
@@ -18,7 +19,7 @@ import {
   resigned,
 } from "./plan_leader.ts";
 
-export interface ElectionOptions {
+export interface ElectionOptions extends Partial<LeaseTimes> {
   readonly client: Client;
   readonly clock: Clock;
   readonly namespace: string;
@@ -26,12 +27,6 @@ export interface ElectionOptions {
   readonly name: string;
   /** Unlike that of any other candidate. */
   readonly identity: string;
-  /** How long others wait for a leader that is silent, seconds. Default 15. */
-  readonly durationSeconds?: number;
-  /** From one renewal to the next, at most, seconds. Default: two thirds of the lease. */
-  readonly renewSeconds?: number;
-  /** Between two attempts, seconds. Default: two fifteenths of the lease. */
-  readonly retrySeconds?: number;
   /** Told of attempts that failed; the next follows by itself. */
   readonly onFailure?: (error: ApiError) => void;
 }
@@ -42,13 +37,6 @@ export interface Leadership {
   /** Stops renewing and lets others have the lease at once. */
   resign(): Promise<void>;
 }
-
-const DEFAULT_SECONDS = 15;
-/** Parts of a lease, as 10 s and 2 s are of 15 s. */
-const RENEW_WITHIN = 2 / 3;
-const RETRY_AFTER = 2 / 15;
-/** Retries are spread by up to a fifth more, so that candidates do not move in step. */
-const JITTER = 1.2;
 
 /** Resolves once this process leads. @param signal gives the wait up; then it never resolves */
 export async function acquireLeadership(
@@ -79,14 +67,10 @@ class LeaseCandidate {
 
   constructor(options: ElectionOptions) {
     this.#options = options;
-    this.durationMillis = (options.durationSeconds ?? DEFAULT_SECONDS) * 1000;
-    const { renewSeconds, retrySeconds } = options;
-    this.renewWithinMillis = renewSeconds === undefined
-      ? this.durationMillis * RENEW_WITHIN
-      : renewSeconds * 1000;
-    this.#retryMillis = retrySeconds === undefined
-      ? this.durationMillis * RETRY_AFTER
-      : retrySeconds * 1000;
+    const { durationSeconds, renewSeconds, retrySeconds } = leaseTimes(options);
+    this.durationMillis = durationSeconds * 1000;
+    this.renewWithinMillis = renewSeconds * 1000;
+    this.#retryMillis = retrySeconds * 1000;
   }
 
   /** Takes the lease, or renews it. @returns whether it is this candidate's now */

@@ -234,3 +234,43 @@ Deno.test("profiles are told apart by name, and their lists make sense", () => {
     assert.deepEqual(problemsOf(profiles), expected, profiles);
   }
 });
+
+Deno.test("what concerns a process of its own is read, and refused with its path", () => {
+  const result = parseSchedulerConfig(`${HEAD}
+clientConnection: {kubeconfig: /etc/scheduler.conf, qps: 50, burst: 100, contentType: ""}
+leaderElection:
+  leaderElect: false
+  leaseDuration: 1m
+  renewDeadline: 30s
+  retryPeriod: 0s
+  resourceLock: leases
+  resourceName: mine
+  resourceNamespace: ""
+`);
+  assert.equal(result.kind, "ok", JSON.stringify(result));
+  if (result.kind !== "ok") return;
+  assert.deepEqual(result.process, {
+    election: {
+      leaderElect: false,
+      durationSeconds: 60,
+      renewSeconds: 30,
+      retrySeconds: undefined,
+      namespace: undefined,
+      name: "mine",
+    },
+    kubeconfig: "/etc/scheduler.conf",
+  });
+  const wrong = parseSchedulerConfig(`${HEAD}
+clientConnection: {burst: 1.5}
+leaderElection: {leaseDuration: 1500ms, renewDeadline: soon, retryPeriod: -1s, resourceLock: endpoints}
+`);
+  assert.equal(wrong.kind, "error");
+  if (wrong.kind !== "error") return;
+  assert.deepEqual(wrong.problems.map((problem) => problem.split(":")[0]), [
+    "leaderElection.leaseDuration",
+    "leaderElection.renewDeadline",
+    "leaderElection.retryPeriod",
+    "leaderElection.resourceLock",
+    "clientConnection.burst",
+  ]);
+});
