@@ -1,11 +1,12 @@
 /**
  * Which volumes are attached where, driver by driver, kept up to date as pods come and go.
- * In: pods on rows, limits of nodes. Out: distinct volumes of a driver by row, the row's limit, who
- * holds which disk, and whether a volume or an exclusive claim is in use at all.
+ * In: pods on rows, what nodes have attached and may. Out: distinct volumes of a driver by row, the
+ * row's limit, who holds which disk, and whether a volume or an exclusive claim is in use at all.
  * Never: decides; NodeVolumeLimits and VolumeRestrictions read it.
  */
 
-import type { PodSpecRow, VolumeNeeds } from "./pod_row.ts";
+import type { NodeRow } from "./node_row.ts";
+import type { DriverVolume, PodSpecRow, VolumeNeeds } from "./pod_row.ts";
 import { grown } from "./structures/columns.ts";
 import { countHolder } from "./structures/holders.ts";
 import type { Holders } from "./structures/holders.ts";
@@ -17,10 +18,12 @@ export const NO_LIMIT = 2 ** 31 - 1;
 export interface DriverColumns {
   /** `Int32Array[rows]`: how many volumes the node may attach, `NO_LIMIT` = any. */
   limits: Int32Array;
-  /** `Int32Array[rows]`: distinct volumes that the node's pods use. */
+  /** `Int32Array[rows]`: distinct volumes that the node's pods use or that it says it has. */
   attached: Int32Array;
   /** Volume -> its rows and how many pods use it there: row, count, row, count… */
   readonly users: Map<string, number[]>;
+  /** Volume -> rows of the nodes that say they have it. */
+  readonly held: Map<string, number[]>;
   /** Nodes that limit it; with no user left either, the driver goes. */
   limiting: number;
 }
@@ -50,14 +53,31 @@ export class AttachmentIndex {
     }
   }
 
-  /** Sets or (-1) takes back what a node may attach. */
-  limit(row: number, limits: Readonly<Record<string, number>>, sign: 1 | -1): void {
-    for (const name in limits) {
+  /** Sets or (-1) takes back what a node may attach, and what it has. */
+  node(
+    row: number,
+    { attachLimits, attached }: Pick<NodeRow, "attachLimits" | "attached">,
+    sign: 1 | -1,
+  ): void {
+    for (const name in attachLimits) {
       const driver = this.#columns(name);
-      driver.limits[row] = sign > 0 ? limits[name] : NO_LIMIT;
+      driver.limits[row] = sign > 0 ? attachLimits[name] : NO_LIMIT;
       driver.limiting += sign;
       this.#leave(name, driver);
     }
+    for (const volume of attached) this.#hold(volume, row, sign);
+  }
+
+  #hold({ driver: name, handle }: DriverVolume, row: number, sign: 1 | -1): void {
+    const driver = this.#columns(name);
+    const rows = driver.held.get(handle) ?? [];
+    const others = rows.filter((other) => other !== row);
+    if (sign > 0) driver.held.set(handle, [...others, row]);
+    else if (others.length > 0) driver.held.set(handle, others);
+    else driver.held.delete(handle);
+    const isNews = rows.includes(row) !== sign > 0;
+    if (isNews && !isUsed(driver, handle, row)) driver.attached[row] += sign;
+    this.#leave(name, driver);
   }
 
   /** Called by the table when a pod is put on a row (1) or taken off it (-1). */
@@ -105,6 +125,7 @@ export class AttachmentIndex {
         limits: new Int32Array(this.#capacity).fill(NO_LIMIT),
         attached: new Int32Array(this.#capacity),
         users: new Map(),
+        held: new Map(),
         limiting: 0,
       };
       this.#drivers.set(name, driver);
@@ -112,8 +133,8 @@ export class AttachmentIndex {
     return driver;
   }
 
-  #leave(name: string, { limiting, users }: DriverColumns): void {
-    if (limiting === 0 && users.size === 0) this.#drivers.delete(name);
+  #leave(name: string, { limiting, users, held }: DriverColumns): void {
+    if (limiting === 0 && users.size === 0 && held.size === 0) this.#drivers.delete(name);
   }
 }
 
@@ -125,8 +146,12 @@ function placeOf(users: readonly number[] | undefined, row: number): number {
 }
 
 /** @returns whether a pod on the row uses the volume. */
-export function isAttached({ users }: DriverColumns, handle: string, row: number): boolean {
+export function isUsed({ users }: DriverColumns, handle: string, row: number): boolean {
   return placeOf(users.get(handle), row) >= 0;
+}
+
+function isHeld({ held }: DriverColumns, handle: string, row: number): boolean {
+  return held.size > 0 && held.get(handle)?.includes(row) === true;
 }
 
 function use(driver: DriverColumns, handle: string, row: number): void {
@@ -138,7 +163,7 @@ function use(driver: DriverColumns, handle: string, row: number): void {
     return;
   }
   users.push(row, 1);
-  driver.attached[row]++;
+  if (!isHeld(driver, handle, row)) driver.attached[row]++;
 }
 
 function unuse(driver: DriverColumns, handle: string, row: number): void {
@@ -150,5 +175,5 @@ function unuse(driver: DriverColumns, handle: string, row: number): void {
   if (--users[at + 1] > 0) return;
   users.splice(at, 2);
   if (users.length === 0) driver.users.delete(handle);
-  driver.attached[row]--;
+  if (!isHeld(driver, handle, row)) driver.attached[row]--;
 }

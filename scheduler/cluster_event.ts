@@ -14,6 +14,7 @@ export type NodeChange =
   | "delete"
   | "allocatable"
   | "attachLimits"
+  | "detached"
   | "labels"
   | "taints"
   | "features";
@@ -92,6 +93,7 @@ const NODE_LABELS: Readonly<Record<NodeChange, string>> = {
   delete: "NodeDelete",
   allocatable: "NodeUpdateNodeAllocatable",
   attachLimits: "storage.k8s.io/CSINodeUpdate",
+  detached: "storage.k8s.io/VolumeAttachmentDelete",
   labels: "NodeUpdateNodeLabel",
   taints: "NodeUpdateNodeTaint",
   features: "NodeUpdateNodeDeclaredFeature",
@@ -149,6 +151,11 @@ function sameLabels(
   return keys.every((key) => a[key] === b[key]);
 }
 
+function losesVolume(before: NodeRow, after: NodeRow): boolean {
+  const left = new Set(after.attached.map(({ driver, handle }) => `${driver} ${handle}`));
+  return before.attached.some(({ driver, handle }) => !left.has(`${driver} ${handle}`));
+}
+
 /** @returns one event for each property of the node that changed. */
 export function nodeEvents(before: NodeRow, after: NodeRow): ClusterEvent[] {
   const changes: NodeChange[] = [];
@@ -157,6 +164,7 @@ export function nodeEvents(before: NodeRow, after: NodeRow): ClusterEvent[] {
     !sameJson(before.allocatable, after.allocatable) || before.allowedPods !== after.allowedPods
   ) changes.push("allocatable");
   if (!sameJson(before.attachLimits, after.attachLimits)) changes.push("attachLimits");
+  if (losesVolume(before, after)) changes.push("detached");
   if (!sameLabels(before.labels, after.labels)) changes.push("labels");
   if (!sameJson(before.taints, after.taints)) changes.push("taints");
   if (!sameJson(before.declaredFeatures, after.declaredFeatures)) changes.push("features");

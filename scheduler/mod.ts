@@ -51,6 +51,7 @@ export {
 export type {
   ContainerDemand,
   DeviceNeeds,
+  DriverVolume,
   HostPort,
   InclusionPolicy,
   Labels,

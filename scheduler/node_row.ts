@@ -5,7 +5,7 @@
  * Source: Kubernetes v1.36 core/v1 NodeSpec and NodeStatus.
  */
 
-import type { Labels, Resources } from "./pod_row.ts";
+import type { DriverVolume, Labels, Resources } from "./pod_row.ts";
 
 export interface Taint {
   readonly key: string;
@@ -30,6 +30,8 @@ export interface NodeRow {
   readonly images: readonly NodeImage[];
   /** Volumes that each CSI driver may attach; a driver not named has no limit. */
   readonly attachLimits: Readonly<Record<string, number>>;
+  /** Each volume attached to the node, whether a pod uses it or not. */
+  readonly attached: readonly DriverVolume[];
   /** What its kubelet says it can do beyond what all can. */
   readonly declaredFeatures: readonly string[];
 }
@@ -44,5 +46,6 @@ export const EMPTY_NODE: NodeRow = {
   allowedPods: 0,
   images: [],
   attachLimits: {},
+  attached: [],
   declaredFeatures: [],
 };

@@ -155,7 +155,7 @@ export class NodeTable implements LabelColumns {
     for (const image of node.images) {
       for (const name of image.names) this.#imageRows(name).set(row, image.sizeBytes);
     }
-    this.attachments.limit(row, node.attachLimits, 1);
+    this.attachments.node(row, node, 1);
     this.structureGeneration++;
     this.#changed(row);
     if (known === undefined) this.#adoptWaiting(node.name, row);
@@ -379,7 +379,7 @@ export class NodeTable implements LabelColumns {
     if (node.unschedulable) this.cordoned--;
     this.hot.podsFree[row] = 0;
     this.hot.weigh(row);
-    this.attachments.limit(row, node.attachLimits, -1);
+    this.attachments.node(row, node, -1);
     this.taintLists.release(this.taintList[row]);
     this.taintList[row] = ABSENT;
     for (const { name } of node.allocatable.scalars) {

@@ -92,6 +92,12 @@ export interface NamedDisk {
   readonly isReadOnly: boolean;
 }
 
+/** A volume of a CSI driver, by the name that the driver has for it. */
+export interface DriverVolume {
+  readonly driver: string;
+  readonly handle: string;
+}
+
 /** What the volumes of a pod demand of its node, resolved by the encoder against PVs and PVCs. */
 export interface VolumeNeeds {
   /** Claims with ReadWriteOncePod, "namespace/name". */
@@ -107,7 +113,7 @@ export interface VolumeNeeds {
   /** Zone and region labels of bound volumes: key -> allowed values. */
   readonly zones: readonly { readonly key: string; readonly values: readonly string[] }[];
   /** Volumes attached through a CSI driver, for the driver's per-node limit. */
-  readonly attachments: readonly { readonly driver: string; readonly handle: string }[];
+  readonly attachments: readonly DriverVolume[];
   /** A reason that holds on every node (claim missing, unbound immediate claim), "" when none. */
   readonly rejection: string;
 }

@@ -35,6 +35,7 @@ import type {
   WeightedPodAffinityTerm,
 } from "./kinds.ts";
 import { nodeAllocatable, nonzeroRequests, podRequests } from "./requests.ts";
+import { NO_STORAGE, type NodeStorageRow } from "./storage/node_storage.ts";
 
 /** @returns requirements of a map of labels, sorted by key so that equal maps encode equally. */
 export function encodeLabelMap(
@@ -243,11 +244,8 @@ export function isFinished(pod: Pod): boolean {
   return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 }
 
-/** @param attachLimits volumes that each CSI driver may attach to the node. */
-export function encodeNode(
-  node: Node,
-  attachLimits: Readonly<Record<string, number>> = {},
-): NodeRow {
+/** @param storage what is known of it elsewhere than in the node itself. */
+export function encodeNode(node: Node, storage: NodeStorageRow = NO_STORAGE): NodeRow {
   const { metadata, spec, status } = node;
   return {
     name: metadata.name ?? "",
@@ -263,7 +261,7 @@ export function encodeNode(
       names: names ?? [],
       sizeBytes: sizeBytes ?? 0,
     })),
-    attachLimits,
+    ...storage,
     declaredFeatures: status?.declaredFeatures ?? [],
   };
 }

@@ -7,6 +7,7 @@
 import type { KubeObject } from "../api/meta.ts";
 import type { Resource } from "../api/resource.ts";
 import { findResource, namespaces, nodes, podGroups, pods } from "../api/resources.ts";
+import type { Pod as CorePod } from "../api/schema/generated/core_v1.ts";
 import { ApiError } from "../api/status.ts";
 import type { Client } from "../client/client.ts";
 import type { Cancel, Clock } from "../client/clock.ts";
@@ -22,12 +23,14 @@ import { DeviceWatch } from "./devices/device_watch.ts";
 import { encodeBudget, encodeGroup, encodeNode, isFinished } from "./encode.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "./kinds.ts";
 import { labelsOf } from "./metrics/pod_event.ts";
+import { podResourceLines } from "./metrics/pod_resources.ts";
 import { SchedulerMetrics } from "./metrics/scheduler_metrics.ts";
 import { PodEncoder } from "./pod_encoder.ts";
 import { PodReporter } from "./pod_reporter.ts";
-import type { Selectors } from "./spread_selector.ts";
+import { SELECTING, selectorsOf } from "./selectors.ts";
+import { NodeStorage } from "./storage/node_storage.ts";
 import { StorageWatch } from "./storage/storage_watch.ts";
-import { CSI_NODES, VolumeBinder } from "./volume_binder.ts";
+import { VolumeBinder } from "./volume_binder.ts";
 
 /** Decisions between two looks at the clock. */
 const CHUNK = 32;
@@ -62,6 +65,8 @@ export interface RunningKubeScheduler {
   readonly scheduler: Scheduler;
   /** @returns lines of /metrics. */
   metrics(): readonly string[];
+  /** @returns lines of /metrics/resources, some for every pod. */
+  podResources(): readonly string[];
   /** Resolves when no pod waits to be tried and no write is under way. */
   whenIdle(): Promise<void>;
   /** Decides no more. Resolves when the writes under way have ended, so that another may begin. */
@@ -81,6 +86,7 @@ class Runner implements RunningKubeScheduler {
   /** Namespaces whose services or controllers changed what they select. */
   readonly #reselected = new Set<string>();
   readonly #binder: VolumeBinder;
+  readonly #nodeStorage: NodeStorage;
   readonly #devices: DeviceWatch;
   readonly #deviceBinder: DeviceBinder;
   readonly #storage = new StorageWatch();
@@ -115,6 +121,7 @@ class Runner implements RunningKubeScheduler {
       groups: this.#informers.of<PodGroup>(podGroups).lister,
     });
     this.#binder = new VolumeBinder(this.#client, this.#informers);
+    this.#nodeStorage = new NodeStorage(this.#informers);
     this.#preparation = createPreparation({
       scheduler: this.scheduler,
       volumes: this.#binder,
@@ -126,7 +133,7 @@ class Runner implements RunningKubeScheduler {
     this.#cohorts = new WaitingCohorts(this.#preparation);
     const { templates } = this.scheduler;
     this.#encoder = new PodEncoder(templates, {
-      selectors: this.#makeSelectors(),
+      selectors: selectorsOf(this.#informers),
       claims: this.#devices.lookUp,
     });
   }
@@ -139,14 +146,13 @@ class Runner implements RunningKubeScheduler {
       (change) => this.#observeBudget(change),
     );
     this.#on<PodGroup>(podGroups, (change) => this.#observeGroup(change));
-    for (const resource of this.#selecting()) {
+    for (const resource of SELECTING) {
       this.#on<Selecting>(resource, (change) => this.#observeSelecting(change));
     }
     for (const [resource, observe] of this.#storage.handlers()) this.#on(resource, observe);
-    this.#on(CSI_NODES, ({ object: { metadata } }) => {
-      const object = this.#informers.of<Node>(nodes).lister.get({ name: metadata.name ?? "" });
-      return object === undefined ? [] : this.#observeNode({ type: "add", object });
-    });
+    for (const [resource, nodesOf] of this.#nodeStorage.sources()) {
+      this.#on(resource, ({ object }) => nodesOf(object).flatMap((name) => this.#relook(name)));
+    }
     const notify = (event: ClusterEvent) => this.scheduler.notify(event, this.#clock.nowMillis());
     const sink = { ledger: this.scheduler.devices, notify };
     for (const [resource, observe] of this.#devices.handlers(sink)) this.#on(resource, observe);
@@ -171,6 +177,10 @@ class Runner implements RunningKubeScheduler {
 
   metrics(): readonly string[] {
     return [...this.#metrics.lines(this.scheduler), ...this.#deviceBinder.claimsMade.lines()];
+  }
+
+  podResources(): readonly string[] {
+    return podResourceLines(this.#informers.of<CorePod>(pods).lister.list());
   }
 
   whenIdle(): Promise<void> {
@@ -198,34 +208,15 @@ class Runner implements RunningKubeScheduler {
     this.#unsubscribe.push(this.#informers.of<T>(resource).addHandler(handle));
   }
 
-  #selecting(): readonly (Resource | undefined)[] {
-    return [
-      findResource("", "v1", "services"),
-      findResource("", "v1", "replicationcontrollers"),
-      findResource("apps", "v1", "replicasets"),
-      findResource("apps", "v1", "statefulsets"),
-    ];
-  }
-
-  #makeSelectors(): Selectors {
-    const [services, ...controllers] = this.#selecting();
-    const listers = new Map(
-      controllers.flatMap((resource) =>
-        resource === undefined
-          ? []
-          : [[resource.kind, this.#informers.of<Selecting>(resource).lister] as const]
-      ),
-    );
-    const serviceLister = services && this.#informers.of<Selecting>(services).lister;
-    return {
-      services: (namespace) => serviceLister?.list(namespace) ?? [],
-      controller: (kind, place) => listers.get(kind)?.get(place),
-    };
-  }
-
   #observeNamespace({ type, object }: Change): void {
     const labels = type === "delete" ? null : object.metadata.labels ?? {};
     this.scheduler.setNamespace(object.metadata.name ?? "", labels);
+  }
+
+  /** Something else than the node itself tells of it. @returns as `#observeNode` */
+  #relook(name: string): readonly string[] {
+    const object = this.#informers.of<Node>(nodes).lister.get({ name });
+    return object === undefined ? [] : this.#observeNode({ type: "add", object });
   }
 
   /** @returns labels of the events that it was. */
@@ -238,7 +229,7 @@ class Runner implements RunningKubeScheduler {
     }
     const { table } = this.scheduler;
     const known = table.nodes[table.rowOf(name)];
-    const row = encodeNode(object, this.#binder.attachLimits(name));
+    const row = encodeNode(object, this.#nodeStorage.of(name));
     // Most updates are heartbeats, which change nothing that a decision looks at.
     if (known !== undefined && JSON.stringify(known) === JSON.stringify(row)) return [];
     return this.scheduler.setNode(row, nowMillis).map(eventLabel);

@@ -11,7 +11,6 @@ import type { Resource } from "../api/resource.ts";
 import { findResource } from "../api/resources.ts";
 import type { Client } from "../client/client.ts";
 import type { InformerSet } from "../client/informer_set.ts";
-import type { Lister } from "../client/lister.ts";
 import { matchesNodeTerm } from "../../scheduler/mod.ts";
 import type { NodeRow } from "../../scheduler/mod.ts";
 import { couldServe, isBound, resolveVolumes, termsOf } from "./encode_volumes.ts";
@@ -39,22 +38,9 @@ export const VOLUME_RESOURCES = {
   capacities: findResource("storage.k8s.io", "v1", "csistoragecapacities"),
 } as const;
 
-/** Which drivers a node has, and how many volumes each may attach there. */
-export const CSI_NODES = findResource("storage.k8s.io", "v1", "csinodes");
-
-interface CsiNode extends KubeObject {
-  readonly spec?: {
-    readonly drivers?: readonly {
-      readonly name: string;
-      readonly allocatable?: { readonly count?: number };
-    }[];
-  };
-}
-
 export class VolumeBinder {
   readonly #client: Client;
   readonly #lookup: VolumeLookup;
-  readonly #csiNodes: Lister<CsiNode> | undefined;
 
   constructor(client: Client, informers: InformerSet) {
     const listerOf = <T extends KubeObject>(resource: Resource | undefined) =>
@@ -65,7 +51,6 @@ export class VolumeBinder {
     const drivers = listerOf<CsiDriver>(VOLUME_RESOURCES.drivers);
     const capacities = listerOf<StorageCapacity>(VOLUME_RESOURCES.capacities);
     this.#client = client;
-    this.#csiNodes = listerOf<CsiNode>(CSI_NODES);
     this.#lookup = {
       claim: (namespace, name) => claims?.get({ namespace, name }),
       volume: (name) => volumes?.get({ name }),
@@ -74,16 +59,6 @@ export class VolumeBinder {
       driver: (name) => drivers?.get({ name }),
       capacities: () => capacities?.list() ?? [],
     };
-  }
-
-  /** @returns volumes that each driver may attach to a node; drivers without a limit are absent. */
-  attachLimits(nodeName: string): Record<string, number> {
-    const limits: Record<string, number> = {};
-    for (const driver of this.#csiNodes?.get({ name: nodeName })?.spec?.drivers ?? []) {
-      const count = driver.allocatable?.count;
-      if (count !== undefined) limits[driver.name] = count;
-    }
-    return limits;
   }
 
   resolve(pod: Pod): ResolvedVolumes {

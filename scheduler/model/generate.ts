@@ -102,6 +102,7 @@ export function randomNode(dice: Dice, name: string): NodeRow {
       sizeBytes: dice.pick([5, 80, 400, 3000]) * MEGABYTE,
     })),
     attachLimits: dice.chance(50) ? { ebs: dice.roll(4), disk: 2 + dice.roll(4) } : {},
+    attached: dice.chance(30) ? HELD_VOLUMES.filter(() => dice.chance(20)) : [],
   };
 }
 
@@ -160,6 +161,11 @@ function spreadOf(dice: Dice): SpreadConstraint {
     nodeTaintsPolicy: dice.pick(["Honor", "Ignore"]),
   };
 }
+
+/** Volumes that nodes have attached, some of which pods use too. */
+const HELD_VOLUMES = ["ebs", "disk", "free"].flatMap((driver) =>
+  ["shared-0", "shared-1", "left-over"].map((handle) => ({ driver, handle }))
+);
 
 /** @returns needs of volumes, some of which other pods may use too. */
 function volumesOf(dice: Dice): VolumeNeeds {

@@ -231,11 +231,14 @@ function volumeReasons({ nodes }: NaiveCluster, spec: PodSpecRow, target: NaiveN
   for (const [name, limit] of Object.entries(target.row.attachLimits)) {
     const handlesOf = (needs: typeof attachments) =>
       needs.filter(({ driver }) => driver === name).map(({ handle }) => handle);
-    const before = new Set(
+    const used = new Set(
       target.pods.flatMap(({ template }) => handlesOf(template.spec.volumes.attachments)),
     );
-    const after = new Set([...before, ...handlesOf(attachments)]);
-    if (after.size > before.size && after.size > limit) return ["node(s) exceed max volume count"];
+    const attached = new Set([...used, ...handlesOf(target.row.attached)]);
+    const added = new Set(handlesOf(attachments).filter((handle) => !used.has(handle)));
+    if (added.size > 0 && attached.size + added.size > limit) {
+      return ["node(s) exceed max volume count"];
+    }
   }
   if (boundTerms.some((terms) => !terms.some((term) => termMatches(term, target.row)))) {
     return ["node(s) didn't match PersistentVolume's node affinity"];

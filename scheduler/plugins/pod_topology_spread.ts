@@ -286,9 +286,7 @@ export function createPodTopologySpread(args: SpreadArgs = {}): Plugin {
 
   function nodeMatters(pod: PodRow, event: ClusterEvent & { resource: "node" }): boolean {
     const { before, after, change } = event;
-    if (change === "allocatable" || change === "attachLimits" || change === "features") {
-      return false;
-    }
+    if (!["add", "delete", "labels", "taints"].includes(change)) return false;
     const constraints = constraintsOf(pod.template.spec, "DoNotSchedule");
     const matches = (labels: Readonly<Record<string, string>> | undefined) =>
       labels !== undefined &&

@@ -8,7 +8,7 @@
  */
 
 import { ABSENT } from "../intern.ts";
-import { isAttached, WRITE } from "../attachment_index.ts";
+import { isUsed, WRITE } from "../attachment_index.ts";
 import type { DriverColumns } from "../attachment_index.ts";
 import type { ClusterEvent } from "../cluster_event.ts";
 import type { NodeRow } from "../node_row.ts";
@@ -120,12 +120,15 @@ interface DriverDemand {
   readonly handles: readonly string[];
 }
 
-/** @returns whether the volumes not attached to the row yet are more than it may still attach. */
+/**
+ * @returns whether the volumes that no pod of the row uses yet are more than it may still attach.
+ * One that the node has attached without a pod counts on both sides, as upstream counts.
+ */
 function exceedsLimit({ columns, handles }: DriverDemand, row: number): boolean {
   const free = columns.limits[row] - columns.attached[row];
   // Which volumes pods share is asked only where it matters, and that is nearly nowhere.
   if (handles.length <= free) return false;
-  const added = handles.filter((handle) => !isAttached(columns, handle, row)).length;
+  const added = handles.filter((handle) => !isUsed(columns, handle, row)).length;
   return added > 0 && added > free;
 }
 
@@ -174,7 +177,7 @@ export function createNodeVolumeLimits(): Plugin {
         case "persistentVolumeClaim":
           return event.change === "add";
         case "node":
-          return event.change === "add" ||
+          return event.change === "add" || event.change === "detached" ||
             (event.change === "attachLimits" && attachesMore(event.before!, event.after!));
         default:
           return false;

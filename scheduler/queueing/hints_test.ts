@@ -422,6 +422,7 @@ Deno.test("volumes: claims, volumes, classes, room, limits", () => {
     ["a driver may attach less", attached, nodeEvent("attachLimits", limit(2), limit(1)), false],
     ["a driver appears", attached, nodeEvent("attachLimits", {}, limit(1)), true],
     ["a limit goes", attached, nodeEvent("attachLimits", limit(1), {}), true],
+    ["a volume is detached", attached, nodeEvent("detached", {}, {}), true],
     ["room changes", attached, nodeEvent("allocatable", {}, {}), false],
   ]);
   check("VolumeBinding", [
@@ -497,11 +498,15 @@ Deno.test("what changed on a node or pod is named, one event a property", () => 
     [{ unschedulable: true, allocatable: resources(1) }, ["allocatable"]],
     [{ unschedulable: true, allowedPods: 1 }, ["allocatable"]],
     [{ unschedulable: true, attachLimits: { d: 1 } }, ["attachLimits"]],
+    [{ unschedulable: true, attached: [{ driver: "d", handle: "h" }] }, []],
     [{ unschedulable: true, labels: { a: "b" }, declaredFeatures: ["A"] }, ["labels", "features"]],
   ];
   for (const [after, expected] of nodeCases) {
     assert.deepEqual(changes(nodeEvents(before, node(after))), expected);
   }
+  const holding = (...handles: string[]) =>
+    node({ attached: handles.map((handle) => ({ driver: "d", handle })) });
+  assert.deepEqual(changes(nodeEvents(holding("a", "b"), holding("b", "c"))), ["detached"]);
   const gpu = (amount: number) => resources(1, { scalars: [{ name: "example.com/gpu", amount }] });
   const podCases: readonly [Partial<PodSpecRow>, Partial<PodSpecRow>, readonly PodChange[]][] = [
     [{}, {}, ["update"]],

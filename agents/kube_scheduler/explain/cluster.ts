@@ -50,7 +50,16 @@ import { volumeClaimsOf } from "./pod_volumes.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "../kinds.ts";
 import { defaultSelector } from "../spread_selector.ts";
 import type { Selectors } from "../spread_selector.ts";
-import { CSI_NODES, VOLUME_RESOURCES } from "../volume_binder.ts";
+import {
+  attachedBy,
+  attachLimitsOf,
+  CSI_NODES,
+  type CsiNode,
+  type NodeStorageRow,
+  VOLUME_ATTACHMENTS,
+  type VolumeAttachment,
+} from "../storage/node_storage.ts";
+import { VOLUME_RESOURCES } from "../volume_binder.ts";
 
 export interface ExplainTarget {
   readonly namespace: string;
@@ -62,15 +71,6 @@ export interface ExplainTarget {
 export interface ExplainedCluster extends ContextParts {
   /** The revision that was read. */
   readonly revision: string;
-}
-
-interface CsiNode extends KubeObject {
-  readonly spec?: {
-    readonly drivers?: readonly {
-      readonly name: string;
-      readonly allocatable?: { readonly count?: number };
-    }[];
-  };
 }
 
 type Read = <T extends KubeObject>(resource: Resource | undefined) => Promise<readonly T[]>;
@@ -123,16 +123,19 @@ async function readVolumes(read: Read): Promise<VolumeLookup> {
   };
 }
 
-async function readAttachLimits(read: Read): Promise<Map<string, Record<string, number>>> {
-  const limits = new Map<string, Record<string, number>>();
-  for (const { metadata, spec } of await read<CsiNode>(CSI_NODES)) {
-    const own: Record<string, number> = {};
-    for (const { name, allocatable } of spec?.drivers ?? []) {
-      if (allocatable?.count !== undefined) own[name] = allocatable.count;
-    }
-    limits.set(metadata.name ?? "", own);
-  }
-  return limits;
+/** @returns by node name. */
+async function readNodeStorage(
+  read: Read,
+  { volume }: VolumeLookup,
+): Promise<(nodeName: string) => NodeStorageRow> {
+  const csiNodes = await read<CsiNode>(CSI_NODES);
+  const byName = new Map(csiNodes.map((it) => [it.metadata.name, it]));
+  const attachments = await read<VolumeAttachment>(VOLUME_ATTACHMENTS);
+  const byNode = Map.groupBy(attachments, ({ spec }) => spec?.nodeName ?? "");
+  return (name) => ({
+    attachLimits: attachLimitsOf(byName.get(name)),
+    attached: attachedBy(byNode.get(name) ?? [], volume),
+  });
 }
 
 /**
@@ -162,9 +165,10 @@ export async function readCluster(
   const selector = new DeviceSelector();
   const scheduler = new Scheduler({ matchDevice: selector.matches, ...config });
   const claims = await readDevices(read, scheduler, selector);
-  const limits = await readAttachLimits(read);
+  const volumes = await readVolumes(read);
+  const storageOf = await readNodeStorage(read, volumes);
   for (const node of await read<Node>(nodes)) {
-    scheduler.setNode(encodeNode(node, limits.get(node.metadata.name ?? "")), 0);
+    scheduler.setNode(encodeNode(node, storageOf(node.metadata.name ?? "")), 0);
   }
   for (const { metadata } of await read(namespaces)) {
     scheduler.setNamespace(metadata.name ?? "", metadata.labels ?? {});
@@ -174,7 +178,6 @@ export async function readCluster(
     scheduler.setBudget(keyOf(budget), encodeBudget(budget));
   }
   const selectors = await readSelectors(read);
-  const volumes = await readVolumes(read);
   const rowOf = (pod: Pod, waits: boolean) => {
     const spec = encodeSpec(pod, {
       defaultSpreadSelector: waits ? defaultSelector(pod, selectors) : [],

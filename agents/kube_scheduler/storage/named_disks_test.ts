@@ -43,7 +43,7 @@ function beside(held: readonly Source[], wanted: readonly Source[]): string {
     );
   };
   const status = { allocatable: { cpu: "1", memory: "1Gi", pods: "10" } };
-  scheduler.setNode(encodeNode({ metadata: { name: "n" }, status } as Node, {}), 0);
+  scheduler.setNode(encodeNode({ metadata: { name: "n" }, status } as Node), 0);
   scheduler.setAssigned(rowOf("holder", held), "n", 0);
   scheduler.setPending(rowOf("waiting", wanted), "default-scheduler", 0);
   const [action] = scheduler.plan(0, 10);

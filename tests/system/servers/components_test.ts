@@ -74,8 +74,11 @@ async function makeWork(client: Client): Promise<void> {
       selector: { matchLabels: labels },
       template: {
         metadata: { labels },
-        // No kubelet reports on this node.
-        spec: { containers: [{ name: "c", image: "c" }], tolerations: [{ operator: "Exists" }] },
+        spec: {
+          containers: [{ name: "c", image: "c", resources: { requests: { cpu: "100m" } } }],
+          // No kubelet reports on this node.
+          tolerations: [{ operator: "Exists" }],
+        },
       },
     },
   });
@@ -155,8 +158,9 @@ async function tellsOfItself(
   const admin = parseKubeconfig(await Deno.readTextFile(kubeconfig));
   assert(admin.kind === "ok");
   const pair = { cert: admin.options.certificate, key: admin.options.privateKey };
-  const [metrics, configz] = await Promise.all([
+  const [metrics, resources, configz] = await Promise.all([
     ask(leader, "/metrics", pair),
+    ask(leader, "/metrics/resources", pair),
     ask(leader, "/configz", pair),
   ]);
   assert.match(
@@ -164,9 +168,23 @@ async function tellsOfItself(
     /^scheduler_schedule_attempts_total{result="scheduled",profile="default-scheduler"} 2$/m,
   );
   assert.match(metrics.text, /^leader_election_master_status{name="kube-scheduler"} 1$/m);
+  assert.match(
+    resources.text,
+    /^kube_pod_resource_request\{namespace="default",.*resource="cpu",unit="cores"\} 0\.1$/m,
+  );
   const { componentconfig } = JSON.parse(configz.text);
   assert.equal(componentconfig.apiVersion, "kubescheduler.config.k8s.io/v1");
   assert.equal(componentconfig.leaderElection.leaseDuration, `${LEASE_SECONDS}s`);
+}
+
+/** What flags leave open. */
+function schedulerConfig(kubeconfig: string): string {
+  return JSON.stringify({
+    apiVersion: "kubescheduler.config.k8s.io/v1",
+    kind: "KubeSchedulerConfiguration",
+    clientConnection: { kubeconfig },
+    leaderElection: { leaseDuration: `${LEASE_SECONDS}s` },
+  });
 }
 
 systemTest(
@@ -182,11 +200,15 @@ systemTest(
         running.push(process);
         return process;
       };
-      const component = (name: string, port: number) =>
+      const manager = () =>
         start(
-          ...[name, "--kubeconfig", kubeconfig, "--secure-port", `${port}`],
+          ...["controller-manager", "--kubeconfig", kubeconfig, "--secure-port", "0"],
           ...["--leader-elect-lease-duration", `${LEASE_SECONDS}`],
         );
+      const config = join(folder, "scheduler.yaml");
+      await Deno.writeTextFile(config, schedulerConfig(kubeconfig));
+      const scheduler = (port: number) =>
+        start("scheduler", "--config", config, "--secure-port", `${port}`);
       const ports = [freePort(), freePort()];
       try {
         await start(
@@ -195,20 +217,19 @@ systemTest(
         );
         const client = await clientOf({ kubeconfig });
         const [managers, schedulers] = await Promise.all([
-          Promise.all([0, 0].map((port) => component("controller-manager", port))),
-          Promise.all(ports.map((port) => component("scheduler", port))),
+          Promise.all([manager(), manager()]),
+          Promise.all(ports.map(scheduler)),
         ]);
         await makeWork(client);
         await until("two pods on the node", async () => await boundPods(client) === 2);
         const [leader, standby] = leads(schedulers[0]) ? ports : ports.toReversed();
         await tellsOfItself({ leader, standby }, { client, kubeconfig });
-        const manager = await killLeader(managers);
-        const scheduler = await killLeader(schedulers);
+        const heirs = [await killLeader(managers), await killLeader(schedulers)];
         await scale(client, 5);
         await until("five pods on the node", async () => await boundPods(client) === 5);
-        assert(leads(manager) && leads(scheduler), "the others lead now");
+        assert(heirs.every(leads), "the others lead now");
         // One that is stopped leaves the lease to whoever asks next.
-        assert.equal(await manager.stop(), 0);
+        assert.equal(await heirs[0].stop(), 0);
         const lease = await client.get<KubeObject>(leases, {
           namespace: "kube-system",
           name: "kube-controller-manager",
