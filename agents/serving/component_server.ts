@@ -16,7 +16,7 @@ import {
   unknownPath,
 } from "../api/status.ts";
 import { formatCheck, formatHealth, type Health, type HealthChecks } from "../api/text/health.ts";
-import type { Access } from "./delegated_access.ts";
+import { type Access, ANONYMOUS } from "./delegated_access.ts";
 import { listenSecurely, provenUser, type SecureListener, type SecureOptions } from "./listen.ts";
 
 /** What there is to tell of a component; asked anew for each request. */
@@ -101,7 +101,6 @@ function healthAnswer({ isGood, text }: Health): ComponentAnswer {
 /** Errors: rejects with ApiError 401, 403, or 500 where the rules can't be had. */
 async function admit(access: Access, request: ComponentRequest, path: string): Promise<void> {
   const user = request.peer ?? await userOfToken(access, request.authorization);
-  if (user === null) throw unauthorized();
   if (user.groups.includes(MASTERS_GROUP)) return;
   const verb = request.method.toLowerCase();
   const asked = { nonResourceAttributes: { path, verb } };
@@ -114,14 +113,19 @@ async function admit(access: Access, request: ComponentRequest, path: string): P
   throw accessForbidden({ ...place, user: user.name, verb, path });
 }
 
-/** A token that can't be asked about is one that nobody knows. */
-async function userOfToken(access: Access, header = ""): Promise<UserInfo | null> {
+/**
+ * Who shows no token is anonymous, and the rules may let it. A token that can't be asked about is
+ * one that nobody knows. Errors: rejects with ApiError 401.
+ */
+async function userOfToken(access: Access, header = ""): Promise<UserInfo> {
   const [, token] = /^bearer +(\S+) *$/i.exec(header) ?? [];
-  if (token === undefined) return null;
-  return await access.identify(token).catch((error) => {
+  if (token === undefined) return ANONYMOUS;
+  const user = await access.identify(token).catch((error) => {
     if (error instanceof ApiError) return null;
     throw error;
   });
+  if (user === null) throw unauthorized();
+  return user;
 }
 
 /** Errors: rejects as `listenSecurely` does. */

@@ -58,15 +58,15 @@ const CASES: readonly Case[] = [
   [{ url: "/healthz" }, 200, /^ok$/],
   [{ url: "/livez", method: "HEAD" }, 200, /^ok$/],
   [{ url: "/livez", authorization: "Bearer bad" }, 200, /^ok$/],
-  [{ url: "/healthz", method: "POST" }, 401, /Unauthorized/],
+  [{ url: "/healthz", method: "POST" }, 403, /User \\"system:anonymous\\" cannot post path/],
   [{ url: "/readyz" }, 500, /\[-\]informer-sync failed: reason withheld/],
   [{ url: "/readyz?exclude=informer-sync" }, 200, /^ok$/],
-  [{ url: "/readyz/informer-sync" }, 401, /Unauthorized/],
+  [{ url: "/readyz/informer-sync" }, 403, /User \\"system:anonymous\\" cannot get path/],
   [{ url: "/readyz/informer-sync", peer: MASTER }, 500, /^not yet$/],
   [{ url: "/readyz/nothing", peer: MASTER }, 404, /could not find/],
-  [{ url: "/metrics" }, 401, /Unauthorized/],
+  [{ url: "/metrics" }, 403, /User \\"system:anonymous\\" cannot get path/],
   [{ url: "/metrics", authorization: "Bearer bad" }, 401, /Unauthorized/],
-  [{ url: "/metrics", authorization: "Basic Z29vZA==" }, 401, /Unauthorized/],
+  [{ url: "/metrics", authorization: "Basic Z29vZA==" }, 403, /User \\"system:anonymous\\"/],
   [{ url: "/metrics", ...TOKEN }, 200, /^up 1\n$/],
   [{ url: "/metrics?x=y", ...ANN }, 200, /^up 1\n$/],
   [{ url: "/metrics", ...EVE, ...TOKEN }, 403, /User \\"eve\\" cannot get path \\"\/metrics\\"/],
@@ -136,13 +136,13 @@ Deno.test("a certificate counts where the authority that is trusted now signed i
     });
   try {
     assert.equal(await ask({}, "/healthz"), 200);
-    assert.equal(await ask({}, "/metrics"), 401);
-    assert.equal(await ask(client, "/metrics"), 401);
+    assert.equal(await ask({}, "/metrics"), 403);
+    assert.equal(await ask(client, "/metrics"), 403);
     assert.throws(() => listener.trust(""));
-    assert.equal(await ask(client, "/metrics"), 401);
+    assert.equal(await ask(client, "/metrics"), 403);
     listener.trust(ours.certificate);
     assert.equal(await ask(client, "/metrics"), 200);
-    assert.equal(await ask(stranger, "/metrics"), 401);
+    assert.equal(await ask(stranger, "/metrics"), 403);
     assert.equal(await ask(stranger, "/readyz"), 200);
   } finally {
     await listener.close();

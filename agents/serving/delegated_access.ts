@@ -22,6 +22,11 @@ export interface Access {
 }
 
 const AUTHENTICATED_GROUP = "system:authenticated";
+/** Whoever shows nothing of who it is. */
+export const ANONYMOUS: UserInfo = {
+  name: "system:anonymous",
+  groups: ["system:unauthenticated"],
+};
 
 /** Asks the API server by TokenReview and SubjectAccessReview. */
 export function delegateAccess(client: Client): Access {
@@ -35,12 +40,13 @@ export function delegateAccess(client: Client): Access {
       if (status?.authenticated !== true || username === "") return null;
       return { name: username, groups: groups ?? [], ...(uid && { uid }), ...(extra && { extra }) };
     },
-    async allows({ name, groups, uid, extra }, asked) {
+    async allows(user, asked) {
+      const { name, groups, uid, extra } = user;
       const review = await client.create<KubeObject>(subjectAccessReviews, {
         metadata: {},
         spec: {
           user: name,
-          groups: [...new Set([...groups, AUTHENTICATED_GROUP])],
+          groups: user === ANONYMOUS ? groups : [...new Set([...groups, AUTHENTICATED_GROUP])],
           ...(uid && { uid }),
           ...(extra && { extra }),
           ...asked,

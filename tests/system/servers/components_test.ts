@@ -121,7 +121,7 @@ async function tellsOfItself(
   await until("the leader is ready", async () => (await ask(leader, "/readyz")).code === 200);
   assert.equal((await ask(standby, "/readyz")).code, 500);
   for (const path of ["/metrics", "/configz", "/readyz/informer-sync"]) {
-    assert.equal((await ask(leader, path)).code, 401, path);
+    assert.equal((await ask(leader, path)).code, 403, path);
   }
   assert.equal((await ask(leader, "/metrics", { token: "guessed" })).code, 401);
 
