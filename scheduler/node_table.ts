@@ -17,7 +17,7 @@ import { countHolder } from "./structures/holders.ts";
 import type { Holders } from "./structures/holders.ts";
 import { grown } from "./structures/columns.ts";
 import { CountedNumbers } from "./structures/counted_numbers.ts";
-import { labelOf } from "./selector.ts";
+import { NodeLabels } from "./structures/node_labels.ts";
 import type { LabelColumns } from "./selector.ts";
 
 /** One extended resource over all rows. */
@@ -37,8 +37,6 @@ interface Placed {
 
 const FIRST_CAPACITY = 64;
 
-/** Label columns kept; pods with selectors over ever new keys must not fill the memory. */
-const MAX_LABEL_COLUMNS = 256;
 /** Sums this large may have lost small amounts to rounding. */
 const INEXACT_SUM = 2 ** 52;
 
@@ -87,8 +85,7 @@ export class NodeTable implements LabelColumns {
   readonly #pods = new Map<string, Placed>();
   readonly #podsAt: PodRow[][] = [];
   readonly #waiting = new Map<string, Set<string>>();
-  readonly #labelValues = new Interner<string>((value) => value);
-  readonly #labelColumns = new Map<string, Int32Array>();
+  readonly #labels = new NodeLabels(FIRST_CAPACITY);
   readonly #changes = new ChangeLog();
   /** Placed pods by priority. */
   readonly #priorities = new CountedNumbers();
@@ -151,7 +148,7 @@ export class NodeTable implements LabelColumns {
     this.podsAllowed[row] = node.allowedPods;
     this.hot.podsFree[row] = node.allowedPods - this.podCount[row];
     this.hot.weigh(row);
-    for (const [key, ids] of this.#labelColumns) ids[row] = this.#acquireLabel(node, key);
+    this.#labels.set(node, row);
     for (const image of node.images) {
       for (const name of image.names) this.#imageRows(name).set(row, image.sizeBytes);
     }
@@ -249,44 +246,31 @@ export class NodeTable implements LabelColumns {
   // ---- labels
 
   labelIds(key: string): Int32Array {
-    const known = this.#labelColumns.get(key);
-    if (known !== undefined) return known;
-    const ids = new Int32Array(this.capacity);
-    for (let row = 0; row < this.rows; row++) {
-      const node = this.nodes[row];
-      if (node !== undefined) ids[row] = this.#acquireLabel(node, key);
-    }
-    this.#labelColumns.set(key, ids);
-    return ids;
+    return this.#labels.ids(key, this.nodes);
   }
 
   get labelColumnCount(): number {
-    return this.#labelColumns.size;
+    return this.#labels.count;
   }
 
   /** Drops old label columns when there are too many. Ids read before don't hold any more. */
   trimLabels(): void {
-    if (this.#labelColumns.size <= MAX_LABEL_COLUMNS) return;
-    for (const [key, ids] of this.#labelColumns) {
-      if (this.#labelColumns.size <= MAX_LABEL_COLUMNS / 2) break;
-      for (let row = 0; row < this.rows; row++) this.#labelValues.release(ids[row]);
-      this.#labelColumns.delete(key);
-    }
+    if (this.#labels.trim()) return;
     this.structureGeneration++;
     this.#changed(NO_ROW);
   }
 
   labelValue(id: number): string | undefined {
-    return this.#labelValues.item(id);
+    return this.#labels.valueOf(id);
   }
 
   labelId(value: string): number {
-    return this.#labelValues.find(value);
+    return this.#labels.idOf(value);
   }
 
   /** Length of an array indexed by label value id. */
   get labelSpan(): number {
-    return this.#labelValues.span;
+    return this.#labels.span;
   }
 
   // ---- changes
@@ -358,7 +342,7 @@ export class NodeTable implements LabelColumns {
       column.allocatable = grown(column.allocatable, capacity);
       column.requested = grown(column.requested, capacity);
     }
-    for (const [key, ids] of this.#labelColumns) this.#labelColumns.set(key, grown(ids, capacity));
+    this.#labels.grow(capacity);
     this.index.grow(capacity);
     this.attachments.grow(capacity);
   }
@@ -386,10 +370,7 @@ export class NodeTable implements LabelColumns {
       this.scalars.get(name)!.allocatable[row] = 0;
       this.#leaveScalar(name);
     }
-    for (const ids of this.#labelColumns.values()) {
-      this.#labelValues.release(ids[row]);
-      ids[row] = ABSENT;
-    }
+    this.#labels.clear(row);
     for (const image of node.images) {
       for (const name of image.names) {
         const rows = this.images.get(name);
@@ -397,11 +378,6 @@ export class NodeTable implements LabelColumns {
         if (rows?.size === 0) this.images.delete(name);
       }
     }
-  }
-
-  #acquireLabel(node: NodeRow, key: string): number {
-    const value = labelOf(node.labels, key);
-    return value === undefined ? ABSENT : this.#labelValues.acquire(value);
   }
 
   #imageRows(name: string): Map<number, number> {
