@@ -74,19 +74,6 @@ Deno.test("flags of the lease: times in upstream's form, each shorter than the o
   assert(!isProblemList(validateComponentFlags(open)));
 });
 
-Deno.test("an election without wishes is upstream's; a longer lease is divided the same way", () => {
-  const times = (durationSeconds: number, renewSeconds: number, retrySeconds: number) => ({
-    leaderElect: true,
-    durationSeconds,
-    renewSeconds,
-    retrySeconds,
-    namespace: "kube-system",
-    name: null,
-  });
-  assert.deepEqual(electionOf({}), times(15, 10, 2));
-  assert.deepEqual(electionOf({ durationSeconds: 60 }), times(60, 40, 8));
-});
-
 Deno.test("flags of an API server apart: a store is needed, and a key with its certificate", () => {
   assert.deepEqual(flagsOf(validateApiServerFlags({})), ["--datastore-endpoint"]);
   const datastoreEndpoint = "http://127.0.0.1:2379,http://127.0.0.1:22379";

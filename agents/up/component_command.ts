@@ -9,6 +9,7 @@ import {
   type ElectionConfig,
   electionOf,
   type ElectionWish,
+  mergeWishes,
   problemOfTimes,
   wordProblem,
 } from "../client/election/election_config.ts";
@@ -123,8 +124,7 @@ function mergeElection(
   { election, schedulerConfig }: ComponentConfig,
   inFile: ElectionWish,
 ): ElectionConfig {
-  const said = Object.entries(election).filter(([, value]) => value !== undefined);
-  const merged = electionOf({ ...inFile, ...Object.fromEntries(said) });
+  const merged = electionOf(mergeWishes(election, inFile));
   const problem = merged.leaderElect ? problemOfTimes(merged) : null;
   if (problem === null) return merged;
   const { name, message } = wordProblem(problem, TIME_FIELDS);

@@ -58,6 +58,12 @@ export function electionOf(wish: ElectionWish): ElectionConfig {
   };
 }
 
+/** What the first one says goes before what the second says. */
+export function mergeWishes(first: ElectionWish, second: ElectionWish): ElectionWish {
+  const said = Object.entries(first).filter(([, value]) => value !== undefined);
+  return { ...second, ...Object.fromEntries(said) };
+}
+
 /** @returns null where a leader has time to renew, and to try that more than once. */
 export function problemOfTimes(times: LeaseTimes): ElectionProblem | null {
   const { durationSeconds, renewSeconds, retrySeconds } = times;
