@@ -24,7 +24,7 @@ export interface DriverColumns {
   readonly users: Map<string, number[]>;
   /** Volume -> rows of the nodes that say they have it. */
   readonly held: Map<string, number[]>;
-  /** Nodes that limit it; with no user left either, the driver goes. */
+  /** Nodes that limit it; with no user and no holder left either, the driver goes. */
   limiting: number;
 }
 
@@ -56,7 +56,7 @@ export class AttachmentIndex {
   /** Sets or (-1) takes back what a node may attach, and what it has. */
   node(
     row: number,
-    { attachLimits, attached }: Pick<NodeRow, "attachLimits" | "attached">,
+    { attachLimits, attached }: NodeRow,
     sign: 1 | -1,
   ): void {
     for (const name in attachLimits) {
@@ -98,7 +98,7 @@ export class AttachmentIndex {
     }
   }
 
-  /** @returns the columns of a driver, undefined when no node limits and no pod uses it. */
+  /** @returns the columns of a driver, undefined when no node and no pod has to do with it. */
   driver(name: string): DriverColumns | undefined {
     return this.#drivers.get(name);
   }

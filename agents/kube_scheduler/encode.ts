@@ -7,7 +7,7 @@
  */
 import type { LabelSelector } from "../api/meta.ts";
 import { parseMillis } from "../api/time.ts";
-import { NO_SURROUNDINGS } from "../../scheduler/mod.ts";
+import { EMPTY_NODE, NO_SURROUNDINGS } from "../../scheduler/mod.ts";
 import type {
   DisruptionBudget,
   GroupPolicy,
@@ -35,7 +35,7 @@ import type {
   WeightedPodAffinityTerm,
 } from "./kinds.ts";
 import { nodeAllocatable, nonzeroRequests, podRequests } from "./requests.ts";
-import { NO_STORAGE, type NodeStorageRow } from "./storage/node_storage.ts";
+import type { NodeStorageRow } from "./storage/node_storage.ts";
 
 /** @returns requirements of a map of labels, sorted by key so that equal maps encode equally. */
 export function encodeLabelMap(
@@ -245,7 +245,10 @@ export function isFinished(pod: Pod): boolean {
 }
 
 /** @param storage what is known of it elsewhere than in the node itself. */
-export function encodeNode(node: Node, storage: NodeStorageRow = NO_STORAGE): NodeRow {
+export function encodeNode(
+  node: Node,
+  { attachLimits, attached }: NodeStorageRow = EMPTY_NODE,
+): NodeRow {
   const { metadata, spec, status } = node;
   return {
     name: metadata.name ?? "",
@@ -261,7 +264,8 @@ export function encodeNode(node: Node, storage: NodeStorageRow = NO_STORAGE): No
       names: names ?? [],
       sizeBytes: sizeBytes ?? 0,
     })),
-    ...storage,
+    attachLimits,
+    attached,
     declaredFeatures: status?.declaredFeatures ?? [],
   };
 }

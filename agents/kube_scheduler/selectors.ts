@@ -1,6 +1,6 @@
 /**
  * What selects pods: services and controllers, as informers know them.
- * In: informers. Out: what to watch, and how it is looked up.
+ * In: informers. Out: what to watch or read, and how it is looked up.
  * Never: judges; `spread_selector.ts` makes one selector of several.
  */
 import type { Resource } from "../api/resource.ts";
@@ -9,8 +9,8 @@ import type { InformerSet } from "../client/informer_set.ts";
 import type { Selecting } from "./kinds.ts";
 import type { Selectors } from "./spread_selector.ts";
 
-const SERVICES = findResource("", "v1", "services");
-const CONTROLLERS = [
+export const SERVICES = findResource("", "v1", "services");
+export const CONTROLLERS = [
   findResource("", "v1", "replicationcontrollers"),
   findResource("apps", "v1", "replicasets"),
   findResource("apps", "v1", "statefulsets"),

@@ -260,6 +260,8 @@ leaderElection:
     },
     kubeconfig: "/etc/scheduler.conf",
   });
+  const empty = parseSchedulerConfig(`${HEAD}leaderElection:\nclientConnection:\n`);
+  assert.equal(empty.kind, "ok", JSON.stringify(empty));
   const wrong = parseSchedulerConfig(`${HEAD}
 clientConnection: {burst: 1.5}
 leaderElection: {leaseDuration: 1500ms, renewDeadline: soon, retryPeriod: -1s, resourceLock: endpoints}

@@ -54,18 +54,18 @@ export const TIME_FIELDS = {
 } as const;
 
 export function processPart(
-  election: z.infer<typeof leaderElection> = {},
-  connection: z.infer<typeof clientConnection> = {},
+  election?: z.infer<typeof leaderElection> | null,
+  connection?: z.infer<typeof clientConnection> | null,
 ): ProcessPart {
   return {
     election: {
-      leaderElect: election.leaderElect,
-      durationSeconds: election.leaseDuration,
-      renewSeconds: election.renewDeadline,
-      retrySeconds: election.retryPeriod,
-      namespace: election.resourceNamespace,
-      name: election.resourceName,
+      leaderElect: election?.leaderElect,
+      durationSeconds: election?.leaseDuration,
+      renewSeconds: election?.renewDeadline,
+      retrySeconds: election?.retryPeriod,
+      namespace: election?.resourceNamespace,
+      name: election?.resourceName,
     },
-    kubeconfig: connection.kubeconfig ?? null,
+    kubeconfig: connection?.kubeconfig ?? null,
   };
 }

@@ -48,6 +48,7 @@ import type {
 import type { ContextParts, GroupParts, PodStanding } from "./pod_context.ts";
 import { volumeClaimsOf } from "./pod_volumes.ts";
 import type { Node, Pod, PodDisruptionBudget, PodGroup, Selecting } from "../kinds.ts";
+import { CONTROLLERS, SERVICES } from "../selectors.ts";
 import { defaultSelector } from "../spread_selector.ts";
 import type { Selectors } from "../spread_selector.ts";
 import {
@@ -86,15 +87,9 @@ function keyOf({ metadata: { namespace = "", name = "" } }: KubeObject): string 
 }
 
 async function readSelectors(read: Read): Promise<Selectors> {
-  const services = await read<Selecting>(findResource("", "v1", "services"));
+  const services = await read<Selecting>(SERVICES);
   const controllers = new Map<string, Selecting>();
-  for (
-    const resource of [
-      findResource("", "v1", "replicationcontrollers"),
-      findResource("apps", "v1", "replicasets"),
-      findResource("apps", "v1", "statefulsets"),
-    ]
-  ) {
+  for (const resource of CONTROLLERS) {
     for (const one of await read<Selecting>(resource)) {
       controllers.set(`${resource!.kind}/${keyOf(one)}`, one);
     }

@@ -12,10 +12,11 @@ import type { InformerSet } from "../../client/informer_set.ts";
 import type { Lister } from "../../client/lister.ts";
 import type { DriverVolume, NodeRow } from "../../../scheduler/mod.ts";
 import type { PersistentVolume } from "../encode_volumes.ts";
+import { VOLUME_RESOURCES } from "../volume_binder.ts";
 
 export const CSI_NODES = findResource("storage.k8s.io", "v1", "csinodes");
 export const VOLUME_ATTACHMENTS = findResource("storage.k8s.io", "v1", "volumeattachments");
-const VOLUMES = findResource("", "v1", "persistentvolumes");
+const { volumes: VOLUMES } = VOLUME_RESOURCES;
 
 /** Which drivers a node has, and how many volumes each may attach there. */
 export interface CsiNode extends KubeObject {
@@ -36,8 +37,6 @@ export interface VolumeAttachment extends KubeObject {
 }
 
 export type NodeStorageRow = Pick<NodeRow, "attachLimits" | "attached">;
-
-export const NO_STORAGE: NodeStorageRow = { attachLimits: {}, attached: [] };
 
 /** @returns volumes that each driver may attach; drivers without a limit are absent. */
 export function attachLimitsOf(csiNode: CsiNode | undefined): Record<string, number> {
