@@ -36,21 +36,32 @@ export class StoredObject implements Replaced {
     if (made !== undefined) this.#object = sealStored(made.draft, revision);
   }
 
-  /** Whether its bytes did not open: there is an object, and nobody can read it. */
-  get isSealed(): boolean {
-    return this.#object === null && isSealed(this.value);
+  /** Whether nobody can read it: its bytes did not open, or are those of no object. */
+  get isUnreadable(): boolean {
+    return this.#decoded() === null;
   }
 
-  /** Frozen, with its resourceVersion. Errors: throws ApiError 500 where it is sealed. */
+  /** Frozen, with its resourceVersion. Errors: throws ApiError 500 where it is unreadable. */
   get object(): KubeObject {
-    if (this.#object === null && isSealed(this.value)) throw unreadable(this.key);
-    return this.#object ??= decodeStored(this.value, this.revision);
+    const object = this.#decoded();
+    if (object === null) throw unreadable(this);
+    return object;
   }
 
-  /** JSON as clients read it. Errors: throws ApiError 500 where it is sealed. */
+  /** JSON as clients read it. Errors: throws ApiError 500 where it is unreadable. */
   get json(): Uint8Array {
-    if (this.#json === null && isSealed(this.value)) throw unreadable(this.key);
+    if (this.#json === null && this.isUnreadable) throw unreadable(this);
     return this.#json ??= spliceResourceVersion(this.value, this.revision);
+  }
+
+  #decoded(): KubeObject | null {
+    if (this.#object !== null || isSealed(this.value)) return this.#object;
+    try {
+      return this.#object = decodeStored(this.value, this.revision);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      return null;
+    }
   }
 
   /** The same content as a deletion reports it. */
