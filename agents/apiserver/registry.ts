@@ -110,15 +110,12 @@ export function isSealed(value: Uint8Array): boolean {
   return true;
 }
 
-/** The failure of a read of bytes that no key of the configuration opens, or that are no object. */
-export function unreadable(
-  { key, value }: { readonly key: string; readonly value: Uint8Array },
-): ApiError {
-  const verb = isSealed(value) ? "transform" : "decode";
-  const why = isSealed(value)
-    ? "the provided value does not match any of the supported transformers"
-    : "its value is not the JSON of an object";
-  return internalError(`unable to ${verb} key ${JSON.stringify(key)}: ${why}`);
+/** The failure of a read whose bytes no key of the configuration opens. */
+export function unreadable(key: string): ApiError {
+  return internalError(
+    `unable to transform key ${JSON.stringify(key)}: ` +
+      "the provided value does not match any of the supported transformers",
+  );
 }
 
 /** Keys are short and soon forgotten: they share room, which saves most of a microsecond each. */
@@ -167,16 +164,9 @@ export function sealStored(draft: KubeObject, revision: number): KubeObject {
   return deepFreeze(draft);
 }
 
-/**
- * Reads stored bytes back. Throws SyntaxError for bytes that are not the JSON of an object: whoever
- * reaches the store may have written anything.
- */
+/** Reads stored bytes back. Throws SyntaxError for bytes that are not JSON. */
 export function decodeStored(value: Uint8Array, revision: number): KubeObject {
-  const read = JSON.parse(decoder.decode(value));
-  if (typeof read?.metadata !== "object" || read.metadata === null) {
-    throw new SyntaxError("an object has metadata");
-  }
-  return sealStored(read, revision);
+  return sealStored(JSON.parse(decoder.decode(value)), revision);
 }
 
 const OPEN_BRACE = 0x7b;

@@ -83,7 +83,7 @@ export class ResourceCache {
     if (previous === null) this.#keys.add(key);
     else for (const reader of this.#readers) reader.keep(previous);
     this.#reindex(previous, stored);
-    if (stored.isUnreadable || previous?.isUnreadable) return this.#breakOff(revision);
+    if (stored.isSealed || previous?.isSealed) return this.#breakOff(revision);
     const event = new ObjectEvent(previous === null ? "ADDED" : "MODIFIED", stored);
     this.#publish({ revision, event, previous });
   }
@@ -95,7 +95,7 @@ export class ResourceCache {
     this.#keys.remove(key);
     for (const reader of this.#readers) reader.keep(previous);
     this.#reindex(previous, null);
-    if (previous.isUnreadable) return this.#breakOff(revision);
+    if (previous.isSealed) return this.#breakOff(revision);
     const event = new ObjectEvent("DELETED", previous.deletedAt(revision));
     this.#publish({ revision, event, previous });
   }
@@ -178,7 +178,7 @@ export class ResourceCache {
       if (initialEnd !== undefined) watcher.push(initialEnd);
     } else if (start.kind === "state") {
       for (const stored of this.select(selection)) {
-        if (stored.isUnreadable) throw unreadable(stored);
+        if (stored.isSealed) throw unreadable(stored.key);
         watcher.push(new ObjectEvent("ADDED", stored));
       }
       if (initialEnd !== undefined) watcher.push(initialEnd);
@@ -236,8 +236,8 @@ export class ResourceCache {
   #reindex(before: StoredObject | null, now: StoredObject | null): void {
     const { indexOf } = this.#options;
     if (indexOf === undefined || this.#isSameSpec(before, now)) return;
-    const old = before === null || before.isUnreadable ? null : indexOf(before.object);
-    const fresh = now === null || now.isUnreadable ? null : indexOf(now.object);
+    const old = before === null || before.isSealed ? null : indexOf(before.object);
+    const fresh = now === null || now.isSealed ? null : indexOf(now.object);
     if (old === fresh) return;
     if (old !== null) {
       const keys = this.#index.get(old)!;
@@ -253,7 +253,7 @@ export class ResourceCache {
 
   /** Whether the new version shares the spec of the one before, as all news of a status do. */
   #isSameSpec(before: StoredObject | null, now: StoredObject | null): boolean {
-    return before !== null && now !== null && !before.isUnreadable && !now.isUnreadable &&
+    return before !== null && now !== null && !before.isSealed && !now.isSealed &&
       before.object.spec !== undefined && before.object.spec === now.object.spec;
   }
 

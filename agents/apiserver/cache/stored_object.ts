@@ -36,32 +36,21 @@ export class StoredObject implements Replaced {
     if (made !== undefined) this.#object = sealStored(made.draft, revision);
   }
 
-  /** Whether nobody can read it: its bytes did not open, or are those of no object. */
-  get isUnreadable(): boolean {
-    return this.#decoded() === null;
+  /** Whether its bytes did not open: there is an object, and nobody can read it. */
+  get isSealed(): boolean {
+    return this.#object === null && isSealed(this.value);
   }
 
-  /** Frozen, with its resourceVersion. Errors: throws ApiError 500 where it is unreadable. */
+  /** Frozen, with its resourceVersion. Errors: throws ApiError 500 where it is sealed. */
   get object(): KubeObject {
-    const object = this.#decoded();
-    if (object === null) throw unreadable(this);
-    return object;
+    if (this.#object === null && isSealed(this.value)) throw unreadable(this.key);
+    return this.#object ??= decodeStored(this.value, this.revision);
   }
 
-  /** JSON as clients read it. Errors: throws ApiError 500 where it is unreadable. */
+  /** JSON as clients read it. Errors: throws ApiError 500 where it is sealed. */
   get json(): Uint8Array {
-    if (this.#json === null && this.isUnreadable) throw unreadable(this);
+    if (this.#json === null && isSealed(this.value)) throw unreadable(this.key);
     return this.#json ??= spliceResourceVersion(this.value, this.revision);
-  }
-
-  #decoded(): KubeObject | null {
-    if (this.#object !== null || isSealed(this.value)) return this.#object;
-    try {
-      return this.#object = decodeStored(this.value, this.revision);
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      return null;
-    }
   }
 
   /** The same content as a deletion reports it. */
