@@ -110,12 +110,15 @@ export function isSealed(value: Uint8Array): boolean {
   return true;
 }
 
-/** The failure of a read whose bytes no key of the configuration opens. */
-export function unreadable(key: string): ApiError {
-  return internalError(
-    `unable to transform key ${JSON.stringify(key)}: ` +
-      "the provided value does not match any of the supported transformers",
-  );
+/** The failure of a read of bytes that no key of the configuration opens, or that are no object. */
+export function unreadable(
+  { key, value }: { readonly key: string; readonly value: Uint8Array },
+): ApiError {
+  const verb = isSealed(value) ? "transform" : "decode";
+  const why = isSealed(value)
+    ? "the provided value does not match any of the supported transformers"
+    : "its value is not the JSON of an object";
+  return internalError(`unable to ${verb} key ${JSON.stringify(key)}: ${why}`);
 }
 
 /** Keys are short and soon forgotten: they share room, which saves most of a microsecond each. */
@@ -164,9 +167,21 @@ export function sealStored(draft: KubeObject, revision: number): KubeObject {
   return deepFreeze(draft);
 }
 
-/** Reads stored bytes back. Throws SyntaxError for bytes that are not JSON. */
-export function decodeStored(value: Uint8Array, revision: number): KubeObject {
-  return sealStored(JSON.parse(decoder.decode(value)), revision);
+/**
+ * Reads stored bytes back.
+ * @returns null for bytes that are not the JSON of an object: whoever reaches the store may have
+ * written anything
+ */
+export function decodeStored(value: Uint8Array, revision: number): KubeObject | null {
+  try {
+    const read = JSON.parse(decoder.decode(value));
+    if (typeof read?.metadata !== "object" || read.metadata === null) return null;
+    return sealStored(read, revision);
+  } catch (error) {
+    // A RangeError comes of nesting that is deeper than the stack.
+    if (error instanceof SyntaxError || error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 const OPEN_BRACE = 0x7b;
@@ -184,7 +199,10 @@ function metadataStart(value: Uint8Array): number {
   return brace + 1;
 }
 
-/** The JSON that clients read: the stored bytes with the resourceVersion in their metadata. */
+/**
+ * The JSON that clients read: the stored bytes with the resourceVersion in their metadata.
+ * @param value the JSON of an object
+ */
 export function spliceResourceVersion(value: Uint8Array, revision: number): Uint8Array {
   const at = metadataStart(value);
   if (at < 0) return encodeUtf8(JSON.stringify(decodeStored(value, revision)));

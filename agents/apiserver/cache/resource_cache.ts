@@ -83,7 +83,6 @@ export class ResourceCache {
     if (previous === null) this.#keys.add(key);
     else for (const reader of this.#readers) reader.keep(previous);
     this.#reindex(previous, stored);
-    if (stored.isSealed || previous?.isSealed) return this.#breakOff(revision);
     const event = new ObjectEvent(previous === null ? "ADDED" : "MODIFIED", stored);
     this.#publish({ revision, event, previous });
   }
@@ -95,7 +94,7 @@ export class ResourceCache {
     this.#keys.remove(key);
     for (const reader of this.#readers) reader.keep(previous);
     this.#reindex(previous, null);
-    if (previous.isSealed) return this.#breakOff(revision);
+    if (previous.isUnreadable) return this.#breakOff(revision);
     const event = new ObjectEvent("DELETED", previous.deletedAt(revision));
     this.#publish({ revision, event, previous });
   }
@@ -178,13 +177,18 @@ export class ResourceCache {
       if (initialEnd !== undefined) watcher.push(initialEnd);
     } else if (start.kind === "state") {
       for (const stored of this.select(selection)) {
-        if (stored.isSealed) throw unreadable(stored.key);
+        if (stored.isUnreadable) throw unreadable(stored);
         watcher.push(new ObjectEvent("ADDED", stored));
       }
       if (initialEnd !== undefined) watcher.push(initialEnd);
     } else {
-      const isWhole = this.#ring.replayAfter(start.revision, (change) => watcher.offer(change));
-      if (!isWhole) return { kind: "tooOld", oldestRevision: this.#ring.floor };
+      let isWhole = true;
+      const isKept = this.#ring.replayAfter(start.revision, (change) => {
+        if (isUntold(change)) isWhole = false;
+        else watcher.offer(change);
+      });
+      if (!isKept) return { kind: "tooOld", oldestRevision: this.#ring.floor };
+      if (!isWhole) return { kind: "tooOld", oldestRevision: this.#lastChange };
     }
     watcher.begin();
     this.#remember(watcher);
@@ -216,6 +220,9 @@ export class ResourceCache {
   }
 
   #publish(change: Change): void {
+    // While nobody watches, what came past this server is not decoded: a start would read all.
+    const isWatched = this.#watchers.size > 0 || this.#indexedWatchers.size > 0;
+    if (isWatched && isUntold(change)) return this.#breakOff(change.revision);
     this.#lastChange = change.revision;
     this.#ring.push(change);
     for (const watcher of this.#watchers) watcher.offer(change);
@@ -236,8 +243,8 @@ export class ResourceCache {
   #reindex(before: StoredObject | null, now: StoredObject | null): void {
     const { indexOf } = this.#options;
     if (indexOf === undefined || this.#isSameSpec(before, now)) return;
-    const old = before === null || before.isSealed ? null : indexOf(before.object);
-    const fresh = now === null || now.isSealed ? null : indexOf(now.object);
+    const old = before === null || before.isUnreadable ? null : indexOf(before.object);
+    const fresh = now === null || now.isUnreadable ? null : indexOf(now.object);
     if (old === fresh) return;
     if (old !== null) {
       const keys = this.#index.get(old)!;
@@ -253,7 +260,7 @@ export class ResourceCache {
 
   /** Whether the new version shares the spec of the one before, as all news of a status do. */
   #isSameSpec(before: StoredObject | null, now: StoredObject | null): boolean {
-    return before !== null && now !== null && !before.isSealed && !now.isSealed &&
+    return before !== null && now !== null && !before.isUnreadable && !now.isUnreadable &&
       before.object.spec !== undefined && before.object.spec === now.object.spec;
   }
 
@@ -280,4 +287,9 @@ export class ResourceCache {
   #indexValueOf(watcher: Watcher): string | undefined {
     return this.#options.indexOf === undefined ? undefined : watcher.selection.indexValue;
   }
+}
+
+/** Whether a change is from or to what nobody can read. */
+function isUntold({ event, previous }: Change): boolean {
+  return event.stored.isUnreadable || previous?.isUnreadable === true;
 }

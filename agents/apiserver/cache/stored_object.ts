@@ -19,6 +19,7 @@ export class StoredObject implements Replaced {
   readonly layout: Layout | null;
   #object: KubeObject | null = null;
   #json: Uint8Array | null = null;
+  #isUnreadable = false;
 
   /**
    * @param key full key in the store
@@ -36,20 +37,25 @@ export class StoredObject implements Replaced {
     if (made !== undefined) this.#object = sealStored(made.draft, revision);
   }
 
-  /** Whether its bytes did not open: there is an object, and nobody can read it. */
-  get isSealed(): boolean {
-    return this.#object === null && isSealed(this.value);
+  /**
+   * Whether nobody can read it: its bytes did not open, or are those of no object. Decodes them,
+   * which a start or a list can't do for everything at once.
+   */
+  get isUnreadable(): boolean {
+    if (this.#object !== null || this.#isUnreadable) return this.#isUnreadable;
+    if (!isSealed(this.value)) this.#object = decodeStored(this.value, this.revision);
+    return this.#isUnreadable = this.#object === null;
   }
 
-  /** Frozen, with its resourceVersion. Errors: throws ApiError 500 where it is sealed. */
+  /** Frozen, with its resourceVersion. Errors: throws ApiError 500 where it is unreadable. */
   get object(): KubeObject {
-    if (this.#object === null && isSealed(this.value)) throw unreadable(this.key);
-    return this.#object ??= decodeStored(this.value, this.revision);
+    if (this.isUnreadable) throw unreadable(this);
+    return this.#object!;
   }
 
-  /** JSON as clients read it. Errors: throws ApiError 500 where it is sealed. */
+  /** JSON as clients read it. Errors: throws ApiError 500 where it is unreadable. */
   get json(): Uint8Array {
-    if (this.#json === null && isSealed(this.value)) throw unreadable(this.key);
+    if (this.#json === null && this.isUnreadable) throw unreadable(this);
     return this.#json ??= spliceResourceVersion(this.value, this.revision);
   }
 

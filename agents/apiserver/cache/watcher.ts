@@ -130,7 +130,7 @@ export class Watcher implements WatchStream, AsyncIterator<readonly WatchEvent[]
     const value: WatchEvent[] = [];
     while (state.left > 0 && value.length < FIRST_BATCH) {
       for (const stored of state.take(FIRST_BATCH)) {
-        if (stored.isSealed) return this.#refuse(unreadable(stored.key));
+        if (stored.isUnreadable) return this.#refuse(unreadable(stored));
         if (matches === undefined || matches(stored.object)) {
           value.push(new ObjectEvent("ADDED", stored));
         }

@@ -68,7 +68,7 @@ async function selectInTurns(cache: ResourceCache, selection: Selection): Promis
     while (state.left > 0) {
       for (const stored of state.take(OBJECTS_A_LOOK)) {
         // What can't be read is known before a first byte leaves.
-        if (stored.isSealed) throw unreadable(stored.key);
+        if (stored.isUnreadable) throw unreadable(stored);
         if (matches === undefined || matches(stored.object)) items.push(stored);
       }
       if (slice.isOver) await slice.next();
@@ -153,7 +153,7 @@ function pageFromCache(
   const limit = parts.limit === 0 ? Infinity : parts.limit + 1;
   const page = parts.limit === 0 && parts.from === "" ? undefined : { from: parts.from, limit };
   const items = cache.select(parts.selection, page);
-  for (const stored of items) if (stored.isSealed) throw unreadable(stored.key);
+  for (const stored of items) if (stored.isUnreadable) throw unreadable(stored);
   return items.length < limit ? { items, nextKey: null } : { items, nextKey: items.pop()!.key };
 }
 
@@ -180,6 +180,7 @@ async function pageAt(
     for (const kv of answer.kvs) {
       const key = decodeKey(kv.key);
       const stored = new StoredObject(key, kv.value, kv.modRevision);
+      if (stored.isUnreadable) throw unreadable(stored);
       if (selection.matches !== undefined && !selection.matches(stored.object)) continue;
       if (limit > 0 && items.length === limit) {
         return answerPage(core, { ...parts, page: { items, nextKey: key } });
