@@ -52,7 +52,11 @@ export function encodeStored(
     const hasHead = hasHeadOf(draft, object);
     if (sharesAllBut(["metadata", "status"], draft, object)) {
       if (hasHead) {
-        return { value: join([value.subarray(0, layout.statusAt), endOf(draft)]), layout };
+        const added = addedConditions(draft.status, object.status);
+        const parts = added === null
+          ? [value.subarray(0, layout.statusAt), endOf(draft)]
+          : [value.subarray(0, value.length - CONDITIONS_END.length), added];
+        return { value: join(parts), layout };
       }
       return encodeParts(headOf(draft), [value.subarray(layout.specAt, layout.statusAt)], draft);
     }
@@ -90,6 +94,32 @@ function headOf({ kind, apiVersion, metadata }: KubeObject): string {
 
 function endOf({ status }: KubeObject): string {
   return status === undefined ? "}" : `,"status":${JSON.stringify(status)}}`;
+}
+
+/** Ends a status whose conditions come last. */
+const CONDITIONS_END = "]}}";
+
+/**
+ * What takes the place of the end of the bytes, where a status has a few conditions more than the
+ * one before and is the same otherwise; null where it is not, or where conditions don't come last.
+ */
+function addedConditions(
+  now: KubeObject["status"],
+  before: KubeObject["status"],
+): string | null {
+  const has = now?.conditions;
+  const had = before?.conditions;
+  if (!Array.isArray(has) || !Array.isArray(had) || had.length === 0) return null;
+  if (has.length <= had.length || had.some((condition, i) => has[i] !== condition)) return null;
+  if (lastOf(before!) !== "conditions" || !sharesAllBut(["conditions"], now!, before!)) return null;
+  return `,${JSON.stringify(has.slice(had.length)).slice(1, -1)}${CONDITIONS_END}`;
+}
+
+/** The name of the last member that JSON shows. */
+function lastOf(status: NonNullable<KubeObject["status"]>): string {
+  let last = "";
+  for (const name in status) if (status[name] !== undefined) last = name;
+  return last;
 }
 
 function hasHeadOf(draft: KubeObject, before: KubeObject): boolean {

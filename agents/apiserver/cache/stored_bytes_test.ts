@@ -46,6 +46,8 @@ Deno.test("bytes made with a known spec are those made without", () => {
 /** What a write changes; everything else is shared with the version before. */
 const changes = fc.oneof(
   fc.record({ status: fc.option(fc.jsonValue(), { nil: undefined }) }),
+  fc.record({ phase: texts }),
+  fc.record({ condition: texts }),
   fc.record({ label: texts }),
   fc.record({ nodeName: texts }),
   fc.record({ extra: fc.option(fc.jsonValue(), { nil: undefined }) }),
@@ -55,11 +57,19 @@ const changes = fc.oneof(
 function changed(object: KubeObject, change: Record<string, unknown>): KubeObject {
   const draft: KubeObject = { ...object, metadata: { ...object.metadata } };
   if ("status" in change) draft.status = change.status as KubeObject["status"];
+  if ("phase" in change) draft.status = { ...object.status, phase: change.phase };
+  if ("condition" in change) draft.status = withCondition(object.status, change.condition);
   if ("extra" in change) draft.extra = change.extra;
   if ("label" in change) draft.metadata.labels = { label: String(change.label) };
   if ("forgets" in change) delete draft.metadata.generation;
   if ("nodeName" in change) draft.spec = { ...object.spec, nodeName: change.nodeName };
   return draft;
+}
+
+/** A status with one condition more, sharing those that it has. */
+function withCondition(status: KubeObject["status"], type: unknown): KubeObject["status"] {
+  const before = status?.conditions;
+  return { ...status, conditions: [...Array.isArray(before) ? before : [], { type }] };
 }
 
 Deno.test("however often an object changes, bytes taken over are those written anew", () => {
@@ -109,6 +119,14 @@ Deno.test("bytes of what is shared are taken as they are", () => {
   const status = { phase: "Running", message: "ä" };
   const reported = { ...object, metadata: { name: "p" }, status };
   assert.deepEqual(read(encodeStored(reported, { before })).metadata, taken);
+  const first = { ...object, metadata: { name: "p" }, status: withCondition({ phase: "p" }, "p") };
+  const one = { ...encodeStored(first, { before }), object: first };
+  one.value.set(new TextEncoder().encode('"q"'), one.value.lastIndexOf('"'.charCodeAt(0)) - 2);
+  const second = { ...first, metadata: { name: "p" }, status: withCondition(first.status, "ä") };
+  const added = { phase: "p", conditions: [{ type: "q" }, { type: "ä" }] };
+  assert.deepEqual(read(encodeStored(second, { before: one })).status, added);
+  const gone = { ...second, metadata: { name: "p" }, status: { phase: "p", conditions: [] } };
+  assert.deepEqual(read(encodeStored(gone, { before: one })).status, gone.status);
   const labelled = { name: "p", labels: { app: "p" } };
   const made = read(encodeStored({ ...object, metadata: { ...labelled } }, { before }));
   assert.deepEqual([made.metadata, made.spec], [labelled, { nodeName: "q" }]);

@@ -60,6 +60,6 @@ function reported(pod: KubeObject, { condition, nominatedNodeName }: PodReport):
 /** As a strategic merge patch of the one condition leaves the list. */
 function withCondition(before: readonly Condition[] = [], condition: Condition): Condition[] {
   const at = before.findIndex(({ type }) => type === condition.type);
-  if (at < 0) return [...before, condition];
+  if (at < 0) return [...before, { lastProbeTime: null, ...condition }];
   return before.with(at, { ...before[at], ...condition });
 }
