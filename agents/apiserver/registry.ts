@@ -82,24 +82,23 @@ export function groupResourceOfKey(
 ): { readonly group: string; readonly resource: string } | null {
   const prefix = prefixOfKey(key);
   if (prefix === null) return null;
-  let known = RESOURCES_BY_PREFIX.get(prefix);
-  if (known === undefined) {
-    for (const row of resources) {
-      if (row.storedAs === undefined && storagePrefix(row) === prefix) {
-        known = { group: row.group, resource: row.plural };
-      }
-    }
-    const [group, resource = group] = prefix.slice(REGISTRY_ROOT.length, -1).split("/");
-    known ??= group === resource ? { group: "", resource } : { group, resource };
-    RESOURCES_BY_PREFIX.set(prefix, known);
-  }
-  return known;
+  const row = rowOfPrefix(prefix);
+  if (row !== undefined) return { group: row.group, resource: row.plural };
+  const [group, resource = group] = prefix.slice(REGISTRY_ROOT.length, -1).split("/");
+  return group === resource ? { group: "", resource } : { group, resource };
 }
 
-const RESOURCES_BY_PREFIX = new Map<
-  string,
-  { readonly group: string; readonly resource: string }
->();
+const ROWS_BY_PREFIX = new Map<string, Resource>();
+
+/** The resource as which objects under a prefix are kept; undefined for a custom one. */
+export function rowOfPrefix(prefix: string): Resource | undefined {
+  if (ROWS_BY_PREFIX.size === 0) {
+    for (const row of resources) {
+      if (row.storedAs === undefined) ROWS_BY_PREFIX.set(storagePrefix(row), row);
+    }
+  }
+  return ROWS_BY_PREFIX.get(prefix);
+}
 
 const SEALED_HEAD = encodeUtf8("k8s:enc:");
 
@@ -117,7 +116,7 @@ export function unreadable(
   const verb = isSealed(value) ? "transform" : "decode";
   const why = isSealed(value)
     ? "the provided value does not match any of the supported transformers"
-    : "its value is not the JSON of an object";
+    : "its value is not the JSON of an object of this kind";
   return internalError(`unable to ${verb} key ${JSON.stringify(key)}: ${why}`);
 }
 
@@ -167,23 +166,6 @@ export function sealStored(draft: KubeObject, revision: number): KubeObject {
   return deepFreeze(draft);
 }
 
-/**
- * Reads stored bytes back.
- * @returns null for bytes that are not the JSON of an object: whoever reaches the store may have
- * written anything
- */
-export function decodeStored(value: Uint8Array, revision: number): KubeObject | null {
-  try {
-    const read = JSON.parse(decoder.decode(value));
-    if (typeof read?.metadata !== "object" || read.metadata === null) return null;
-    return sealStored(read, revision);
-  } catch (error) {
-    // A RangeError comes of nesting that is deeper than the stack.
-    if (error instanceof SyntaxError || error instanceof RangeError) return null;
-    throw error;
-  }
-}
-
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const METADATA_KEY = encodeUtf8('"metadata":');
@@ -201,11 +183,11 @@ function metadataStart(value: Uint8Array): number {
 
 /**
  * The JSON that clients read: the stored bytes with the resourceVersion in their metadata.
- * @param value the JSON of an object
+ * @returns null for bytes that are not canonical
  */
-export function spliceResourceVersion(value: Uint8Array, revision: number): Uint8Array {
+export function spliceResourceVersion(value: Uint8Array, revision: number): Uint8Array | null {
   const at = metadataStart(value);
-  if (at < 0) return encodeUtf8(JSON.stringify(decodeStored(value, revision)));
+  if (at < 0) return null;
   const isEmpty = value[at] === CLOSE_BRACE;
   const member = `"resourceVersion":"${formatResourceVersion(revision)}"${isEmpty ? "" : ","}`;
   const out = new Uint8Array(value.length + member.length);

@@ -58,7 +58,7 @@ export class ServiceAddresses implements AdmissionPlugin {
   follow(core: Core): void {
     const cache = cacheOf(core, services);
     const selection = { keyPrefix: prefixOf(services) };
-    for (const { object } of cache.select(selection)) this.#confirm(object);
+    for (const service of cache.readable(selection)) this.#confirm(service);
     const start = { kind: "after", revision: core.feed.revision } as const;
     const outcome = cache.watch(start, { selection, wantsBookmarks: false });
     if (outcome.kind === "started") void this.#read(outcome.watcher, core);

@@ -13,8 +13,9 @@ import {
   services,
 } from "../../api/resources.ts";
 import { formatTime } from "../../api/time.ts";
+import { follow } from "../follow.ts";
 import { copyJson } from "../registry.ts";
-import { type Core, prefixOf } from "../verbs/core.ts";
+import type { Core } from "../verbs/core.ts";
 import { updateObject } from "../verbs/update.ts";
 import type { FetchDocument } from "./documents.ts";
 import { failedCheck, PASSED, planAvailable, type Verdict } from "./plan_available.ts";
@@ -44,11 +45,11 @@ export function followApiServices(
     register();
     check();
   };
-  follow(core, prefixOf(apiServices), both);
-  follow(core, prefixOf(customResourceDefinitions), register);
-  const isBackend = (object: KubeObject) => aggregation.isBackend(object);
-  follow(core, prefixOf(services), check, isBackend);
-  follow(core, prefixOf(endpointSlices), check, isBackend);
+  follow(core, { resource: apiServices }, both);
+  follow(core, { resource: customResourceDefinitions }, register);
+  const matches = (object: KubeObject) => aggregation.isBackend(object);
+  follow(core, { resource: services, matches }, check);
+  follow(core, { resource: endpointSlices, matches }, check);
   return core.clock.every(CHECK_MILLIS, check);
 }
 
@@ -70,26 +71,6 @@ function rounds(core: Core, round: () => Promise<void>): () => void {
     isDue = true;
     if (!isRunning) void run();
   };
-}
-
-function follow(
-  core: Core,
-  prefix: string,
-  changed: () => void,
-  matches?: (object: KubeObject) => boolean,
-): void {
-  const selection = { keyPrefix: prefix, ...(matches === undefined ? {} : { matches }) };
-  const run = async () => {
-    while (!core.feed.isClosed) {
-      const outcome = core.feed.cache(prefix).watch(
-        { kind: "state" },
-        { selection, wantsBookmarks: false },
-      );
-      if (outcome.kind !== "started") return;
-      for await (const _ of outcome.watcher) changed();
-    }
-  };
-  run().catch((error) => core.log("error", "API services are not followed", { error: `${error}` }));
 }
 
 /** One look at every server that serves for others. */

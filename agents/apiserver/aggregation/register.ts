@@ -97,8 +97,8 @@ export class Registration {
   }
 
   #current(): Map<string, APIService> {
-    const found = cacheOf(this.#core, apiServices).select({ keyPrefix: prefixOf(apiServices) });
-    return new Map(found.map(({ object }) => [object.metadata.name!, object as APIService]));
+    const found = cacheOf(this.#core, apiServices).readable({ keyPrefix: prefixOf(apiServices) });
+    return new Map(found.map((object) => [object.metadata.name!, object as APIService]));
   }
 }
 

@@ -135,11 +135,11 @@ export class Aggregation {
   backendOf({ namespace, name }: Reference): { service?: KubeObject; slices: KubeObject[] } {
     const key = keyOf({ resource: services, namespace, name });
     const service = cacheOf(this.core, services).get(key)?.object;
-    const slices = cacheOf(this.core, endpointSlices).select({
+    const slices = cacheOf(this.core, endpointSlices).readable({
       keyPrefix: `${prefixOf(endpointSlices)}${namespace}/`,
       matches: ({ metadata }) => metadata.labels?.[SERVICE_LABEL] === name,
     });
-    return { ...(service && { service }), slices: slices.map(({ object }) => object) };
+    return { ...(service && { service }), slices };
   }
 
   /** Whether a service or an endpoint slice belongs to a server that is asked. */
@@ -159,7 +159,7 @@ export class Aggregation {
     if (cache.lastChangeRevision === this.#seen) return this.#byVersion;
     this.#seen = cache.lastChangeRevision;
     this.#byVersion = new Map();
-    for (const { object } of cache.select({ keyPrefix: prefixOf(apiServices) })) {
+    for (const object of cache.readable({ keyPrefix: prefixOf(apiServices) })) {
       const { spec } = object as APIService;
       if (spec?.service === undefined || spec.service === null) continue;
       this.#byVersion.set(`${spec.group}/${spec.version}`, object as APIService);

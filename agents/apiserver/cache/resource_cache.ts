@@ -135,6 +135,16 @@ export class ResourceCache {
     return out;
   }
 
+  /**
+   * The selected objects in key order, for the server's own needs, without those that nobody can
+   * read: what runs on a resource goes on with the others.
+   */
+  readable({ matches, ...selection }: Selection): KubeObject[] {
+    return this.select(selection).flatMap((stored) =>
+      stored.isUnreadable || matches?.(stored.object) === false ? [] : [stored.object]
+    );
+  }
+
   /** The state of this moment under a key prefix, to be read while the cache moves on. */
   read(keyPrefix: string): StateReader {
     const reader = new StateReader({

@@ -6,14 +6,15 @@
  */
 import type { KubeObject, WatchEvent } from "../../api/meta.ts";
 import {
-  decodeStored,
   formatResourceVersion,
   isSealed,
   sealStored,
   spliceResourceVersion,
   unreadable,
 } from "../registry.ts";
+import { encodeUtf8 } from "../../api/text/utf8.ts";
 import type { Layout, Replaced } from "./stored_bytes.ts";
+import { readStored } from "./stored_reading.ts";
 
 export class StoredObject implements Replaced {
   readonly layout: Layout | null;
@@ -38,12 +39,12 @@ export class StoredObject implements Replaced {
   }
 
   /**
-   * Whether nobody can read it: its bytes did not open, or are those of no object. Decodes them,
+   * Whether nobody can read it: its bytes did not open, or are no object of its kind. Decodes them,
    * which a start or a list can't do for everything at once.
    */
   get isUnreadable(): boolean {
     if (this.#object !== null || this.#isUnreadable) return this.#isUnreadable;
-    if (!isSealed(this.value)) this.#object = decodeStored(this.value, this.revision);
+    if (!isSealed(this.value)) this.#object = readStored(this.key, this.value, this.revision);
     return this.#isUnreadable = this.#object === null;
   }
 
@@ -56,16 +57,18 @@ export class StoredObject implements Replaced {
   /** JSON as clients read it. Errors: throws ApiError 500 where it is unreadable. */
   get json(): Uint8Array {
     if (this.#json === null && this.isUnreadable) throw unreadable(this);
-    return this.#json ??= spliceResourceVersion(this.value, this.revision);
+    return this.#json ??= spliceResourceVersion(this.value, this.revision) ??
+      encodeUtf8(JSON.stringify(this.#object));
   }
 
   /** The same content as a deletion reports it. */
   deletedAt(revision: number): StoredObject {
     const gone = new StoredObject(this.key, this.value, revision);
-    const { metadata, ...rest } = this.object;
+    const { object } = this;
+    const resourceVersion = formatResourceVersion(revision);
     gone.#object = Object.freeze({
-      ...rest,
-      metadata: Object.freeze({ ...metadata, resourceVersion: formatResourceVersion(revision) }),
+      ...object,
+      metadata: Object.freeze({ ...object.metadata, resourceVersion }),
     });
     return gone;
   }

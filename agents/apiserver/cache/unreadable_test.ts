@@ -11,7 +11,10 @@ import { configMaps, pods } from "../../api/resources.ts";
 import { ApiError } from "../../api/status.ts";
 import { encodeKey } from "../registry.ts";
 
-const GARBAGE = ["not json", "{", "1", "null", "[]", '{"kind":"Pod"}', '{"metadata":1}', ""];
+const GARBAGE = [
+  ...["not json", "{", "1", "null", "[]", "", '{"kind":"Pod"}', '{"metadata":1}'],
+  ...['{"metadata":{"labels":5}}', '{"metadata":{},"spec":5,"data":5}'],
+];
 
 for (
   const { resource, prefix, url } of [
@@ -73,5 +76,16 @@ Deno.test("a watch ends at what can't be told, and none resumes across it", asyn
     key: encodeKey("/registry/configmaps/default/bad"),
   });
   assert.equal((await readEvents(resumed, 1))[0].type, "DELETED");
+  await api.close();
+});
+
+Deno.test("an object without its spec is read as one with an empty spec", async () => {
+  const api = await startFakeApi({});
+  const value = new TextEncoder().encode('{"kind":"Pod","metadata":{"name":"bare"}}');
+  const key = encodeKey("/registry/pods/default/bare");
+  await api.store.put({ kind: "put", key, value, lease: 0n });
+  const client = createInProcessClient({ port: api.server.port, user: ADMIN });
+  const { spec } = await client.get(pods, { namespace: "default", name: "bare" });
+  assert.deepEqual(spec, { containers: [] });
   await api.close();
 });

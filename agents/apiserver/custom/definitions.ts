@@ -13,6 +13,7 @@ import type { Resource } from "../../api/resource.ts";
 import { customResourceDefinitions } from "../../api/resources.ts";
 import { ApiError } from "../../api/status.ts";
 import { APISERVER } from "../auth/authorize.ts";
+import { follow } from "../follow.ts";
 import { copyJson, storagePrefix } from "../registry.ts";
 import { cacheOf, type Core, prefixOf, waitFresh } from "../verbs/core.ts";
 import { deleteObject } from "../verbs/delete.ts";
@@ -26,23 +27,14 @@ type Definition = CustomResourceDefinition;
 
 /** Keeps every definition right from now on; ends when the caches close. */
 export function followDefinitions(core: Core): void {
-  const cache = cacheOf(core, customResourceDefinitions);
-  const selection = { keyPrefix: prefixOf(customResourceDefinitions) };
-  const run = async () => {
-    while (!core.feed.isClosed) {
-      const outcome = cache.watch({ kind: "state" }, { selection, wantsBookmarks: false });
-      if (outcome.kind !== "started") return;
-      for await (const _ of outcome.watcher) await settleDefinitions(core);
-    }
-  };
-  run().catch((error) => core.log("error", "definitions are not followed", { error: `${error}` }));
+  follow(core, { resource: customResourceDefinitions }, () => settleDefinitions(core));
 }
 
 /** One round over all definitions. */
 export async function settleDefinitions(core: Core): Promise<void> {
   const cache = cacheOf(core, customResourceDefinitions);
-  const names = cache.select({ keyPrefix: prefixOf(customResourceDefinitions) })
-    .map(({ object }) => object.metadata.name!);
+  const names = cache.readable({ keyPrefix: prefixOf(customResourceDefinitions) })
+    .map(({ metadata }) => metadata.name!);
   for (const name of names) {
     try {
       await settle(core, name);
@@ -56,8 +48,7 @@ export async function settleDefinitions(core: Core): Promise<void> {
 
 async function settle(core: Core, name: string): Promise<void> {
   const cache = cacheOf(core, customResourceDefinitions);
-  const all = cache.select({ keyPrefix: prefixOf(customResourceDefinitions) })
-    .map(({ object }) => object as Definition);
+  const all = cache.readable({ keyPrefix: prefixOf(customResourceDefinitions) }) as Definition[];
   const definition = all.find(({ metadata }) => metadata.name === name);
   if (definition === undefined) return;
   if (definition.metadata.deletionTimestamp !== undefined) return await empty(core, definition);

@@ -46,7 +46,7 @@ export class CustomTable {
     if (this.#seen === this.generation) return;
     this.#seen = this.generation;
     const known = new Map<string, Known>();
-    for (const { object } of this.cache.select({ keyPrefix: this.cache.prefix })) {
+    for (const object of this.cache.readable({ keyPrefix: this.cache.prefix })) {
       const definition = object as CustomResourceDefinition;
       const name = definition.metadata.name!;
       const before = this.#known.get(name);

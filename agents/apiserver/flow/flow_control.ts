@@ -209,7 +209,7 @@ export class FlowControl {
 
   #all<T>(resource: Resource): T[] {
     const cache = cacheOf(this.#core, resource);
-    return cache.select({ keyPrefix: prefixOf(resource) }).map((stored) => stored.object as T);
+    return cache.readable({ keyPrefix: prefixOf(resource) }) as T[];
   }
 
   #lend(): void {

@@ -12,6 +12,7 @@ import type { RuleWithOperations } from "../../../api/schema/generated/admission
 import { ApiError } from "../../../api/status.ts";
 import { type CelType, DYN } from "../../../cel/mod.ts";
 import type { StoredObject } from "../../cache/stored_object.ts";
+import { follow } from "../../follow.ts";
 import { commitPut } from "../../verbs/commit.ts";
 import { cacheOf, type Core, prefixOf } from "../../verbs/core.ts";
 import { compileExpression, compileProblem } from "../expressions/expression.ts";
@@ -31,16 +32,9 @@ const MAX_TYPES = 10;
 export function followPolicies(core: Core): void {
   const cache = cacheOf(core, validatingAdmissionPolicies);
   const selection = { keyPrefix: prefixOf(validatingAdmissionPolicies) };
-  const run = async () => {
-    while (!core.feed.isClosed) {
-      const outcome = cache.watch({ kind: "state" }, { selection, wantsBookmarks: false });
-      if (outcome.kind !== "started") return;
-      for await (const _ of outcome.watcher) {
-        for (const stored of cache.select(selection)) await settle(core, stored);
-      }
-    }
-  };
-  run().catch((error) => core.log("error", "policies are not checked", { error: `${error}` }));
+  follow(core, { resource: validatingAdmissionPolicies }, async () => {
+    for (const stored of cache.select(selection)) await settle(core, stored);
+  });
 }
 
 async function settle(core: Core, stored: StoredObject): Promise<void> {

@@ -9,6 +9,7 @@ import { equalJson } from "../../../api/patch/json_patch.ts";
 import { clusterRoles } from "../../../api/resources.ts";
 import { fromLabelSelector, matchesLabels } from "../../../api/selector.ts";
 import type { ClusterRole, PolicyRule } from "../../../api/schema/generated/rbac_v1.ts";
+import { follow } from "../../follow.ts";
 import { copyJson } from "../../registry.ts";
 import { cacheOf, type Core, prefixOf } from "../../verbs/core.ts";
 import { updateObject } from "../../verbs/update.ts";
@@ -32,23 +33,13 @@ export function aggregatedRules(role: ClusterRole, all: Iterable<ClusterRole>): 
 
 /** Keeps every gathering role right from now on; ends when the caches close. */
 export function followClusterRoles(core: Core): void {
-  const cache = cacheOf(core, clusterRoles);
-  const selection = { keyPrefix: prefixOf(clusterRoles) };
-  const start = { kind: "after", revision: core.feed.revision } as const;
-  const outcome = cache.watch(start, { selection, wantsBookmarks: false });
-  if (outcome.kind !== "started") return;
-  const { watcher } = outcome;
-  const run = async () => {
-    for await (const _ of watcher) await aggregateAll(core);
-  };
-  run().catch((error) => core.log("error", "role aggregation failed", { error: String(error) }));
+  follow(core, { resource: clusterRoles }, () => aggregateAll(core));
 }
 
 /** One round over all gathering roles. */
 export async function aggregateAll(core: Core): Promise<void> {
   const cache = cacheOf(core, clusterRoles);
-  const all = cache.select({ keyPrefix: prefixOf(clusterRoles) })
-    .map((stored) => stored.object as ClusterRole);
+  const all = cache.readable({ keyPrefix: prefixOf(clusterRoles) }) as ClusterRole[];
   for (const role of all) {
     if (role.aggregationRule === undefined) continue;
     const rules = aggregatedRules(role, all);

@@ -34,9 +34,9 @@ export class BindingIndex {
 
   #build(): void {
     this.#bySubject = new Map();
-    const all = this.#cache.select({ keyPrefix: this.#cache.prefix });
-    all.forEach((stored, order) => {
-      const binding = stored.object as ClusterRoleBinding;
+    const all = this.#cache.readable({ keyPrefix: this.#cache.prefix });
+    all.forEach((object, order) => {
+      const binding = object as ClusterRoleBinding;
       const entry = { order, binding };
       for (const subject of binding.subjects ?? []) {
         const key = keyOf(subject);

@@ -102,5 +102,5 @@ export function isMaster(user: UserInfo): boolean {
 function* all(feed: Feed, resource: Resource, namespace: string): Generator<KubeObject> {
   const prefix = prefixOf(resource);
   const keyPrefix = namespace === "" ? prefix : `${prefix}${namespace}/`;
-  for (const stored of feed.cache(prefix).select({ keyPrefix })) yield stored.object;
+  yield* feed.cache(prefix).readable({ keyPrefix });
 }
