@@ -5,7 +5,6 @@
  * Never: shares the server's process: `balsa up` runs on its own, over HTTPS, HTTP/2, bearer token,
  * with a durable store; with a peer both sides take turns in one run.
  */
-import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { freePort } from "../tests/free_port.ts";
 import { makeDataDir, startCluster } from "../tests/system/cluster.ts";
@@ -20,6 +19,7 @@ import {
   prepare,
   type Side,
 } from "./apiserver/rows.ts";
+import { readFlags } from "./flags.ts";
 import { residentBytes } from "./process_usage.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 
@@ -150,15 +150,12 @@ async function withOwnSide(row: ApiRow, scale: ApiScale): Promise<Sample> {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      only: { type: "string", default: "" },
-      quick: { type: "boolean", default: false },
-      samples: { type: "string", default: "3" },
-      json: { type: "string" },
-      "peer-kubeconfig": { type: "string" },
-    },
+  const values = readFlags({
+    only: { type: "string", default: "" },
+    quick: { type: "boolean", default: false },
+    samples: { type: "string", default: "3" },
+    json: { type: "string" },
+    "peer-kubeconfig": { type: "string" },
   });
   await ensureTools(console.log);
   const items = await benchApiserver({

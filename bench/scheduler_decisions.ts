@@ -4,13 +4,13 @@
  * In: --nodes, --pods, --big, --only. Out: a table and bench/results/decisions.json.
  * Never: a clock inside the scheduler; rounds alternate, and the hash of all placements is checked.
  */
-import { parseArgs } from "node:util";
 import { BatchDecider } from "../scheduler/batch.ts";
 import { decide, Scratch } from "../scheduler/decide.ts";
 import { TemplateTable } from "../scheduler/intern.ts";
 import { NodeTable } from "../scheduler/node_table.ts";
 import { buildProfile, EMPTY_NODE, EMPTY_POD, EMPTY_SPEC, Scheduler } from "../scheduler/mod.ts";
 import type { NodeRow, PodRow, PodSpecRow, PodTerm, Requirement } from "../scheduler/mod.ts";
+import { readFlags } from "./flags.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -270,14 +270,12 @@ function heapBytes(): number {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      nodes: { type: "string", default: "5000" },
-      pods: { type: "string", default: "20000" },
-      rounds: { type: "string", default: "5" },
-      big: { type: "string", default: "1000000" },
-      only: { type: "string", default: "" },
-    },
+  const values = readFlags({
+    nodes: { type: "string", default: "5000" },
+    pods: { type: "string", default: "20000" },
+    rounds: { type: "string", default: "5" },
+    big: { type: "string", default: "1000000" },
+    only: { type: "string", default: "" },
   });
   const options = {
     nodes: Number(values.nodes),

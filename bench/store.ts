@@ -4,8 +4,8 @@
  * and the ratio of their medians, and bench/results/store.json.
  * Never: compares numbers of two runs: the sides alternate, each sample on fresh data.
  */
-import { parseArgs } from "node:util";
 import { ensureTools, toolPath } from "../tests/system/tools.ts";
+import { readFlags } from "./flags.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 import type { ThreadUse } from "./store_metrics.ts";
 import { type Figure, LOAD_ROWS, type Row, type Scale } from "./store_rows.ts";
@@ -169,15 +169,12 @@ function round(value: number): string {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      peer: { type: "string" },
-      only: { type: "string", default: "" },
-      quick: { type: "boolean", default: false },
-      samples: { type: "string" },
-      json: { type: "string" },
-    },
+  const values = readFlags({
+    peer: { type: "string" },
+    only: { type: "string", default: "" },
+    quick: { type: "boolean", default: false },
+    samples: { type: "string" },
+    json: { type: "string" },
   });
   await ensureTools(console.log);
   const only = values.only.split(",").filter((id) => id !== "");

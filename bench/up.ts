@@ -4,7 +4,6 @@
  * Never: runs in the cluster's own process; it measures `balsa up` from outside, over HTTPS, with
  * the real kubectl for the apply.
  */
-import { parseArgs } from "node:util";
 import { deployments } from "../agents/api/resources.ts";
 import { freePort } from "../tests/free_port.ts";
 import {
@@ -15,6 +14,7 @@ import {
   type TestCluster,
 } from "../tests/system/cluster.ts";
 import { ensureTools } from "../tests/system/tools.ts";
+import { readFlags } from "./flags.ts";
 import { cpuShare, residentBytes } from "./process_usage.ts";
 import { type DataItem, printTable, summarize, writeResult } from "./result.ts";
 
@@ -133,13 +133,10 @@ async function withCluster(
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      "idle-seconds": { type: "string", default: "30" },
-      replicas: { type: "string", default: "1000" },
-      json: { type: "string" },
-    },
+  const values = readFlags({
+    "idle-seconds": { type: "string", default: "30" },
+    replicas: { type: "string", default: "1000" },
+    json: { type: "string" },
   });
   await ensureTools(console.log);
   const items = await benchUp({

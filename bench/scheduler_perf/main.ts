@@ -5,9 +5,9 @@
  * them; of several samples the median run.
  * Never: runs two workloads in one process, where one would inherit the other's heap.
  */
-import { parseArgs } from "node:util";
 import type { UserInfo } from "../../agents/api/meta.ts";
 import { createInProcessClient } from "../../agents/client/in_process.ts";
+import { readFlags } from "../flags.ts";
 import { type BenchResult, type DataItem, printTable, writeResult } from "../result.ts";
 import { runClients } from "./clients.ts";
 import { runClientsThread } from "./clients_thread.ts";
@@ -131,14 +131,11 @@ function report(items: readonly DataItem[]): void {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      workload: { type: "string", multiple: true, default: [] },
-      client: { type: "string", default: "direct" },
-      samples: { type: "string", default: "3" },
-      json: { type: "string" },
-    },
+  const values = readFlags({
+    workload: { type: "string", multiple: true, default: [] },
+    client: { type: "string", default: "direct" },
+    samples: { type: "string", default: "3" },
+    json: { type: "string" },
   });
   const { client, json } = values;
   const samples = Number(values.samples);

@@ -6,7 +6,7 @@ import type { DataItem } from "../../bench/result.ts";
 import { benchStore, QUICK as QUICK_STORE } from "../../bench/store.ts";
 import { benchUp } from "../../bench/up.ts";
 import { pods } from "../../agents/api/resources.ts";
-import { clientOf, HOLLOW, withCluster } from "./cluster.ts";
+import { clientOf, HOLLOW, run, withCluster } from "./cluster.ts";
 import { systemTest, toolPath } from "./tools.ts";
 
 function check(items: readonly DataItem[], rows: number): void {
@@ -62,4 +62,13 @@ systemTest("bench store", ["h2load", "etcd-3.5"], async () => {
   const items = await benchStore({ ...options, only });
   check(items, 9);
   for (const { labels } of items) assert.match(labels.Name, /^Quick run, no result: /);
+});
+
+systemTest("a bench says which flags it has to one that it does not know", [], async () => {
+  const main = new URL("../../bench/main.ts", import.meta.url).pathname;
+  for (const name of ["apiserver", "decisions", "scheduler", "store", "up"]) {
+    const { code, stderr } = await run(Deno.execPath(), ["run", "-A", main, name, "--nonsense"]);
+    assert.equal(code, 2, name);
+    assert.match(stderr, /Unknown option '--nonsense'\n?[^]*flags:\n {2}--\w/);
+  }
 });
