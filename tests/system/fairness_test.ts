@@ -13,11 +13,11 @@ import { makeDataDir, startCluster, type TestCluster } from "./cluster.ts";
 import { systemTest } from "./tools.ts";
 
 const OBJECTS = 200;
-/** Twice what a flow's queues hold, which is six times fifty. */
-const IN_FLIGHT = 600;
+/** Four times what a flow's queues hold, which is six times fifty. */
+const IN_FLIGHT = 1200;
 const CONNECTIONS = 8;
 /** Lists after which some must have been turned away. */
-const MOST_LISTS = 5000;
+const MOST_LISTS = 20_000;
 const QUESTIONS = 8;
 /**
  * Lists that may end while a read waits and is answered. Its turn comes after a few; on a busy
