@@ -37,11 +37,16 @@ export function follow(
     }
   };
   const run = async () => {
+    let told = "";
     while (!core.feed.isClosed) {
       try {
         await once();
       } catch (error) {
-        core.log("error", `${resource.plural} are not followed`, { error: `${error}` });
+        // Once a second would fill the log while somebody looks for the key.
+        if (`${error}` !== told) {
+          core.log("error", `${resource.plural} are not followed`, { error: `${error}` });
+        }
+        told = `${error}`;
         await new Promise<void>((resolve) => void core.clock.after(RETRY_MILLIS, resolve));
       }
     }
